@@ -34,7 +34,7 @@ public final class Match {
     return values.containsKey(name);
   }
 
-  /** The value bound to {@code name}. */
+  /** The value bound to {@code name}; {@code root} is the result that the whole pattern matched. */
   public Value value(String name) {
     Value v = values.get(name);
     if (v == null) {

@@ -51,7 +51,7 @@ public final class RuleEngine {
   }
 
   private static boolean applyAt(Rule rule, Operation op, Module module, Stage stage) {
-    for (Match m : rule.pattern().match(op.result(), Match.EMPTY)) {
+    for (Match m : rule.pattern().match(op.result(), Match.EMPTY.bind("root", op.result()))) {
       if (rule.where().test(m)) {
         rule.emit().emit(m, new Rewrite(module, stage, op));
         if (!inOrder(stage)) {
