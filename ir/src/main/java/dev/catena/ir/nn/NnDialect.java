@@ -17,4 +17,10 @@ public final class NnDialect {
   }
 
   private NnDialect() {}
+
+  /** A declaration of this dialect. */
+  public static OpDefinition get(String name) {
+    return OPERATIONS.stream().filter(d -> d.name().equals(name)).findFirst()
+        .orElseThrow(() -> new IllegalArgumentException(name));
+  }
 }
