@@ -1,0 +1,191 @@
+package dev.catena.ir;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+
+/**
+ * A dimension, or an integer computed from dimensions: a polynomial with integer coefficients over symbols, kept in
+ * canonical form so that equal expressions are equal objects. What isn't polynomial (minimum, division) becomes an
+ * opaque symbol named by its own canonical text.
+ */
+public final class Dim {
+  private static final Comparator<List<String>> BY_TEXT = Comparator.comparing((List<String> m) -> String.join("*", m));
+  private static final List<String> ONE = List.of();
+
+  private final TreeMap<List<String>, Long> terms;
+
+  private Dim(TreeMap<List<String>, Long> terms) {
+    this.terms = terms;
+  }
+
+  public static Dim of(long value) {
+    TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
+    if (value != 0) {
+      t.put(ONE, value);
+    }
+    return new Dim(t);
+  }
+
+  /** A symbolic dimension; {@code name} is printed behind a question mark. */
+  public static Dim symbol(String name) {
+    return atom("?" + Objects.requireNonNull(name));
+  }
+
+  private static Dim atom(String text) {
+    TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
+    t.put(List.of(text), 1L);
+    return new Dim(t);
+  }
+
+  public static List<Dim> list(long... values) {
+    List<Dim> dims = new ArrayList<>();
+    for (long v : values) {
+      dims.add(of(v));
+    }
+    return dims;
+  }
+
+  public boolean isKnown() {
+    return terms.isEmpty() || terms.size() == 1 && terms.containsKey(ONE);
+  }
+
+  public boolean is(long value) {
+    return isKnown() && value() == value;
+  }
+
+  /** The value of a known dimension. */
+  public long value() {
+    if (!isKnown()) {
+      throw new IllegalStateException("symbolic dimension " + this);
+    }
+    return terms.getOrDefault(ONE, 0L);
+  }
+
+  public Dim plus(Dim other) {
+    TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
+    t.putAll(terms);
+    other.terms.forEach((m, c) -> add(t, m, c));
+    return new Dim(t);
+  }
+
+  public Dim minus(Dim other) {
+    return plus(other.times(of(-1)));
+  }
+
+  public Dim times(Dim other) {
+    TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
+    for (Map.Entry<List<String>, Long> a : terms.entrySet()) {
+      for (Map.Entry<List<String>, Long> b : other.terms.entrySet()) {
+        List<String> m = new ArrayList<>(a.getKey());
+        m.addAll(b.getKey());
+        m.sort(null);
+        add(t, List.copyOf(m), Math.multiplyExact(a.getValue(), b.getValue()));
+      }
+    }
+    return new Dim(t);
+  }
+
+  private static void add(TreeMap<List<String>, Long> t, List<String> monomial, long coefficient) {
+    long sum = Math.addExact(t.getOrDefault(monomial, 0L), coefficient);
+    if (sum == 0) {
+      t.remove(monomial);
+    } else {
+      t.put(monomial, sum);
+    }
+  }
+
+  /** Exact quotient where the division leaves nothing, otherwise an opaque {@code floordiv}. */
+  public Dim dividedBy(Dim divisor) {
+    if (divisor.isKnown() && isKnown() && divisor.value() != 0) {
+      return of(Math.floorDiv(value(), divisor.value()));
+    }
+    Dim exact = exactQuotient(divisor);
+    return exact != null ? exact : atom("floordiv(" + this + ", " + divisor + ")");
+  }
+
+  private Dim exactQuotient(Dim divisor) {
+    if (divisor.terms.size() != 1) {
+      return equals(divisor) ? of(1) : null;
+    }
+    List<String> by = divisor.terms.firstKey();
+    long coefficient = divisor.terms.firstEntry().getValue();
+    TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
+    for (Map.Entry<List<String>, Long> e : terms.entrySet()) {
+      List<String> rest = new ArrayList<>(e.getKey());
+      for (String s : by) {
+        if (!rest.remove(s)) {
+          return null;
+        }
+      }
+      if (e.getValue() % coefficient != 0) {
+        return null;
+      }
+      t.put(List.copyOf(rest), e.getValue() / coefficient);
+    }
+    return new Dim(t);
+  }
+
+  public Dim min(Dim other) {
+    return extremum("min", other);
+  }
+
+  public Dim max(Dim other) {
+    return extremum("max", other);
+  }
+
+  private Dim extremum(String kind, Dim other) {
+    if (equals(other)) {
+      return this;
+    }
+    Dim difference = minus(other);
+    if (difference.isKnown()) {
+      return (difference.value() < 0) == kind.equals("min") ? this : other;
+    }
+    String a = toString();
+    String b = other.toString();
+    return atom(kind + "(" + (a.compareTo(b) <= 0 ? a + ", " + b : b + ", " + a) + ")");
+  }
+
+  @Override
+  public boolean equals(Object o) {
+    return o instanceof Dim d && terms.equals(d.terms);
+  }
+
+  @Override
+  public int hashCode() {
+    return terms.hashCode();
+  }
+
+  /** The text form: {@code 64}, {@code ?seq}, {@code ?past + ?seq}, {@code 2*?seq - 1}. */
+  @Override
+  public String toString() {
+    if (terms.isEmpty()) {
+      return "0";
+    }
+    StringBuilder s = new StringBuilder();
+    List<Map.Entry<List<String>, Long>> order = new ArrayList<>(terms.entrySet());
+    if (order.size() > 1 && order.get(0).getKey().isEmpty()) {
+      order.add(order.remove(0)); // the constant last: ?seq + 1
+    }
+    for (Map.Entry<List<String>, Long> e : order) {
+      long c = e.getValue();
+      if (s.length() > 0) {
+        s.append(c < 0 ? " - " : " + ");
+        c = Math.abs(c);
+      }
+      String m = String.join("*", e.getKey());
+      if (m.isEmpty()) {
+        s.append(c);
+      } else if (c == 1) {
+        s.append(m);
+      } else {
+        s.append(c).append('*').append(m);
+      }
+    }
+    return s.toString();
+  }
+}

@@ -1,0 +1,43 @@
+package dev.catena.ir;
+
+import java.util.Locale;
+
+/** The type of one element of a tensor, with its storage width in bits. */
+public enum ElementType {
+  F64(64), F32(32), F16(16), BF16(16),
+  I64(64), I32(32), I16(16), I8(8), I4(4),
+  U64(64), U32(32), U16(16), U8(8), U4(4),
+  BOOL(8), STRING(0);
+
+  private final int bits;
+
+  ElementType(int bits) {
+    this.bits = bits;
+  }
+
+  /** Storage width; {@code BOOL} takes a byte, {@code STRING} has none. */
+  public int bits() {
+    return bits;
+  }
+
+  public boolean isFloat() {
+    return this == F64 || this == F32 || this == F16 || this == BF16;
+  }
+
+  public boolean isInteger() {
+    return switch (this) {
+      case I64, I32, I16, I8, I4, U64, U32, U16, U8, U4 -> true;
+      default -> false;
+    };
+  }
+
+  /** The keyword of the text form, such as {@code f16}. */
+  public String keyword() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  /** Bytes that {@code elements} of this type take; packed types round up to whole bytes. */
+  public long bytes(long elements) {
+    return Math.addExact(Math.multiplyExact(elements, (long) bits), 7) / 8;
+  }
+}

@@ -1,0 +1,182 @@
+package dev.catena.ir;
+
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+
+/**
+ * The one declaration of an operation: operands, results, attributes, traits, shape function, meaning and one line of
+ * doc. Printer, verifier, shape inference and evaluator all read it.
+ */
+public final class OpDefinition {
+  /** Computes the types (and, for shape arithmetic, the contents) of the results. */
+  @FunctionalInterface
+  public interface ShapeFunction {
+    List<Inferred> infer(Operation operation);
+  }
+
+  /** The meaning in plain Java: slow and obviously right. Absent optional operands are null. */
+  @FunctionalInterface
+  public interface Meaning {
+    List<EvalValue> evaluate(Operation operation, List<EvalValue> operands);
+  }
+
+  /** How many values an operand or result position takes. */
+  public enum Arity { ONE, OPTIONAL, VARIADIC }
+
+  /** One operand position. */
+  public record OperandSpec(String name, Arity arity) {}
+
+  /** One attribute; {@code kind} is a record of {@link Attribute}. */
+  public record AttributeSpec(String name, Class<? extends Attribute> kind, boolean required, Attribute byDefault) {}
+
+  /** The type of one result, with its symbolic contents where they are known, else null. */
+  public record Inferred(Type type, Dim[] contents) {
+    public static Inferred of(Type type) {
+      return new Inferred(type, null);
+    }
+  }
+
+  private final String name;
+  private final String doc;
+  private final List<OperandSpec> operands;
+  private final List<OperandSpec> results;
+  private final Map<String, AttributeSpec> attributes;
+  private final Set<Trait> traits;
+  private final ShapeFunction shape;
+  private final Meaning meaning;
+
+  private OpDefinition(Builder b) {
+    name = b.name;
+    doc = b.doc;
+    operands = List.copyOf(b.operands);
+    results = b.results.isEmpty() ? List.of(new OperandSpec("result", Arity.ONE)) : List.copyOf(b.results);
+    attributes = Map.copyOf(b.attributes);
+    traits = Set.copyOf(b.traits);
+    shape = Objects.requireNonNull(b.shape, () -> b.name + " has no shape function");
+    meaning = b.meaning;
+  }
+
+  /** The full name, dialect first: {@code nn.rms_norm}. */
+  public String name() {
+    return name;
+  }
+
+  public String dialect() {
+    return name.substring(0, name.indexOf('.'));
+  }
+
+  public String doc() {
+    return doc;
+  }
+
+  public List<OperandSpec> operands() {
+    return operands;
+  }
+
+  public List<OperandSpec> results() {
+    return results;
+  }
+
+  public Map<String, AttributeSpec> attributes() {
+    return attributes;
+  }
+
+  public boolean has(Trait trait) {
+    return traits.contains(trait);
+  }
+
+  public ShapeFunction shape() {
+    return shape;
+  }
+
+  /** The evaluator's meaning, or null for operations that only code generators carry out. */
+  public Meaning meaning() {
+    return meaning;
+  }
+
+  @Override
+  public String toString() {
+    return name;
+  }
+
+  public static Builder named(String name, String doc) {
+    return new Builder(name, doc);
+  }
+
+  /** Collects a declaration; see {@link OpDefinition#named}. */
+  public static final class Builder {
+    private final String name;
+    private final String doc;
+    private final List<OperandSpec> operands = new ArrayList<>();
+    private final List<OperandSpec> results = new ArrayList<>();
+    private final Map<String, AttributeSpec> attributes = new LinkedHashMap<>();
+    private final EnumSet<Trait> traits = EnumSet.noneOf(Trait.class);
+    private ShapeFunction shape;
+    private Meaning meaning;
+
+    private Builder(String name, String doc) {
+      this.name = name;
+      this.doc = doc;
+    }
+
+    public Builder operand(String operand) {
+      operands.add(new OperandSpec(operand, Arity.ONE));
+      return this;
+    }
+
+    public Builder optional(String operand) {
+      operands.add(new OperandSpec(operand, Arity.OPTIONAL));
+      return this;
+    }
+
+    public Builder variadic(String operand) {
+      operands.add(new OperandSpec(operand, Arity.VARIADIC));
+      return this;
+    }
+
+    public Builder result(String result) {
+      results.add(new OperandSpec(result, Arity.ONE));
+      return this;
+    }
+
+    public Builder results(String result) {
+      results.add(new OperandSpec(result, Arity.VARIADIC));
+      return this;
+    }
+
+    public Builder attribute(String attribute, Class<? extends Attribute> kind) {
+      attributes.put(attribute, new AttributeSpec(attribute, kind, true, null));
+      return this;
+    }
+
+    /** An attribute that may be left out; {@code byDefault} may be null. */
+    public Builder attribute(String attribute, Class<? extends Attribute> kind, Attribute byDefault) {
+      attributes.put(attribute, new AttributeSpec(attribute, kind, false, byDefault));
+      return this;
+    }
+
+    public Builder traits(Trait... some) {
+      traits.addAll(List.of(some));
+      return this;
+    }
+
+    public Builder shape(ShapeFunction function) {
+      shape = function;
+      return this;
+    }
+
+    public Builder meaning(Meaning function) {
+      meaning = function;
+      return this;
+    }
+
+    public OpDefinition build() {
+      return new OpDefinition(this);
+    }
+  }
+}

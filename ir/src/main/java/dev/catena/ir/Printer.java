@@ -1,0 +1,191 @@
+package dev.catena.ir;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** Writes modules in the text form. Names are made unique within a stage, so that the text can be read back. */
+public final class Printer {
+  private final IdentityHashMap<Value, String> names = new IdentityHashMap<>();
+  private final Set<String> taken = new HashSet<>();
+  private final StringBuilder out = new StringBuilder();
+
+  private Printer() {}
+
+  public static String module(Module module) {
+    StringBuilder s = new StringBuilder("module @" + symbol(module.name()));
+    if (!module.attributes().isEmpty()) {
+      s.append(' ').append(attributes(module.attributes()));
+    }
+    s.append(" {\n");
+    for (Weight w : module.weights().values()) {
+      s.append("  weight @").append(symbol(w.name())).append(" : ").append(w.type().text()).append(" = ")
+          .append(w.data().text()).append(" sha256 ").append(w.data().hash()).append('\n');
+    }
+    for (Stage stage : module.stages()) {
+      s.append(stage(stage).indent(2));
+    }
+    return s.append("}\n").toString();
+  }
+
+  public static String stage(Stage stage) {
+    Printer p = new Printer();
+    p.print(stage);
+    return p.out.toString();
+  }
+
+  /** One operation by itself, for messages. */
+  public static String operation(Operation op) {
+    Printer p = new Printer();
+    p.print(op);
+    return p.out.toString();
+  }
+
+  private void print(Stage stage) {
+    out.append("stage @").append(symbol(stage.name())).append('(');
+    out.append(stage.arguments().stream().map(a -> "%" + name(a) + ": " + a.type().text())
+        .collect(Collectors.joining(", ")));
+    out.append(") -> (");
+    List<String> results = new ArrayList<>();
+    for (int i = 0; i < stage.outputs().size(); i++) {
+      results.add(symbol(stage.outputNames().get(i)) + ": " + stage.outputs().get(i).type().text());
+    }
+    out.append(String.join(", ", results)).append(')');
+    if (!stage.attributes().isEmpty()) {
+      out.append(' ').append(attributes(stage.attributes()));
+    }
+    out.append(" {\n");
+    for (Operation op : stage.operations()) {
+      out.append("  ");
+      print(op);
+      out.append('\n');
+    }
+    out.append("  return ");
+    out.append(stage.outputs().stream().map(this::reference).collect(Collectors.joining(", ")));
+    out.append("\n}\n");
+  }
+
+  private void print(Operation op) {
+    out.append(op.results().stream().map(r -> "%" + name(r)).collect(Collectors.joining(", ")));
+    out.append(" = ").append(op.name());
+    int last = op.operands().size();
+    while (last > 0 && op.operand(last - 1) == null) {
+      last--;
+    }
+    for (int i = 0; i < last; i++) {
+      Value v = op.operand(i);
+      out.append(i == 0 ? " " : ", ").append(v == null ? "_" : reference(v));
+    }
+    if (!op.attributes().isEmpty()) {
+      out.append(' ').append(attributes(op.attributes()));
+    }
+    String types = op.results().stream().map(r -> r.type() == null ? "?" : r.type().text())
+        .collect(Collectors.joining(", "));
+    out.append(" : ").append(op.results().size() == 1 ? types : "(" + types + ")");
+  }
+
+  private String reference(Value v) {
+    return v.weight() != null ? "@" + symbol(v.weight().name()) : "%" + name(v);
+  }
+
+  private String name(Value v) {
+    return names.computeIfAbsent(v, k -> {
+      String hint = v.name().replaceAll("[^A-Za-z0-9_]", "_");
+      if (hint.isEmpty() || Character.isDigit(hint.charAt(0))) {
+        hint = "v" + hint;
+      }
+      String unique = hint;
+      for (int i = 1; !taken.add(unique); i++) {
+        unique = hint + "_" + i;
+      }
+      return unique;
+    });
+  }
+
+  /** A name after {@code @}: plain where it is an identifier (dots allowed), else quoted. */
+  static String symbol(String name) {
+    return name.matches("[A-Za-z_][A-Za-z0-9_.-]*") ? name : quoted(name);
+  }
+
+  /** A text between quotation marks, with escapes for what isn't printable ASCII. */
+  static String quoted(String text) {
+    StringBuilder s = new StringBuilder("\"");
+    for (char c : text.toCharArray()) {
+      switch (c) {
+        case '"' -> s.append("\\\"");
+        case '\\' -> s.append("\\\\");
+        case '\n' -> s.append("\\n");
+        default -> {
+          if (c < 0x20 || c > 0x7e) {
+            s.append(String.format("\\u%04x", (int) c));
+          } else {
+            s.append(c);
+          }
+        }
+      }
+    }
+    return s.append('"').toString();
+  }
+
+  static String attributes(Map<String, Attribute> attributes) {
+    return attributes.entrySet().stream().map(e -> symbol(e.getKey()) + " = " + attribute(e.getValue()))
+        .collect(Collectors.joining(", ", "{", "}"));
+  }
+
+  static String attribute(Attribute a) {
+    if (a instanceof Attribute.Int i) {
+      return Long.toString(i.value());
+    } else if (a instanceof Attribute.Real r) {
+      return real(r.value());
+    } else if (a instanceof Attribute.Flag f) {
+      return Boolean.toString(f.value());
+    } else if (a instanceof Attribute.Text t) {
+      return quoted(t.value());
+    } else if (a instanceof Attribute.Ints i) {
+      return i.values().stream().map(String::valueOf).collect(Collectors.joining(", ", "[", "]"));
+    } else if (a instanceof Attribute.Reals r) {
+      return r.values().stream().map(Printer::real).collect(Collectors.joining(", ", "reals[", "]"));
+    } else if (a instanceof Attribute.Texts t) {
+      return t.values().stream().map(Printer::quoted).collect(Collectors.joining(", ", "texts[", "]"));
+    } else if (a instanceof Attribute.Element e) {
+      return e.value().keyword();
+    }
+    return dense(((Attribute.Dense) a).value());
+  }
+
+  /** A small constant: {@code dense<i64, [2], [1, 2]>}. */
+  static String dense(Tensor t) {
+    List<String> elements = new ArrayList<>();
+    for (int i = 0; i < t.size(); i++) {
+      switch (t.element()) {
+        case STRING -> elements.add(quoted(t.getText(i)));
+        case BOOL -> elements.add(t.getLong(i) != 0 ? "true" : "false");
+        case F64 -> elements.add(real(t.get(i)));
+        case F32, F16, BF16 -> elements.add(real((float) t.get(i)));
+        default -> elements.add(Long.toString(t.getLong(i)));
+      }
+    }
+    return "dense<" + t.element().keyword() + ", " + java.util.Arrays.toString(t.shape()) + ", ["
+        + String.join(", ", elements) + "]>";
+  }
+
+  private static String real(double d) {
+    return finite(Double.toString(d), d);
+  }
+
+  private static String real(float f) {
+    return finite(Float.toString(f), f);
+  }
+
+  private static String finite(String text, double d) {
+    if (Double.isNaN(d)) {
+      return "nan";
+    }
+    return Double.isInfinite(d) ? (d < 0 ? "-inf" : "inf") : text.toLowerCase(Locale.ROOT);
+  }
+}
