@@ -4,7 +4,9 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -17,7 +19,9 @@ final class JsonText {
             .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
             .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
             .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
-            .build()).enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+            .build());
+    /** For whole documents; a value within a stream is naturally followed by others. */
+    private static final ObjectReader DOCUMENT = MAPPER.reader(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     private JsonText() {
     }
@@ -32,6 +36,11 @@ final class JsonText {
             }
             return bytes;
         }
+    }
+
+    /** The document as a tree. */
+    static JsonNode parse(byte[] json) throws IOException {
+        return DOCUMENT.readTree(json);
     }
 
     /** What is wrong, without the file's content and in one line. */

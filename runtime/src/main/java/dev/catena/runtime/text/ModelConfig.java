@@ -81,7 +81,7 @@ public record ModelConfig(OptionalInt bos, List<Integer> eos, OptionalInt contex
             }
             String name = file.get().toString();
             try {
-                JsonNode object = JsonText.MAPPER.readTree(JsonText.read(file.get(), MAX_BYTES));
+                JsonNode object = JsonText.parse(JsonText.read(file.get(), MAX_BYTES));
                 if (!object.isObject()) {
                     throw new ModelConfigException(name + ": must be a JSON object");
                 }
