@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.ObjectReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /** How JSON of unknown origin is read here: bounded in size, depth and names, and complaining in one line. */
@@ -50,7 +51,7 @@ final class JsonText {
                     : " at line " + json.getLocation().getLineNr() + ", column " + json.getLocation().getColumnNr();
             return "is not valid JSON" + where + ": " + firstLine(json.getOriginalMessage());
         }
-        if (e instanceof java.nio.file.NoSuchFileException) {
+        if (e instanceof NoSuchFileException) {
             return "does not exist";
         }
         return e.getMessage() == null ? e.getClass().getSimpleName() : firstLine(e.getMessage());

@@ -3,6 +3,7 @@ package dev.catena.runtime.text;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.locks.Lock;
@@ -96,7 +97,7 @@ public final class TextTokenizer implements AutoCloseable {
                 known[count++] = id;
             }
         }
-        long[] decoded = java.util.Arrays.copyOf(known, count);
+        long[] decoded = Arrays.copyOf(known, count);
         return whileOpen(tokenizer -> library.decode(tokenizer, decoded, true));
     }
 

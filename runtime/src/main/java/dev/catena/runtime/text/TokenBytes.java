@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * The bytes of every token, for tokenizers whose text is the tokens' bytes laid end to end: byte-level BPE (GPT-2,
@@ -60,6 +61,8 @@ final class TokenBytes {
 
     /** The decoders of a {@code tokenizer.json}, as far as they work on each piece alone, and the strip that ends them. */
     private static final class DecoderSteps {
+        private static final Pattern BYTE_PIECE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
+
         private final List<String[]> replacements = new ArrayList<>();
         private boolean byteLevel;
         private boolean byteFallback;
@@ -122,7 +125,7 @@ final class TokenBytes {
             for (String[] replacement : replacements) {
                 piece = piece.replace(replacement[0], replacement[1]);
             }
-            if (byteFallback && piece.matches("<0x[0-9A-Fa-f]{2}>")) {
+            if (byteFallback && BYTE_PIECE.matcher(piece).matches()) {
                 return new byte[] {(byte) Integer.parseInt(piece.substring(3, 5), 16)};
             }
             return piece.getBytes(StandardCharsets.UTF_8);
