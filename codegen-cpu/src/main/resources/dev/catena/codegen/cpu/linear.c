@@ -1,0 +1,90 @@
+/* A row's dot products with one block of 16 weight rows are done: bias, residual, store. */
+INLINE void ${name}_finish(f32x16 sums, float *y, const float *bias, const float *residual, int32_t block) {
+  const int32_t n = block * 16;
+  const int32_t count = N % 16 == 0 ? 16 : least(16, N - n);
+  if (bias) sums += load_first(bias + n, count);
+  if (residual) sums += load_first(residual + n, count);
+  store_first(y + n, sums, count);
+}
+
+/* M rows from `r` on, against one block. */
+INLINE void ${name}_rows(const int M, const char *block_data, const char *prepared, float *y, int32_t y_stride,
+                         const float *bias, const float *residual, int32_t residual_stride, int32_t r, int32_t block) {
+  f32x16 sums[MOST_STREAMED_TOGETHER];
+  ${name}_dot(M, block_data, prepared + r * PREPARED_BYTES, sums);
+  UNROLL for (int m = 0; m < M; m++)
+    ${name}_finish(sums[m], y + (int64_t)(r + m) * y_stride, bias,
+                   residual ? residual + (int64_t)(r + m) * residual_stride : 0, block);
+}
+
+/* Few rows: the weights stream by once and are used straight from memory. */
+static void ${name}_streamed(int32_t rows, const float *x, int32_t x_stride, float *y, int32_t y_stride,
+                             const char *weight, const float *bias, const float *residual, int32_t residual_stride,
+                             char *scratch, int32_t first, int32_t end) {
+  for (int32_t r = 0; r < rows; r++) ${name}_prepare(x + (int64_t)r * x_stride, scratch + r * PREPARED_BYTES);
+  for (int32_t block = first; block < end; block++) {
+    const char *data = weight + block * BLOCK_BYTES;
+    int32_t r = 0;
+    for (; MOST_STREAMED_TOGETHER >= 4 && r + 4 <= rows; r += 4)
+      ${name}_rows(4, data, scratch, y, y_stride, bias, residual, residual_stride, r, block);
+    for (; r + 2 <= rows; r += 2)
+      ${name}_rows(2, data, scratch, y, y_stride, bias, residual, residual_stride, r, block);
+    if (r < rows) ${name}_rows(1, data, scratch, y, y_stride, bias, residual, residual_stride, r, block);
+  }
+}
+
+/* MICRO_ROWS rows of x against one block of weights, over `depth` columns; y is loaded and stored, or begun. */
+static void ${name}_micro(const float *x, const float *w, int32_t depth, float *y, int32_t begin) {
+  f32x16 sums[MICRO_ROWS];
+  UNROLL for (int i = 0; i < MICRO_ROWS; i++) sums[i] = begin ? splat(0) : load16(y + i * Y_TILE_STRIDE);
+  for (int32_t k = 0; k < depth; k++) {
+    const f32x16 column = load16(w + 16 * k);
+    UNROLL for (int i = 0; i < MICRO_ROWS; i++) sums[i] = fma16(splat(x[i * X_TILE_STRIDE + k]), column, sums[i]);
+  }
+  UNROLL for (int i = 0; i < MICRO_ROWS; i++) store16(y + i * Y_TILE_STRIDE, sums[i]);
+}
+
+/* Many rows: a tile of weights becomes f32 once and serves all rows of a panel from the cache. The strides of the tiles
+   aren't powers of two, so that their rows don't share cache sets. */
+static void ${name}_tiled(int32_t rows, const float *x, int32_t x_stride, float *y, int32_t y_stride,
+                          const char *weight, const float *bias, const float *residual, int32_t residual_stride,
+                          char *scratch, int32_t first, int32_t end) {
+  float *x_tile = (float *)scratch;                   /* [PANEL_ROWS][X_TILE_STRIDE] */
+  float *y_tile = x_tile + PANEL_ROWS * X_TILE_STRIDE; /* [PANEL_ROWS][Y_TILE_STRIDE] */
+  float *w_tile = y_tile + PANEL_ROWS * Y_TILE_STRIDE; /* [TILE_DEPTH][16] */
+  for (int32_t r0 = 0; r0 < rows; r0 += PANEL_ROWS) {
+    const int32_t panel = least(PANEL_ROWS, rows - r0);
+    const int32_t padded = (panel + MICRO_ROWS - 1) / MICRO_ROWS * MICRO_ROWS;
+    for (int32_t b0 = first; b0 < end; b0 += TILE_BLOCKS) {
+      const int32_t b1 = least(b0 + TILE_BLOCKS, end);
+      for (int32_t k0 = 0; k0 < K; k0 += TILE_DEPTH) {
+        const int32_t depth = least(TILE_DEPTH, K - k0);
+        for (int32_t r = 0; r < panel; r++)
+          __builtin_memcpy(x_tile + r * X_TILE_STRIDE, x + (int64_t)(r0 + r) * x_stride + k0, depth * sizeof(float));
+        for (int32_t r = panel; r < padded; r++)
+          __builtin_memset(x_tile + r * X_TILE_STRIDE, 0, depth * sizeof(float));
+        for (int32_t block = b0; block < b1; block++) {
+          ${name}_tile(weight + block * BLOCK_BYTES, k0, k0 + depth, w_tile);
+          for (int32_t r = 0; r < panel; r += MICRO_ROWS)
+            ${name}_micro(x_tile + r * X_TILE_STRIDE, w_tile, depth, y_tile + r * Y_TILE_STRIDE + (block - b0) * 16, k0 == 0);
+        }
+      }
+      for (int32_t r = 0; r < panel; r++)
+        for (int32_t block = b0; block < b1; block++)
+          ${name}_finish(load16(y_tile + r * Y_TILE_STRIDE + (block - b0) * 16), y + (int64_t)(r0 + r) * y_stride, bias,
+                         residual ? residual + (int64_t)(r0 + r) * residual_stride : 0, block);
+    }
+  }
+}
+
+static void ${name}(int32_t rows, const float *x, int32_t x_stride, float *y, int32_t y_stride, const void *weight,
+                    const float *bias, const float *residual, int32_t residual_stride, char *scratch,
+                    const catena_thread *thread) {
+  const int32_t first = share_begin(BLOCKS, thread->id, thread->count);
+  const int32_t end = share_begin(BLOCKS, thread->id + 1, thread->count);
+  if (first == end) return;
+  if (rows <= MOST_STREAMED)
+    ${name}_streamed(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, scratch, first, end);
+  else
+    ${name}_tiled(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, scratch, first, end);
+}
