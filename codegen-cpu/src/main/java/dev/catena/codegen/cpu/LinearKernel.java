@@ -17,7 +17,7 @@ import java.util.Map;
  * vpdpbusd multiplies exactly. Without it, codes become floats under the exponent of 1.0 and are multiplied as such.
  */
 final class LinearKernel {
-    private static final int MOST_STREAMED = 8;
+    private static final int MOST_STREAMED = 16;
     private static final int TILE_DEPTH = 256;
     private static final int TILE_BLOCKS = 16;
 
