@@ -68,12 +68,13 @@ final class LinearKernel {
                 #define PREFETCH %d            /* bytes ahead */
                 #define PANEL_ROWS %d           /* more rows: how many share a tile of weights */
                 #define MICRO_ROWS %d            /* of which this many are in registers */
+                #define MICRO_TAIL %d             /* and of those left over this many */
                 #define TILE_DEPTH %d
                 #define TILE_BLOCKS %d
                 #define X_TILE_STRIDE (TILE_DEPTH + 16)
                 #define Y_TILE_STRIDE (TILE_BLOCKS * 16 + 16)
-                """.formatted(MOST_STREAMED, wide ? 4 : 2, wide ? 4 : 2, 1024, panelRows(target), microRows(target), TILE_DEPTH,
-                TILE_BLOCKS);
+                """.formatted(MOST_STREAMED, wide ? 4 : 2, wide ? 4 : 2, 1024, panelRows(target), microRows(target),
+                wide ? 4 : 2, TILE_DEPTH, TILE_BLOCKS);
     }
 
     private static String name(MatrixType type) {
