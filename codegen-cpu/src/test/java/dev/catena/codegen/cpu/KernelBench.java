@@ -50,8 +50,10 @@ public final class KernelBench {
                 }
             }
         }
-        bench.attention(1, 2048, filter);
-        bench.attention(256, 2048, filter);
+        for (int kvHeads : new int[] {4, 32}) {
+            bench.attention(1, 2048, kvHeads, filter);
+            bench.attention(256, 2048, kvHeads, filter);
+        }
     }
 
     private void linear(MatrixType type, int rows, Activations activations, String filter) throws Exception {
@@ -81,12 +83,12 @@ public final class KernelBench {
         }
     }
 
-    private void attention(int rows, int context, String filter) throws Exception {
-        String what = "attention rows " + rows + " context " + context;
+    private void attention(int rows, int context, int kvHeads, String filter) throws Exception {
+        String what = "attention rows " + rows + " context " + context + " heads 32/" + kvHeads;
         if (!what.contains(filter)) {
             return;
         }
-        KvFormat kv = new KvFormat(KvFormat.Element.F16, KvFormat.Element.F16, 4, 64);
+        KvFormat kv = new KvFormat(KvFormat.Element.F16, KvFormat.Element.F16, kvHeads, 64);
         int width = 32 * 64;
         Launch launch = new AttentionLaunch(View.of(new Buffer.StageInput(), width), View.of(new Buffer.StageOutput(), width), 32,
                 0.125f, kv);
