@@ -92,16 +92,23 @@ public final class MappedFile implements AutoCloseable {
     return segments[index];
   }
 
-  /** SHA-256 of a range, in hex, read in pieces. */
+  /** SHA-256 of a range, in hex; read rather than mapped, so that hashing a model leaves nothing resident. */
   public String sha256(long offset, long length) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      ByteBuffer piece = ByteBuffer.allocateDirect((int) Math.max(1, Math.min(length, 1 << 20)));
       for (long at = 0; at < length; ) {
-        int n = (int) Math.min(length - at, 1 << 22);
-        digest.update(bytes(offset + at, n));
+        piece.clear().limit((int) Math.min(length - at, piece.capacity()));
+        int n = channel.read(piece, offset + at);
+        if (n < 0) {
+          throw new IrException(name + ": ends before byte " + (offset + length));
+        }
+        digest.update(piece.flip());
         at += n;
       }
       return HexFormat.of().formatHex(digest.digest());
+    } catch (IOException e) {
+      throw new UncheckedIOException(name + ": can't be read: " + e.getMessage(), e);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
     }

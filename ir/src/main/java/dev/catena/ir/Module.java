@@ -52,6 +52,21 @@ public final class Module {
     return w;
   }
 
+  /** Gives weights new names, made unique by a number where one is taken. */
+  public void renameWeights(Map<Weight, String> names) {
+    List<Weight> all = new ArrayList<>(weights.values());
+    weights.clear();
+    for (Weight w : all) {
+      String wanted = names.getOrDefault(w, w.name());
+      String unique = wanted;
+      for (int i = 1; weights.containsKey(unique); i++) {
+        unique = wanted + "_" + i;
+      }
+      w.rename(unique);
+      weights.put(unique, w);
+    }
+  }
+
   /** Drops the weights that no operation of any stage refers to any more. */
   public void removeUnusedWeights() {
     weights.values().removeIf(w -> w.value().uses().isEmpty());

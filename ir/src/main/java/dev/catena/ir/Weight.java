@@ -2,7 +2,7 @@ package dev.catena.ir;
 
 /** A named constant of the module whose elements stay outside the heap until somebody streams them. */
 public final class Weight {
-  private final String name;
+  private String name;
   private final WeightData data;
   private final Value value;
 
@@ -14,6 +14,11 @@ public final class Weight {
 
   public String name() {
     return name;
+  }
+
+  void rename(String newName) {
+    name = newName;
+    value.rename(newName);
   }
 
   public Type type() {

@@ -1,0 +1,241 @@
+package dev.catena.artifact;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * What {@code manifest.json} says (docs/artifact-format.md). Each record checks its own values when it is made
+ * ({@link IllegalArgumentException} with the reason); {@link ManifestRules} checks what holds between them.
+ *
+ * @param format     {@link #FORMAT}
+ * @param compiler   version of the compiler that wrote the file
+ * @param settings   effective settings, name to printed value
+ * @param operations layers counted after merge, such as {@code nn.linear} to 9
+ * @param entries    every entry of the file but the manifest itself
+ */
+public record Manifest(int format, String compiler, Model model, Map<String, String> settings, List<Target> targets,
+        List<Stage> stages, Memory memory, Map<String, Integer> operations, Map<String, Entry> entries) {
+
+    /** The format number this version reads and writes. */
+    public static final int FORMAT = 1;
+
+    /** No single memory need or entry is larger: 1 PiB. Sums of a few of them can't overflow. */
+    static final long MAX_BYTES = 1L << 50;
+
+    public Manifest {
+        if (format != FORMAT) {
+            throw new IllegalArgumentException("format " + format + " is not " + FORMAT);
+        }
+        text("compiler", compiler);
+        Objects.requireNonNull(model);
+        Objects.requireNonNull(memory);
+        settings = map(settings);
+        targets = List.copyOf(targets);
+        stages = List.copyOf(stages);
+        operations = map(operations);
+        entries = map(entries);
+        operations.forEach((name, count) -> range("operations." + name, count, 0, Integer.MAX_VALUE));
+        entries.forEach((name, entry) -> {
+            String fault = EntryName.fault(name);
+            if (fault != null) {
+                throw new IllegalArgumentException(fault);
+            }
+        });
+    }
+
+    /** The same manifest with other entries. */
+    public Manifest withEntries(Map<String, Entry> written) {
+        return new Manifest(format, compiler, model, settings, targets, stages, memory, operations, written);
+    }
+
+    /**
+     * @param vocab     width of the logits
+     * @param maxSeqLen positions that the model may address
+     * @param bos       id that starts a text, or null
+     * @param eos       ids that end a text, maybe none
+     * @param addBos    whether a prompt's ids start with {@code bos}
+     */
+    public record Model(String name, int vocab, int hidden, int layers, int maxSeqLen, Integer bos, List<Integer> eos,
+            boolean addBos) {
+        public Model {
+            text("model.name", name);
+            range("model.vocab", vocab, 1, Integer.MAX_VALUE);
+            range("model.hidden", hidden, 1, 1 << 24);
+            range("model.layers", layers, 0, 1 << 20);
+            range("model.max_seq_len", maxSeqLen, 1, 1 << 30);
+            if (bos != null) {
+                range("model.bos", bos, 0, vocab - 1);
+            }
+            eos = List.copyOf(eos);
+            for (int id : eos) {
+                range("model.eos", id, 0, vocab - 1);
+            }
+            if (addBos && bos == null) {
+                throw new IllegalArgumentException("model.add_bos is true but model.bos is null");
+            }
+        }
+    }
+
+    /**
+     * @param name        as resolved, such as {@code cpu:x86-64-v4}
+     * @param features    CPU features the code uses, in clang's names ({@code avx512f}, {@code amx-int8})
+     * @param library     entry that holds the code
+     * @param threadsHint threads the code was tuned for, 0 = any
+     */
+    public record Target(String name, List<String> features, String library, int threadsHint) {
+        public Target {
+            text("target.name", name);
+            features = List.copyOf(features);
+            text("target.library", library);
+            range("target.threads_hint", threadsHint, 0, 1 << 16);
+        }
+    }
+
+    /**
+     * A compiled piece. Stages stand in the order in which they run.
+     *
+     * @param role {@code embed}, {@code decoder}, {@code norm} or {@code head}
+     * @param kv   this stage's cache, or null
+     * @param code target name to code
+     */
+    public record Stage(String name, String role, Port input, Port output, Kv kv, Map<String, Code> code,
+            List<Weight> weights) {
+        public Stage {
+            text("stage.name", name);
+            oneOf("stage.role", role, List.of("embed", "decoder", "norm", "head"));
+            oneOf("stage.input.kind", input.kind(), List.of("tokens", "rows", "selected"));
+            oneOf("stage.output.kind", output.kind(), List.of("rows", "selected"));
+            code = map(code);
+            weights = List.copyOf(weights);
+        }
+    }
+
+    /** What goes into or out of a stage: f32 rows of {@code width}; {@code tokens} have width 1. */
+    public record Port(String kind, int width) {
+        public Port {
+            range("width", width, 1, Integer.MAX_VALUE);
+        }
+    }
+
+    /**
+     * The cache of one stage (docs/kv-layout.md).
+     *
+     * @param k         storage of keys: {@code f32}, {@code f16}, {@code i8} or {@code i4}
+     * @param v         storage of values
+     * @param page      positions in a page, 64
+     * @param pageBytes bytes of one page
+     */
+    public record Kv(String k, String v, int heads, int dim, int page, long pageBytes) {
+        public Kv {
+            range("kv.heads", heads, 1, 1 << 16);
+            range("kv.dim", dim, 1, 1 << 16);
+            range("kv.page", page, 64, 64);
+            range("kv.page_bytes", pageBytes, heads * (part("kv.k", k, dim) + part("kv.v", v, dim)),
+                    heads * (part("kv.k", k, dim) + part("kv.v", v, dim)));
+        }
+
+        /** Bytes of K or V of one head in a page: codes, then pairs where the codes are integers. */
+        private static long part(String what, String type, int dim) {
+            oneOf(what, type, List.of("f32", "f16", "i8", "i4"));
+            int bits = Integer.parseInt(type.substring(1));
+            long codes = (64L * dim * bits / 8 + 15) / 16 * 16;
+            return codes + (type.charAt(0) == 'i' ? 64 * 4 : 0);
+        }
+    }
+
+    /** @param symbol what the target's library exports for this stage's structure */
+    public record Code(String symbol, long arenaBytes, long scratchBytes) {
+        public Code {
+            if (!symbol.matches("[A-Za-z_][A-Za-z0-9_]{0,255}")) {
+                throw new IllegalArgumentException("code.symbol '" + symbol + "' is not a C identifier");
+            }
+            range("code.arena_bytes", arenaBytes, 0, MAX_BYTES);
+            range("code.scratch_bytes", scratchBytes, 0, MAX_BYTES);
+        }
+    }
+
+    /** @param entry the entry that holds the packed bytes; several weights may share one */
+    public record Weight(String name, String entry, long bytes, String type, String layout) {
+        public Weight {
+            text("weight.name", name);
+            text("weight.entry", entry);
+            range("weight.bytes", bytes, 0, MAX_BYTES);
+            Objects.requireNonNull(type);
+            Objects.requireNonNull(layout);
+        }
+    }
+
+    /**
+     * @param maxRows         rows the activation arena has room for, the largest step
+     * @param kvBytesPerToken cache bytes of one position over all stages
+     * @param bytesPerToken   bytes one decode step must read (weights)
+     */
+    public record Memory(int maxRows, long weightsBytes, long kvBytesPerToken, long arenaBytes, long bytesPerToken) {
+        public Memory {
+            range("memory.max_rows", maxRows, 1, 1 << 16);
+            range("memory.weights_bytes", weightsBytes, 0, MAX_BYTES);
+            range("memory.kv_bytes_per_token", kvBytesPerToken, 0, MAX_BYTES);
+            range("memory.arena_bytes", arenaBytes, 0, MAX_BYTES);
+            range("memory.bytes_per_token", bytesPerToken, 0, MAX_BYTES);
+        }
+    }
+
+    /** @param sha256 of the entry's bytes, 64 lower-case hex digits */
+    public record Entry(long bytes, String sha256) {
+        public Entry {
+            range("entry.bytes", bytes, 0, MAX_BYTES);
+            if (!sha256.matches("[0-9a-f]{64}")) {
+                throw new IllegalArgumentException("entry.sha256 '" + sha256 + "' is not a sha256");
+            }
+        }
+    }
+
+    /** The target of this name, or null. */
+    public Target target(String name) {
+        for (Target target : targets) {
+            if (target.name().equals(name)) {
+                return target;
+            }
+        }
+        return null;
+    }
+
+    /** Target names in the manifest's order. */
+    public List<String> targetNames() {
+        List<String> names = new ArrayList<>();
+        targets.forEach(target -> names.add(target.name()));
+        return names;
+    }
+
+    private static <V> Map<String, V> map(Map<String, V> given) {
+        given.forEach((key, value) -> {
+            if (key == null || value == null) {
+                throw new IllegalArgumentException("'" + key + "' has no value");
+            }
+        });
+        return Collections.unmodifiableMap(new LinkedHashMap<>(given));   // keeps the order, which is part of the bytes
+    }
+
+    private static void text(String what, String value) {
+        if (value.isEmpty() || value.length() > 4096) {
+            throw new IllegalArgumentException(what + " has " + value.length() + " characters");
+        }
+    }
+
+    private static void range(String what, long value, long least, long most) {
+        if (value < least || value > most) {
+            throw new IllegalArgumentException(what + " is " + value + ", expected "
+                    + (least == most ? "" + least : least + " to " + most));
+        }
+    }
+
+    private static void oneOf(String what, String value, List<String> allowed) {
+        if (!allowed.contains(value)) {
+            throw new IllegalArgumentException(what + " is '" + value + "', expected one of " + allowed);
+        }
+    }
+}

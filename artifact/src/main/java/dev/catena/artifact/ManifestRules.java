@@ -1,0 +1,90 @@
+package dev.catena.artifact;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** What must hold between the parts of a manifest, so that the runtime may rely on it without looking again. */
+final class ManifestRules {
+    private ManifestRules() {}
+
+    /** @throws IllegalArgumentException with the first rule that is broken */
+    static void check(Manifest manifest) {
+        checkTargets(manifest);
+        checkChain(manifest);
+        for (Manifest.Stage stage : manifest.stages()) {
+            checkStage(manifest, stage);
+        }
+    }
+
+    private static void checkTargets(Manifest manifest) {
+        require(!manifest.targets().isEmpty(), "it has no targets");
+        Set<String> names = new HashSet<>();
+        for (Manifest.Target target : manifest.targets()) {
+            require(names.add(target.name()), "two targets are called '" + target.name() + "'");
+            require(manifest.entries().containsKey(target.library()),
+                    "target '" + target.name() + "' names the missing entry '" + target.library() + "'");
+        }
+    }
+
+    private static void checkChain(Manifest manifest) {
+        List<Manifest.Stage> stages = manifest.stages();
+        require(!stages.isEmpty(), "it has no stages");
+        Set<String> names = new HashSet<>();
+        for (int i = 0; i < stages.size(); i++) {
+            Manifest.Stage stage = stages.get(i);
+            require(names.add(stage.name()), "two stages are called '" + stage.name() + "'");
+            if (i == 0) {
+                require(stage.input().kind().equals("tokens"), "stage '" + stage.name() + "' is first but takes no tokens");
+            } else {
+                require(stage.input().equals(stages.get(i - 1).output()),
+                        "stage '" + stage.name() + "' takes " + describe(stage.input()) + " but '" + stages.get(i - 1).name()
+                                + "' gives " + describe(stages.get(i - 1).output()));
+            }
+            require(!(stage.input().kind().equals("selected") && stage.output().kind().equals("rows")),
+                    "stage '" + stage.name() + "' makes rows out of selected rows");
+        }
+        Manifest.Port last = stages.get(stages.size() - 1).output();
+        require(last.kind().equals("selected") && last.width() == manifest.model().vocab(),
+                "the last stage gives " + describe(last) + ", not selected rows of the vocabulary ("
+                        + manifest.model().vocab() + ")");
+    }
+
+    private static void checkStage(Manifest manifest, Manifest.Stage stage) {
+        require(stage.code().keySet().equals(Set.copyOf(manifest.targetNames())),
+                "stage '" + stage.name() + "' has code for " + stage.code().keySet() + ", the targets are "
+                        + manifest.targetNames());
+        for (Manifest.Weight weight : stage.weights()) {
+            Manifest.Entry entry = manifest.entries().get(weight.entry());
+            String what = "weight '" + weight.name() + "' of stage '" + stage.name() + "'";
+            require(entry != null, what + " names the missing entry '" + weight.entry() + "'");
+            require(weight.entry().startsWith("weights/"), what + " lies outside weights/");
+            require(entry.bytes() == weight.bytes(),
+                    what + " has " + weight.bytes() + " bytes, its entry " + entry.bytes());
+        }
+    }
+
+    /** That the manifest's entries are exactly the file's, with these sizes. */
+    static void checkEntries(Manifest manifest, Map<String, Long> sizes) {
+        for (Map.Entry<String, Manifest.Entry> entry : manifest.entries().entrySet()) {
+            Long size = sizes.get(entry.getKey());
+            require(size != null, "the manifest lists '" + entry.getKey() + "', which the file lacks");
+            require(size == entry.getValue().bytes(), "entry '" + entry.getKey() + "' has " + size
+                    + " bytes, the manifest says " + entry.getValue().bytes());
+        }
+        for (String name : sizes.keySet()) {
+            require(manifest.entries().containsKey(name), "entry '" + name + "' is not in the manifest");
+        }
+    }
+
+    private static String describe(Manifest.Port port) {
+        return port.kind() + " of width " + port.width();
+    }
+
+    private static void require(boolean holds, String otherwise) {
+        if (!holds) {
+            throw new IllegalArgumentException(otherwise);
+        }
+    }
+}

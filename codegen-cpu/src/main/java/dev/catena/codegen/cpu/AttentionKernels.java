@@ -1,0 +1,85 @@
+package dev.catena.codegen.cpu;
+
+import dev.catena.codegen.AttentionLaunch;
+import dev.catena.codegen.KvFormat;
+import dev.catena.codegen.RopeAppendLaunch;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/** Kernels that meet the cache: rotating and appending, and attention over its pages. */
+final class AttentionKernels {
+    private AttentionKernels() {}
+
+    static KernelCall of(RopeAppendLaunch launch) {
+        KvFormat kv = launch.kv();
+        String element = launch.tablesF16() ? "_Float16" : "float";
+        String name = "rope_append_h" + launch.heads() + "_" + suffix(kv) + "_r" + launch.rotary() + "of" + launch.tableRows()
+                + (launch.tablesF16() ? "_f16" : "_f32");
+        Map<String, Object> values = cacheValues(name, launch.heads(), kv);
+        values.put("rotary", launch.rotary());
+        values.put("table_rows", launch.tableRows());
+        values.put("table_element", element);
+        CArguments arguments = new CArguments().plain("step").view(launch.q()).view(launch.k()).view(launch.v())
+                .view(launch.rotatedQ());
+        if (launch.rotary() == 0) {
+            arguments.plain("0").plain("0");
+        } else {
+            arguments.weight(launch.cos()).weight(launch.sin());
+        }
+        return new KernelCall(name, CTemplate.fill(values, "rope_append.c"), 0,
+                arguments.plain("stage->kv").plain("thread").list());
+    }
+
+    static KernelCall of(AttentionLaunch launch) {
+        KvFormat kv = launch.kv();
+        String name = "attention_h" + launch.heads() + "_" + suffix(kv);
+        return new KernelCall(name, CTemplate.fill(cacheValues(name, launch.heads(), kv), "attention.c"),
+                scratchBytes(launch), new CArguments().plain("step").view(launch.q()).plain("stage->kv").view(launch.y())
+                        .plain(CArguments.literal(launch.scale())).plain("scratch").plain("thread").list());
+    }
+
+    /** The macros that this target's attention kernels share. */
+    static String targetMacros(CpuTarget target) {
+        boolean wide = target.lanes() == 16;
+        return """
+                /* Attention: what is in registers at once. */
+                #define QUERIES_TOGETHER %d
+                #define SLOTS_TOGETHER %d  /* vectors of 16 positions */
+                #define VALUES_TOGETHER %d /* vectors of 16 elements of a value */
+                """.formatted(wide ? 4 : 2, wide ? 4 : 2, wide ? 4 : 2);
+    }
+
+    private static String suffix(KvFormat kv) {
+        return "kv" + kv.heads() + "_d" + kv.dim() + "_" + name(kv.k()) + "_" + name(kv.v());
+    }
+
+    private static Map<String, Object> cacheValues(String name, int heads, KvFormat kv) {
+        Map<String, Object> values = new HashMap<>();
+        values.put("name", name);
+        values.put("heads", heads);
+        values.put("kv_heads", kv.heads());
+        values.put("dim", kv.dim());
+        values.put("k_element", name(kv.k()));
+        values.put("v_element", name(kv.v()));
+        values.put("page_bytes", kv.pageBytes());
+        values.put("head_bytes", kv.headBytes());
+        values.put("k_pairs", kv.kPairsOffset());
+        values.put("v_codes", kv.vOffset());
+        values.put("v_pairs", kv.vPairsOffset());
+        return values;
+    }
+
+    private static String name(KvFormat.Element element) {
+        return element.name().toLowerCase(Locale.ROOT);
+    }
+
+    /** The size of attention.c's scratch structure. */
+    private static long scratchBytes(AttentionLaunch launch) {
+        int group = launch.heads() / launch.kv().heads();
+        long queries = (group >= 32 ? 1 : 32 / group) * (long) group;
+        long dim = launch.kv().dim();
+        long padded = (dim + 15) / 16 * 16;
+        return 4 * (dim * 64 + 64 * padded + queries * (dim + padded + 64 + 4));
+    }
+}

@@ -1,0 +1,63 @@
+package dev.catena.codegen.cpu;
+
+import dev.catena.codegen.EmbeddingLaunch;
+import dev.catena.codegen.MatrixType;
+import dev.catena.codegen.RmsNormLaunch;
+import dev.catena.codegen.SelectRowsLaunch;
+import java.util.Locale;
+import java.util.Map;
+
+/** Kernels that treat each row by itself: norms, table look-up, row selection. Rows are split over the threads. */
+final class RowKernels {
+    private RowKernels() {}
+
+    static KernelCall of(RmsNormLaunch launch) {
+        String name = "rms_norm_c" + launch.x().columns();
+        String source = CTemplate.fill(Map.of("name", name, "columns", launch.x().columns()), "rms_norm.c");
+        return new KernelCall(name, source, 0, new CArguments().rows(launch.rows()).view(launch.x()).view(launch.y())
+                .weight(launch.weight()).plain(CArguments.literal(launch.epsilon())).plain("thread").list());
+    }
+
+    static KernelCall of(SelectRowsLaunch launch) {
+        String name = "select_rows_c" + launch.x().columns();
+        String source = CTemplate.fill(Map.of("name", name, "columns", launch.x().columns()), "select_rows.c");
+        return new KernelCall(name, source, 0,
+                new CArguments().plain("step").view(launch.x()).view(launch.y()).plain("thread").list());
+    }
+
+    static KernelCall of(EmbeddingLaunch launch) {
+        MatrixType type = launch.type();
+        TableLayout layout = new TableLayout(type);
+        String element = type.element().name().toLowerCase(Locale.ROOT);
+        String name = "embedding_" + element + "_v" + type.rows() + "_c" + type.columns()
+                + (type.element().quantized() ? "_g" + type.group() + (type.symmetric() ? "_symmetric" : "") : "");
+        String source = CTemplate.fill(Map.of("name", name, "vocabulary", type.rows(), "width", type.columns(),
+                "row_bytes", layout.rowBytes(), "layout", layoutNote(type), "expand", expand(type, layout)), "embedding.c");
+        return new KernelCall(name, source, 0,
+                new CArguments().plain("step").weight(launch.table()).view(launch.y()).plain("thread").list());
+    }
+
+    private static String layoutNote(MatrixType type) {
+        return type.element().quantized()
+                ? "codes, then f16 scales" + (type.symmetric() ? "" : ", then u8 zeros") + " for groups of " + type.group()
+                : "rows of " + type.element().name().toLowerCase(Locale.ROOT);
+    }
+
+    /** The statements that make one row of floats. */
+    private static String expand(MatrixType type, TableLayout layout) {
+        return switch (type.element()) {
+            case F32 -> "    __builtin_memcpy(out, row, WIDTH * sizeof(float));";
+            case F16 -> "    for (int32_t c = 0; c < WIDTH; c++) out[c] = (float)((const _Float16 *)row)[c];";
+            case U8, U4 -> """
+                        const uint8_t *codes = (const uint8_t *)row;
+                        const _Float16 *scales = (const _Float16 *)(row + %d);
+                    %s    for (int32_t c = 0; c < WIDTH; c++)
+                          out[c] = (float)((int32_t)%s - %s) * (float)scales[c / %d];""".formatted(layout.scalesOffset(),
+                    type.symmetric() ? ""
+                            : "    const uint8_t *zeros = (const uint8_t *)(row + %d);\n".formatted(layout.zerosOffset()),
+                    type.element() == MatrixType.Element.U8 ? "codes[c]" : "(codes[c / 2] >> (c % 2 * 4) & 15)",
+                    type.symmetric() ? Integer.toString(type.middleCode()) : "zeros[c / %d]".formatted(type.group()),
+                    type.group());
+        };
+    }
+}

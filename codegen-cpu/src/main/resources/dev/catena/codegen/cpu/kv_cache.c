@@ -1,0 +1,77 @@
+/* Where a position of one KV head lies (docs/kv-layout.md): 64 positions a page, the page's id from the sequence's table. */
+INLINE char *kv_head_of(char *kv, const catena_step *step, int32_t sequence, int32_t page, int64_t page_bytes,
+                        int32_t head, int32_t head_bytes) {
+  const int32_t id = step->page_table[(int64_t)sequence * step->page_table_stride + page];
+  return kv + id * page_bytes + (int64_t)head * head_bytes;
+}
+
+/* A cached element is code * scale + minimum; a pair lies beside each position's codes. */
+typedef struct { _Float16 scale, minimum; } kv_pair;
+
+/* Elements d ... d + count - 1 of a position, the other lanes 0. */
+INLINE f32x16 kv_load_f32(const char *codes, const char *pairs, int32_t dim, int32_t slot, int32_t d, int32_t count) {
+  return load_first((const float *)codes + slot * dim + d, count);
+}
+
+INLINE f32x16 kv_load_f16(const char *codes, const char *pairs, int32_t dim, int32_t slot, int32_t d, int32_t count) {
+  const _Float16 *from = (const _Float16 *)codes + slot * dim + d;
+  if (count == 16) return load16_f16(from);
+  _Float16 lanes[16] = {0};
+  for (int32_t i = 0; i < count; i++) lanes[i] = from[i];
+  return load16_f16(lanes);
+}
+
+INLINE f32x16 kv_load_u8(const char *codes, const char *pairs, int32_t dim, int32_t slot, int32_t d, int32_t count) {
+  const uint8_t *from = (const uint8_t *)codes + slot * dim + d;
+  const kv_pair pair = ((const kv_pair *)pairs)[slot];
+  uint8_t lanes[16] = {0};
+  for (int32_t i = 0; i < count; i++) lanes[i] = from[i];
+  return fma16(load16_u8(lanes), splat((float)pair.scale), splat((float)pair.minimum));
+}
+
+INLINE f32x16 kv_load_u4(const char *codes, const char *pairs, int32_t dim, int32_t slot, int32_t d, int32_t count) {
+  const uint8_t *from = (const uint8_t *)codes + (slot * dim + d) / 2;
+  const kv_pair pair = ((const kv_pair *)pairs)[slot];
+  uint8_t lanes[16] = {0};
+  for (int32_t i = 0; i < count; i++) lanes[i] = from[i / 2] >> (i % 2 * 4) & 15;
+  return fma16(load16_u8(lanes), splat((float)pair.scale), splat((float)pair.minimum));
+}
+
+INLINE void kv_store_f32(char *codes, char *pairs, int32_t dim, int32_t slot, const float *x) {
+  __builtin_memcpy((float *)codes + slot * dim, x, dim * sizeof(float));
+}
+
+INLINE void kv_store_f16(char *codes, char *pairs, int32_t dim, int32_t slot, const float *x) {
+  _Float16 *to = (_Float16 *)codes + slot * dim;
+  for (int32_t d = 0; d < dim; d++) to[d] = (_Float16)x[d];
+}
+
+/* Scale and minimum are rounded to f16 first, so that codes fit the values they will be read with. */
+INLINE kv_pair kv_pair_of(const float *x, int32_t dim, float largest_code) {
+  float low = x[0], high = x[0];
+  for (int32_t d = 1; d < dim; d++) {
+    low = x[d] < low ? x[d] : low;
+    high = x[d] > high ? x[d] : high;
+  }
+  return (kv_pair){(_Float16)((high - low) / largest_code), (_Float16)low};
+}
+
+INLINE uint8_t kv_code_of(float x, kv_pair pair, float largest_code) {
+  const float scale = (float)pair.scale;
+  if (!(scale > 0)) return 0;
+  const float code = __builtin_rintf((x - (float)pair.minimum) / scale);
+  return (uint8_t)(code < 0 ? 0 : code > largest_code ? largest_code : code);
+}
+
+INLINE void kv_store_u8(char *codes, char *pairs, int32_t dim, int32_t slot, const float *x) {
+  const kv_pair pair = kv_pair_of(x, dim, 255);
+  ((kv_pair *)pairs)[slot] = pair;
+  for (int32_t d = 0; d < dim; d++) ((uint8_t *)codes)[slot * dim + d] = kv_code_of(x[d], pair, 255);
+}
+
+INLINE void kv_store_u4(char *codes, char *pairs, int32_t dim, int32_t slot, const float *x) {
+  const kv_pair pair = kv_pair_of(x, dim, 15);
+  ((kv_pair *)pairs)[slot] = pair;
+  for (int32_t d = 0; d < dim; d += 2)
+    ((uint8_t *)codes)[(slot * dim + d) / 2] = (uint8_t)(kv_code_of(x[d], pair, 15) | kv_code_of(x[d + 1], pair, 15) << 4);
+}

@@ -1,0 +1,133 @@
+package dev.catena.codegen.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.catena.codegen.Buffer;
+import dev.catena.codegen.Launch;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.LinearLaunch.Activations;
+import dev.catena.codegen.MatrixType;
+import dev.catena.codegen.RowCount;
+import dev.catena.codegen.View;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class LinearKernelTest {
+    private static final int[] ROW_COUNTS = {1, 2, 3, 7, 16, 17, 31, 257};
+
+    static List<CpuTarget> targets() {
+        return StageFixture.targetsOfThisMachine();
+    }
+
+    @ParameterizedTest
+    @MethodSource("targets")
+    void productsAreExactWithinF32(CpuTarget target) throws Exception {
+        Random random = new Random(1);
+        List<MatrixType> types = List.of(
+                MatrixType.f32(35, 172), MatrixType.f32(105, 7), MatrixType.f16(64, 300), MatrixType.f16(1, 33),
+                MatrixType.quantized(48, 256, 4, 128, false), MatrixType.quantized(33, 172, 4, 128, false),
+                MatrixType.quantized(105, 172, 4, 172, true), MatrixType.quantized(20, 1000, 4, 32, true),
+                MatrixType.quantized(17, 600, 4, 600, false), MatrixType.quantized(16, 5, 4, 128, false),
+                MatrixType.quantized(48, 256, 8, 128, false), MatrixType.quantized(50, 172, 8, 40, false),
+                MatrixType.quantized(105, 300, 8, 300, true), MatrixType.quantized(3, 2064, 8, 256, false));
+        for (MatrixType type : List.copyOf(types)) {
+            assertEquals(TestMatrix.random(type, random).linear().length, LinearPacker.packedBytes(type), type.toString());
+        }
+        List<List<Launch>> stages = new ArrayList<>();
+        types.forEach(type -> stages.add(List.of(launch(type, type.rows() % 2 == 1, Activations.F32))));
+        try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
+            for (int i = 0; i < types.size(); i++) {
+                check(loaded, i, types.get(i), types.get(i).rows() % 2 == 1, 4e-6, random);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("targets")
+    void int8ActivationsStayNearTheExactProduct(CpuTarget target) throws Exception {
+        List<MatrixType> types =
+                List.of(MatrixType.quantized(48, 512, 4, 128, false), MatrixType.quantized(33, 172, 8, 172, true));
+        List<List<Launch>> stages = new ArrayList<>();
+        types.forEach(type -> stages.add(List.of(launch(type, false, Activations.INT8))));
+        try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
+            for (int i = 0; i < types.size(); i++) {
+                check(loaded, i, types.get(i), false, 2e-2, new Random(i));
+            }
+        }
+    }
+
+    /** With {@code extras}: bias and residual, operands within wider rows, y in the residual's place. */
+    private static LinearLaunch launch(MatrixType type, boolean extras, Activations activations) {
+        int k = type.columns();
+        int n = type.rows();
+        Buffer input = new Buffer.StageInput();
+        Buffer output = new Buffer.StageOutput();
+        return extras
+                ? new LinearLaunch(RowCount.STEP, new View(input, 4L * (n + 3), k + n + 5, k), new View(output, 0, n + 2, n), type,
+                        new Buffer.Weight(1), Optional.of(new Buffer.Weight(0)), Optional.of(new View(input, 4, k + n + 5, n)),
+                        activations)
+                : new LinearLaunch(RowCount.STEP, View.of(input, k), View.of(output, n), type, new Buffer.Weight(0),
+                        Optional.empty(), Optional.empty(), activations);
+    }
+
+    private static void check(StageFixture.Loaded loaded, int index, MatrixType type, boolean extras, double tolerance,
+            Random random) throws Exception {
+        TestMatrix matrix = TestMatrix.random(type, random);
+        int k = type.columns();
+        int n = type.rows();
+        int inStride = extras ? k + n + 5 : k;
+        int outStride = extras ? n + 2 : n;
+        float[] bias = gaussian(n, random);
+        for (int rows : ROW_COUNTS) {
+            float[] input = gaussian(rows * inStride, random);
+            double[] expected = new double[rows * outStride];
+            double largest = 0;
+            for (int r = 0; r < rows; r++) {
+                for (int i = 0; i < n; i++) {
+                    double sum = extras ? bias[i] + (double) input[r * inStride + 1 + i] : 0;
+                    for (int j = 0; j < k; j++) {
+                        sum += (double) input[r * inStride + (extras ? n + 3 : 0) + j] * matrix.element(i, j);
+                    }
+                    expected[r * outStride + i] = sum;
+                    largest = Math.max(largest, Math.abs(sum));
+                }
+            }
+            float[] first = null;
+            for (int threads : new int[] {1, 2, 3}) {
+                try (StageFixture stage = loaded.stage(index)) {
+                    if (extras) {
+                        stage.weight(bias);
+                    }
+                    // The last row of the output ends with its last column, not with its stride.
+                    float[] y = stage.weight(matrix.linear()).rows(rows).run(threads, input, rows * outStride - (outStride - n));
+                    if (first == null) {
+                        first = y;
+                        for (int r = 0; r < rows; r++) {
+                            for (int i = 0; i < n; i++) {
+                                double error = Math.abs(y[r * outStride + i] - expected[r * outStride + i]);
+                                assertTrue(error <= tolerance * largest, type + ", " + rows + " rows, element " + r + ", " + i
+                                        + ": off by " + error / largest + " of the largest");
+                            }
+                        }
+                    } else {
+                        assertArrayEquals(first, y, type + ", " + rows + " rows: differs with " + threads + " threads");
+                    }
+                }
+            }
+        }
+    }
+
+    private static float[] gaussian(int count, Random random) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
+    }
+}

@@ -1,0 +1,122 @@
+package dev.catena.codegen.cpu;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Pointer;
+
+/** A generated library that is loaded in this process. */
+final class NativeLibrary implements AutoCloseable {
+    static {
+        try {
+            Path path = Files.createTempFile("catena-test", ".so");
+            byte[] driver = new CpuToolchain().compileForAnyCpu(
+                    List.of(new CSource("native_library.c", CTemplate.text("native_library.c"))));
+            Files.write(path, driver);
+            System.load(path.toString());
+            Files.delete(path);
+        } catch (Exception e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private final long handle;
+
+    private NativeLibrary(long handle) {
+        this.handle = handle;
+    }
+
+    static NativeLibrary load(CpuLibrary library) throws Exception {
+        Path path = Files.createTempFile("catena-test", ".so");
+        try (BytePointer name = new BytePointer(path.toString())) {
+            Files.write(path, library.library());
+            long handle = open(name.address());
+            if (handle == 0) {
+                throw new IllegalStateException("dlopen refused the generated library");
+            }
+            return new NativeLibrary(handle);
+        } finally {
+            Files.delete(path);
+        }
+    }
+
+    /** The address of an exported function. */
+    long function(String symbol) {
+        try (BytePointer name = new BytePointer(symbol)) {
+            long address = symbol(handle, name.address());
+            if (address == 0) {
+                throw new IllegalStateException("no function " + symbol);
+            }
+            return address;
+        }
+    }
+
+    /** Runs a stage on {@code threads} threads, {@code times} times. */
+    static void run(long function, long stage, int threads, int times) {
+        onThreads(threads, (team, id) -> call(function, stage, team, id, threads, times));
+    }
+
+    /** Runs a function once with each of the stages that the array at {@code stages} points to; gives the seconds it took. */
+    static double runEach(long function, long stages, int stageCount, int threads) {
+        long[] times = new long[2];
+        onThreads(threads, (team, id) -> {
+            callEach(function, stages, 1, team, id, threads);
+            if (id == 0) {
+                times[0] = System.nanoTime();
+            }
+            callEach(function, stages, stageCount, team, id, threads);
+            if (id == 0) {
+                times[1] = System.nanoTime();
+            }
+        });
+        return (times[1] - times[0]) * 1e-9;
+    }
+
+    private interface TeamMember {
+        void run(long team, int id);
+    }
+
+    private static void onThreads(int threads, TeamMember member) {
+        try (BytePointer team = zeroed(64)) {
+            List<Thread> others = new ArrayList<>();
+            for (int id = 1; id < threads; id++) {
+                int own = id;
+                Thread thread = new Thread(() -> member.run(team.address(), own));
+                others.add(thread);
+                thread.start();
+            }
+            member.run(team.address(), 0);
+            for (Thread thread : others) {
+                thread.join();
+            }
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public void close() {
+        close(handle);
+    }
+
+    private static BytePointer zeroed(long bytes) {
+        BytePointer memory = new BytePointer(bytes);
+        Pointer.memset(memory, 0, bytes);
+        return memory;
+    }
+
+    /** Asks for 2 MB pages; to be called before the memory is first written. */
+    static native void wantHugePages(long address, long bytes);
+
+    private static native long open(long path);
+
+    private static native long symbol(long library, long name);
+
+    private static native void close(long library);
+
+    private static native void call(long function, long stage, long team, int id, int count, int times);
+
+    private static native void callEach(long function, long stages, int stageCount, long team, int id, int count);
+}

@@ -1,0 +1,69 @@
+package dev.catena.codegen;
+
+/**
+ * A weight matrix [rows, columns] and how its elements are stored. A quantized element is (code − zero) · scale, with
+ * one f16 scale, and where it is asymmetric one zero, for each row and each {@code group} consecutive columns.
+ *
+ * @param rows output features (or table entries)
+ * @param columns input features (or the table's width)
+ * @param group columns that share a scale, a multiple of 8 or all of them; 0 if not quantized. The last group of a row may be shorter
+ * @param symmetric the zero is the middle code (128 or 8) everywhere and is not stored
+ */
+public record MatrixType(int rows, int columns, Element element, int group, boolean symmetric) {
+    /** The stored elements. */
+    public enum Element {
+        F32(32), F16(16), U8(8), U4(4);
+
+        private final int bits;
+
+        Element(int bits) {
+            this.bits = bits;
+        }
+
+        public int bits() {
+            return bits;
+        }
+
+        public boolean quantized() {
+            return this == U8 || this == U4;
+        }
+    }
+
+    public MatrixType {
+        if (rows < 1 || columns < 1) {
+            throw new IllegalArgumentException("matrix of " + rows + " × " + columns);
+        }
+        if (element.quantized() ? group < 1 || group > columns || (group % 8 != 0 && group != columns) : group != 0) {
+            throw new IllegalArgumentException("group " + group + " of " + element + " rows of " + columns
+                    + ": must be a multiple of 8 or the whole row");
+        }
+    }
+
+    public static MatrixType f32(int rows, int columns) {
+        return new MatrixType(rows, columns, Element.F32, 0, false);
+    }
+
+    public static MatrixType f16(int rows, int columns) {
+        return new MatrixType(rows, columns, Element.F16, 0, false);
+    }
+
+    /** Quantized in groups of {@code group} columns, or of whole rows where those are shorter. */
+    public static MatrixType quantized(int rows, int columns, int bits, int group, boolean symmetric) {
+        Element element = switch (bits) {
+            case 8 -> Element.U8;
+            case 4 -> Element.U4;
+            default -> throw new IllegalArgumentException("no storage of " + bits + " bits");
+        };
+        return new MatrixType(rows, columns, element, Math.min(group, columns), symmetric);
+    }
+
+    /** Groups in a row; 0 if not quantized. */
+    public int groups() {
+        return group == 0 ? 0 : (columns + group - 1) / group;
+    }
+
+    /** The zero of a symmetric matrix. */
+    public int middleCode() {
+        return 1 << (element.bits() - 1);
+    }
+}

@@ -1,0 +1,45 @@
+package dev.catena.ir;
+
+/** A view with every element rounded to another float type. */
+public final class CastWeight implements WeightData {
+  private final WeightData base;
+  private final TensorType type;
+
+  public CastWeight(WeightData base, ElementType to) {
+    if (!to.isFloat()) {
+      throw new IrException("a weight can't be cast to " + to.keyword());
+    }
+    this.base = base;
+    this.type = base.tensorType().withElement(to);
+  }
+
+  public WeightData base() {
+    return base;
+  }
+
+  @Override
+  public TensorType type() {
+    return type;
+  }
+
+  @Override
+  public void read(long[] start, long[] extent, float[] into, int at) {
+    base.read(start, extent, into, at);
+    if (type.element() == ElementType.F16 || type.element() == ElementType.BF16) {
+      int n = Tensor.count(extent);
+      for (int i = at; i < at + n; i++) {
+        into[i] = HalfFloat.round(into[i], type.element());
+      }
+    }
+  }
+
+  @Override
+  public String hash() {
+    return Hashes.of("cast", type.element().keyword(), base.hash());
+  }
+
+  @Override
+  public String text() {
+    return "cast(" + base.text() + ", " + type.element().keyword() + ")";
+  }
+}

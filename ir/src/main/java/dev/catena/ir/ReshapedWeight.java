@@ -1,0 +1,56 @@
+package dev.catena.ir;
+
+import java.util.Arrays;
+
+/** A view without the axes of size 1, or with more of them: the elements stay where they are. */
+public final class ReshapedWeight implements WeightData {
+  private final WeightData base;
+  private final TensorType type;
+
+  public ReshapedWeight(WeightData base, long... shape) {
+    this.base = base;
+    this.type = TensorType.of(base.tensorType().element(), shape);
+    if (!Arrays.equals(withoutOnes(shape), withoutOnes(base.tensorType().staticShape()))) {
+      throw new IrException(base.type().text() + " can't be seen as " + type.text());
+    }
+  }
+
+  private static long[] withoutOnes(long[] shape) {
+    return Arrays.stream(shape).filter(d -> d != 1).toArray();
+  }
+
+  @Override
+  public TensorType type() {
+    return type;
+  }
+
+  @Override
+  public void read(long[] start, long[] extent, float[] into, int at) {
+    long[] baseShape = base.tensorType().staticShape();
+    long[] baseStart = new long[baseShape.length];
+    long[] baseExtent = new long[baseShape.length];
+    long[] shape = type.staticShape();
+    int from = 0;
+    for (int axis = 0; axis < baseShape.length; axis++) {
+      baseExtent[axis] = 1;
+      if (baseShape[axis] != 1) {
+        while (shape[from] == 1) {
+          from++;
+        }
+        baseStart[axis] = start[from];
+        baseExtent[axis] = extent[from++];
+      }
+    }
+    base.read(baseStart, baseExtent, into, at);
+  }
+
+  @Override
+  public String hash() {
+    return Hashes.of("reshape", type.text(), base.hash());
+  }
+
+  @Override
+  public String text() {
+    return "reshape(" + base.text() + ", " + TensorType.shapeText(type.shape()) + ")";
+  }
+}

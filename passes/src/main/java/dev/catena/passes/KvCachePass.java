@@ -1,0 +1,128 @@
+package dev.catena.passes;
+
+import dev.catena.ir.Attribute;
+import dev.catena.ir.Dialects;
+import dev.catena.ir.Dim;
+import dev.catena.ir.ElementType;
+import dev.catena.ir.KvType;
+import dev.catena.ir.Module;
+import dev.catena.ir.Operation;
+import dev.catena.ir.SeqsType;
+import dev.catena.ir.Stage;
+import dev.catena.ir.TensorType;
+import dev.catena.ir.Value;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Past and present tensors become one linear cache, and batches become rows: activations are {@code [?tokens, width]},
+ * which row belongs where comes from {@code seqs}. That masks are causal and positions consecutive can't be read off a
+ * split piece, which takes both as inputs; it is written down as the stage's assumption.
+ */
+public final class KvCachePass extends Pass {
+  private static final long PAGE = 64;
+
+  public KvCachePass() {
+    super("kv-cache", "past and present tensors become a cache in place, batches become rows",
+        new PassOptions.Declared("key", "16", "bits of keys: 32 or 16"),
+        new PassOptions.Declared("value", "16", "bits of values: 32 or 16"));
+  }
+
+  @Override
+  protected void run(Module module, PassOptions options, PassContext context) {
+    for (Stage stage : module.stages()) {
+      switch (String.valueOf(stage.textAttribute("role"))) {
+        case "decoder" -> {
+          convertDecoder(stage, storage(options, "key"), storage(options, "value"));
+          context.count("kv-cache.decoders", 1);
+        }
+        case "embed", "norm", "head" -> toRows(stage, stage.arguments().get(0));
+        default -> throw new PassException("kv-cache: stage @" + stage.name() + " has no role in a language model");
+      }
+    }
+  }
+
+  private static ElementType storage(PassOptions options, String name) {
+    return switch (options.text(name)) {
+      case "32" -> ElementType.F32;
+      case "16" -> ElementType.F16;
+      default -> throw new PassException(
+          "kv-cache: " + name + " = " + options.text(name) + " isn't supported; choose 32 or 16");
+    };
+  }
+
+  private static void convertDecoder(Stage stage, ElementType key, ElementType value) {
+    List<Operation> attentions = stage.operations().stream().filter(o -> o.is("nn.past_attention")).toList();
+    if (attentions.size() != 1) {
+      throw notRaised(stage, attentions.isEmpty() ? "no attention was recognized" : "it holds several attentions");
+    }
+    Operation past = attentions.get(0);
+    Value hidden = argument(stage, "arg.hidden");
+    Value mask = argument(stage, "arg.mask");
+    if (past.operand(5) != mask || past.operand(3) != argument(stage, "arg.past_key")
+        || past.operand(4) != argument(stage, "arg.past_value")) {
+      throw notRaised(stage, "its attention doesn't read the piece's mask and past directly");
+    }
+    TensorType pastType = past.operand(3).tensorType();
+    KvType kv = new KvType(key, value, past.intAttribute("kv_heads"), pastType.dim(3).value(), PAGE);
+    Value seqs = stage.addArgument("seqs", new SeqsType());
+    Value cache = stage.addArgument("cache", kv);
+    Operation append = stage.insertBefore(past, Dialects.get("nn.kv_append"),
+        List.of(cache, past.operand(1), past.operand(2), seqs), Map.of());
+    append.setOrigin(past.origin()).result().rename("cache");
+    Operation attention = stage.insertBefore(past, Dialects.get("nn.attention"),
+        List.of(past.operand(0), append.result(), seqs),
+        Map.of("heads", past.attribute("heads"), "scale", past.attribute("scale"), "mask", Attribute.of("causal")));
+    attention.setOrigin(past.origin()).result().rename("attended");
+    stage.replaceUses(past.result(0), attention.result());
+    Value out = stage.outputs().get(stage.outputNames().indexOf(stage.textAttribute("out.hidden")));
+    stage.clearOutputs();
+    stage.addOutput(stage.textAttribute("out.hidden"), out);
+    stage.addOutput("cache", append.result());
+    stage.remove(past);
+    for (Operation op : stage.operations()) {
+      if (op.is("nn.rope") && op.operand(3) == argument(stage, "arg.positions")) {
+        op.setOperand(3, seqs);
+      }
+    }
+    DeadCode.remove(stage);
+    for (Value argument : List.copyOf(stage.arguments())) {
+      if (argument != hidden && argument != seqs && argument != cache) {
+        if (!argument.uses().isEmpty()) {
+          Operation user = argument.uses().get(0).user();
+          throw notRaised(stage, "%" + argument.name() + " is still read by "
+              + (user == null ? "an output" : user.name() + " (" + user.origin() + ")"));
+        }
+        stage.removeArgument(argument);
+      }
+    }
+    stage.setAttribute("assume.mask", Attribute.of("causal"));
+    stage.setAttribute("assume.positions", Attribute.of("consecutive"));
+    toRows(stage, hidden);
+  }
+
+  private static Value argument(Stage stage, String attribute) {
+    String name = stage.textAttribute(attribute);
+    return name == null ? null : stage.argument(name);
+  }
+
+  /** Gives {@code rows} the shape [?tokens, …] and infers the rest; only row-wise operations may be left. */
+  private static void toRows(Stage stage, Value rows) {
+    for (Operation op : stage.operations()) {
+      if (op.definition().dialect().equals("onnx")) {
+        throw notRaised(stage, op.name() + " (" + op.origin() + ") was not recognized as part of a language model");
+      }
+    }
+    TensorType t = rows.tensorType();
+    List<Dim> shape = new java.util.ArrayList<>(t.shape().subList(2, t.rank()));
+    shape.add(0, Dim.symbol("tokens"));
+    rows.setType(t.withShape(shape));
+    stage.inferTypes();
+  }
+
+  private static PassException notRaised(Stage stage, String why) {
+    String source = stage.textAttribute("source");
+    return new PassException((source == null ? "stage @" + stage.name() : source)
+        + ": can't be compiled as a language model's " + stage.textAttribute("role") + ": " + why);
+  }
+}

@@ -1,0 +1,142 @@
+package dev.catena.passes;
+
+import dev.catena.ir.Attribute;
+import dev.catena.ir.CastWeight;
+import dev.catena.ir.Dialects;
+import dev.catena.ir.ElementType;
+import dev.catena.ir.KvType;
+import dev.catena.ir.Module;
+import dev.catena.ir.Operation;
+import dev.catena.ir.Stage;
+import dev.catena.ir.TensorType;
+import dev.catena.ir.Value;
+import dev.catena.ir.Weight;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * From {@code nn} to launches: a residual joins the linear layer before it, rotation joins the cache write, splits
+ * become views. Vectors (norm weights, biases) are stored in f32, which costs nothing.
+ */
+public final class LowerPass extends Pass {
+  public LowerPass() {
+    super("lower", "lower nn operations to kernel launches");
+  }
+
+  @Override
+  protected void run(Module module, PassOptions options, PassContext context) {
+    Map<Weight, Value> inF32 = new HashMap<>();
+    for (Stage stage : module.stages()) {
+      for (Operation op : List.copyOf(stage.operations())) {
+        lower(module, stage, op, inF32, context);
+      }
+      joinResiduals(stage, context);
+      DeadCode.remove(stage);
+      context.count("lower.launches",
+          (int) stage.operations().stream().filter(o -> !o.is("kernel.view")).count());
+    }
+    module.removeUnusedWeights();
+  }
+
+  private static void lower(Module module, Stage stage, Operation op, Map<Weight, Value> inF32, PassContext context) {
+    switch (op.name()) {
+      case "nn.embedding", "nn.select_rows" -> replace(stage, op, "kernel." + op.name().substring(3), op.operands(),
+          op.attributes());
+      case "nn.rms_norm" -> replace(stage, op, "kernel.rms_norm",
+          List.of(op.operand(0), f32(module, op.operand(1), inF32)), op.attributes());
+      case "nn.linear" -> replace(stage, op, "kernel.linear", Arrays.asList(op.operand(0), op.operand(1),
+          op.operand(2) == null ? null : f32(module, op.operand(2), inF32), null), Map.of());
+      case "nn.add", "nn.silu", "nn.swiglu" -> replace(stage, op, "kernel.elementwise", op.operands(),
+          Map.of("function", Attribute.of(op.name().substring(3))));
+      case "nn.split" -> splitToViews(stage, op);
+      case "nn.attention" -> lowerAttention(stage, op, context);
+      case "nn.rope", "nn.kv_append" -> { } // lowered with the attention that reads them
+      default -> throw new PassException("lower: stage @" + stage.name() + ": " + op.name() + " ("
+          + op.origin() + ") has no kernel");
+    }
+  }
+
+  private static void replace(Stage stage, Operation op, String kernel, List<Value> operands,
+      Map<String, Attribute> attributes) {
+    Operation launch = stage.insertBefore(op, Dialects.get(kernel), operands, attributes);
+    launch.setOrigin(op.origin()).result().rename(op.result().name());
+    stage.replaceUses(op.result(), launch.result());
+    stage.remove(op);
+  }
+
+  private static Value f32(Module module, Value vector, Map<Weight, Value> inF32) {
+    if (vector.weight() == null || ((TensorType) vector.type()).element() == ElementType.F32) {
+      return vector;
+    }
+    return inF32.computeIfAbsent(vector.weight(),
+        w -> module.addWeight(w.name() + ".f32", new CastWeight(w.data(), ElementType.F32)).value());
+  }
+
+  private static void splitToViews(Stage stage, Operation split) {
+    long offset = 0;
+    List<Long> sizes = split.intsAttribute("sizes");
+    for (int i = 0; i < sizes.size(); i++) {
+      Operation view = stage.insertBefore(split, Dialects.get("kernel.view"), List.of(split.operand(0)),
+          Map.of("offset", Attribute.of(offset), "columns", Attribute.of(sizes.get(i))));
+      view.setOrigin(split.origin());
+      stage.replaceUses(split.result(i), view.result());
+      offset += sizes.get(i);
+    }
+    stage.remove(split);
+  }
+
+  private static void lowerAttention(Stage stage, Operation attention, PassContext context) {
+    Operation append = attention.operand(1).producer();
+    Operation q = rope(attention.operand(0));
+    Operation k = rope(append.operand(1));
+    if ((q == null) != (k == null) || q != null && (q.operand(1) != k.operand(1) || q.operand(2) != k.operand(2)
+        || q.intAttribute("dim") != k.intAttribute("dim"))) {
+      throw new PassException("lower: stage @" + stage.name() + ": queries and keys are rotated by different tables ("
+          + attention.origin() + ")");
+    }
+    KvType kv = (KvType) append.result().type();
+    Operation joined = stage.insertBefore(attention, Dialects.get("kernel.rope_append"),
+        Arrays.asList(q == null ? attention.operand(0) : q.operand(0), k == null ? append.operand(1) : k.operand(0),
+            append.operand(2), q == null ? null : q.operand(1), q == null ? null : q.operand(2), append.operand(0),
+            attention.operand(2)),
+        Map.of("heads", attention.attribute("heads"), "dim", Attribute.of(kv.dim())));
+    joined.setOrigin(append.origin());
+    stage.replaceUses(append.result(), joined.result(1));
+    Operation launch = stage.insertBefore(attention, Dialects.get("kernel.attention"),
+        List.of(joined.result(0), joined.result(1), attention.operand(2)),
+        Map.of("heads", attention.attribute("heads"), "scale", attention.attribute("scale")));
+    launch.setOrigin(attention.origin()).result().rename("attended");
+    stage.replaceUses(attention.result(), launch.result());
+    stage.remove(attention);
+    stage.remove(append);
+    context.count("lower.rope_append", 1);
+  }
+
+  private static Operation rope(Value v) {
+    return v.producer() != null && v.producer().is("nn.rope") ? v.producer() : null;
+  }
+
+  /** residual + linear(x) becomes one launch where nobody else reads the product. */
+  private static void joinResiduals(Stage stage, PassContext context) {
+    for (Operation add : List.copyOf(stage.operations())) {
+      if (!add.is("kernel.elementwise") || !add.textAttribute("function").equals("add")) {
+        continue;
+      }
+      for (int side = 1; side >= 0; side--) {
+        Operation linear = add.operand(side).producer();
+        Value residual = add.operand(1 - side);
+        if (linear != null && linear.is("kernel.linear") && linear.operand(3) == null
+            && linear.result().uses().size() == 1
+            && (residual.producer() == null || stage.indexOf(residual.producer()) < stage.indexOf(linear))) {
+          linear.setOperand(3, residual);
+          stage.replaceUses(add.result(), linear.result());
+          stage.remove(add);
+          context.count("lower.linear + residual", 1);
+          break;
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,109 @@
+package dev.catena.passes;
+
+import dev.catena.ir.Attribute;
+import dev.catena.ir.KvType;
+import dev.catena.ir.Module;
+import dev.catena.ir.Operation;
+import dev.catena.ir.Stage;
+import dev.catena.ir.Value;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Places every intermediate result in the activation arena: a result's bytes may be reused after its last reader.
+ * First fit in program order. The stage's output goes where the runtime says, caches are written in place.
+ */
+public final class PlanPass extends Pass {
+  /** Cache-line alignment of every buffer. */
+  private static final long ALIGNMENT = 64;
+
+  public PlanPass() {
+    super("plan", "place intermediate results in memory",
+        new PassOptions.Declared("rows", "256", "most rows in a step: longer prompts are fed in chunks"));
+  }
+
+  @Override
+  protected void run(Module module, PassOptions options, PassContext context) {
+    long rows = options.number("rows");
+    if (rows < 1 || rows > 1 << 16) {
+      throw new PassException("plan: rows = " + rows + " must be between 1 and 65536");
+    }
+    for (Stage stage : module.stages()) {
+      long arena = plan(stage, rows);
+      stage.setAttribute("plan.rows", Attribute.of(rows));
+      stage.setAttribute("plan.arena_bytes", Attribute.of(arena));
+    }
+  }
+
+  private record Placed(long offset, long bytes, int lastUse) {}
+
+  private static long plan(Stage stage, long rows) {
+    Map<Value, Integer> lastUse = lastUses(stage);
+    List<Placed> live = new ArrayList<>();
+    long top = 0;
+    List<Operation> ops = stage.operations();
+    for (int i = 0; i < ops.size(); i++) {
+      int now = i;
+      Operation op = ops.get(i);
+      if (op.is("kernel.view")) {
+        continue;
+      }
+      live.removeIf(p -> p.lastUse() < now);
+      Value result = op.result(0);
+      if (result == stage.outputs().get(0)) {
+        op.setAttribute("place", Attribute.of("output"));
+        continue;
+      }
+      if (result.type() instanceof KvType) {
+        continue;
+      }
+      long bytes = align(Math.multiplyExact(rows,
+          result.tensorType().dim(-1).value() * result.tensorType().element().bits() / 8));
+      long offset = firstFit(live, bytes);
+      live.add(new Placed(offset, bytes, lastUse.getOrDefault(result, i)));
+      op.setAttribute("place", Attribute.of("arena " + offset + " " + bytes));
+      top = Math.max(top, offset + bytes);
+    }
+    Value output = stage.outputs().get(0);
+    if (output.producer() == null || output.producer().is("kernel.view")) {
+      throw new PassException("plan: stage @" + stage.name() + " returns %" + output.name() + " without computing it");
+    }
+    return top;
+  }
+
+  /** The index of the last operation that reads each value, directly or through views. */
+  private static Map<Value, Integer> lastUses(Stage stage) {
+    Map<Value, Integer> last = new IdentityHashMap<>();
+    List<Operation> ops = stage.operations();
+    for (int i = ops.size() - 1; i >= 0; i--) {
+      Operation op = ops.get(i);
+      int use = op.is("kernel.view") ? last.getOrDefault(op.result(), i) : i;
+      for (Value v : op.operands()) {
+        if (v != null) {
+          last.merge(v, use, Math::max);
+        }
+      }
+    }
+    return last;
+  }
+
+  private static long firstFit(List<Placed> live, long bytes) {
+    List<Placed> sorted = new ArrayList<>(live);
+    sorted.sort(Comparator.comparingLong(Placed::offset));
+    long offset = 0;
+    for (Placed p : sorted) {
+      if (p.offset() - offset >= bytes) {
+        break;
+      }
+      offset = Math.max(offset, p.offset() + p.bytes());
+    }
+    return offset;
+  }
+
+  private static long align(long bytes) {
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+}

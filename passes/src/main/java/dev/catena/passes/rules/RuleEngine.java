@@ -1,0 +1,79 @@
+package dev.catena.passes.rules;
+
+import dev.catena.ir.Module;
+import dev.catena.ir.Operation;
+import dev.catena.ir.Stage;
+import dev.catena.ir.Value;
+import dev.catena.passes.DeadCode;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/** Applies rules to a stage until none matches. */
+public final class RuleEngine {
+  /** More sweeps than this mean that rules undo each other. */
+  private static final int MOST_SWEEPS = 100;
+
+  private RuleEngine() {}
+
+  /** Returns how often each rule was applied, by name. */
+  public static Map<String, Integer> apply(List<Rule> rules, Module module, Stage stage) {
+    Map<String, Integer> applied = new TreeMap<>();
+    for (int sweep = 0; sweep(rules, module, stage, applied); sweep++) {
+      if (sweep == MOST_SWEEPS) {
+        throw new IllegalStateException("rules don't come to an end in stage @" + stage.name() + ": " + applied);
+      }
+    }
+    return applied;
+  }
+
+  private static boolean sweep(List<Rule> rules, Module module, Stage stage, Map<String, Integer> applied) {
+    boolean changed = false;
+    for (Operation op : List.copyOf(stage.operations())) {
+      if (op.results().stream().allMatch(r -> r.uses().isEmpty())) {
+        continue; // replaced by an earlier rule of this sweep
+      }
+      for (Rule rule : rules) {
+        if (op.is(rule.pattern().name()) && applyAt(rule, op, module, stage)) {
+          applied.merge(rule.name(), 1, Integer::sum);
+          changed = true;
+          break;
+        }
+      }
+    }
+    if (changed) {
+      DeadCode.remove(stage);
+    }
+    return changed;
+  }
+
+  private static boolean applyAt(Rule rule, Operation op, Module module, Stage stage) {
+    for (Match m : rule.pattern().match(op.result(), Match.EMPTY.bind("root", op.result()))) {
+      if (rule.where().test(m)) {
+        rule.emit().emit(m, new Rewrite(module, stage, op));
+        if (!inOrder(stage)) {
+          DeadCode.remove(stage); // what stood between an escaping value and the root may depend on both
+          stage.sortTopologically();
+        }
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static boolean inOrder(Stage stage) {
+    Set<Value> known = Collections.newSetFromMap(new IdentityHashMap<>());
+    for (Operation op : stage.operations()) {
+      for (Value v : op.operands()) {
+        if (v != null && v.producer() != null && !known.contains(v)) {
+          return false;
+        }
+      }
+      known.addAll(op.results());
+    }
+    return true;
+  }
+}

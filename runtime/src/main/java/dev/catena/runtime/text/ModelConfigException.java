@@ -1,0 +1,12 @@
+package dev.catena.runtime.text;
+
+/** A model's configuration file that can't be used. The message is one line and names the file. */
+public final class ModelConfigException extends RuntimeException {
+    ModelConfigException(String message) {
+        super(message);
+    }
+
+    ModelConfigException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}

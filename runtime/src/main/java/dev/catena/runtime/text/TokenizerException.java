@@ -1,0 +1,12 @@
+package dev.catena.runtime.text;
+
+/** A tokenizer that can't be read or loaded. The message is one line and names the file. */
+public final class TokenizerException extends RuntimeException {
+    TokenizerException(String message) {
+        super(message);
+    }
+
+    TokenizerException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}

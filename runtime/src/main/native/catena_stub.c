@@ -1,0 +1,353 @@
+/*
+ * The runtime's only native code: memory, loading of compiled stages, CPU features, and the team of threads that runs
+ * them (docs/cpu-abi.md). It needs no headers, so that the clang inside the JavaCPP preset builds it on any machine.
+ *
+ * The JVM calls it through dev.catena.runtime.cpu.Native, whose Javadoc says what each function means. Functions that
+ * can fail give -errno. Buffers passed from Java are direct ones.
+ */
+typedef signed int int32_t;
+typedef unsigned int uint32_t;
+typedef signed long int64_t;
+typedef unsigned long uint64_t;
+typedef unsigned long size_t;
+
+#define EXPORT __attribute__((visibility("default")))
+#define NATIVE(type, name, ...) EXPORT type Java_dev_catena_runtime_cpu_Native_##name(void **env, void *cls, ##__VA_ARGS__)
+
+/* ---- libc, from the process ---- */
+extern void *mmap(void *, size_t, int, int, int, long);
+extern int munmap(void *, size_t);
+extern int madvise(void *, size_t, int);
+extern int open(const char *, int, ...);
+extern int close(int);
+extern long write(int, const void *, size_t);
+extern long lseek(int, long, int);
+extern long syscall(long, ...);
+extern void *dlopen(const char *, int);
+extern void *dlsym(void *, const char *);
+extern int dlclose(void *);
+extern char *dlerror(void);
+extern int *__errno_location(void);
+extern void *memcpy(void *, const void *, size_t);
+extern void *memset(void *, int, size_t);
+
+enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000 };
+enum { MADV_WILLNEED = 3, MADV_DONTNEED = 4, MADV_HUGEPAGE = 14 };
+enum { O_RDONLY = 0, O_CLOEXEC = 02000000, SEEK_END = 2 };
+enum { RTLD_NOW = 2, RTLD_LOCAL = 0 };
+enum { SYS_sched_yield = 24, SYS_arch_prctl = 158, SYS_futex = 202, SYS_memfd_create = 319 };
+enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
+enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18, MFD_CLOEXEC = 1, ENOMEM = 12 };
+
+static long failure(void) { return -(long)*__errno_location(); }
+
+/* ---- the JNI functions used, by their index in the table ---- */
+static void *buffer_address(void **env, void *buffer) {
+  void *(*get)(void **, void *) = ((void ***)env)[0][230];
+  return get(env, buffer);
+}
+
+static void *new_buffer(void **env, void *address, int64_t bytes) {
+  void *(*make)(void **, void *, int64_t) = ((void ***)env)[0][229];
+  return make(env, address, bytes);
+}
+
+/* ---- memory ---- */
+NATIVE(int64_t, address, void *buffer) { return (int64_t)buffer_address(env, buffer); }
+NATIVE(void *, view, int64_t address, int64_t bytes) { return new_buffer(env, (void *)address, bytes); }
+NATIVE(void, copy, int64_t to, int64_t from, int64_t bytes) { memcpy((void *)to, (void *)from, bytes); }
+
+NATIVE(int64_t, openFile, void *path) {
+  int fd = open(buffer_address(env, path), O_RDONLY | O_CLOEXEC);
+  return fd < 0 ? failure() : fd;
+}
+
+NATIVE(int64_t, fileSize, int32_t fd) {
+  long size = lseek(fd, 0, SEEK_END);
+  return size < 0 ? failure() : size;
+}
+
+NATIVE(void, closeFile, int32_t fd) { close(fd); }
+
+NATIVE(int64_t, mapFile, int32_t fd, int64_t bytes) {
+  void *at = mmap(0, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+  return at == (void *)-1 ? failure() : (int64_t)at;
+}
+
+NATIVE(void, willNeed, int64_t address, int64_t bytes) {
+  uint64_t start = (uint64_t)address & ~4095UL;
+  madvise((void *)start, (uint64_t)address + bytes - start, MADV_WILLNEED);
+}
+
+NATIVE(int64_t, reserve, int64_t bytes, int32_t huge) {
+  void *at = mmap(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == (void *)-1) return failure();
+  if (huge) madvise(at, bytes, MADV_HUGEPAGE);
+  return (int64_t)at;
+}
+
+NATIVE(void, unmap, int64_t address, int64_t bytes) { munmap((void *)address, bytes); }
+
+/* ---- compiled stages ---- */
+struct library {
+  void *handle;
+  int fd;
+};
+
+static void report(char *into, int32_t room, const char *text) {
+  int32_t i = 0;
+  for (; text && text[i] && i < room - 1; i++) into[i] = text[i];
+  into[i] = 0;
+}
+
+static int64_t open_library(const char *path, int fd, char *error, int32_t room) {
+  struct library *library = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (library == (void *)-1) {
+    report(error, room, "out of memory");
+    if (fd >= 0) close(fd);
+    return 0;
+  }
+  library->fd = fd;
+  library->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (!library->handle) {
+    report(error, room, dlerror());
+    munmap(library, 4096);
+    if (fd >= 0) close(fd);
+    return 0;
+  }
+  return (int64_t)library;
+}
+
+NATIVE(int64_t, openLibrary, void *path, void *error, int32_t room) {
+  return open_library(buffer_address(env, path), -1, buffer_address(env, error), room);
+}
+
+/*
+ * The descriptor stays open as long as the library: the loader takes two libraries of one name for the same, and a
+ * descriptor's number, which is the name, would be given again.
+ */
+NATIVE(int64_t, openLibraryBytes, int64_t address, int64_t bytes, void *error, int32_t room) {
+  char *message = buffer_address(env, error);
+  int fd = (int)syscall(SYS_memfd_create, "catena-code", MFD_CLOEXEC);
+  if (fd < 0) {
+    report(message, room, "memfd_create failed");
+    return 0;
+  }
+  const char *from = (const char *)address;
+  while (bytes > 0) {
+    long written = write(fd, from, bytes);
+    if (written <= 0) {
+      report(message, room, "writing to a memfd failed");
+      close(fd);
+      return 0;
+    }
+    from += written;
+    bytes -= written;
+  }
+  char path[32] = "/proc/self/fd/";
+  char digits[12];
+  int count = 0, at = 14;
+  for (int rest = fd; rest || !count; rest /= 10) digits[count++] = (char)('0' + rest % 10);
+  while (count) path[at++] = digits[--count];
+  path[at] = 0;
+  return open_library(path, fd, message, room);
+}
+
+NATIVE(int64_t, symbol, int64_t library, void *name) {
+  return (int64_t)dlsym(((struct library *)library)->handle, buffer_address(env, name));
+}
+
+NATIVE(void, closeLibrary, int64_t address) {
+  struct library *library = (struct library *)address;
+  dlclose(library->handle);
+  if (library->fd >= 0) close(library->fd);
+  munmap(library, 4096);
+}
+
+/* ---- CPU features ---- */
+NATIVE(void, cpuid, int32_t leaf, int32_t subleaf, void *out) {
+  uint32_t *r = buffer_address(env, out);
+  __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(subleaf));
+}
+
+NATIVE(int64_t, xgetbv) {
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (int64_t)((uint64_t)high << 32 | low);
+}
+
+NATIVE(int64_t, requestAmx) { return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) ? failure() : 0; }
+
+/* ---- the contract with compiled stages, docs/cpu-abi.md ---- */
+typedef struct {
+  int32_t rows, sequences, selected, page_table_stride;
+  const int32_t *tokens, *positions, *row_sequence, *page_table, *selected_rows;
+} catena_step;
+
+typedef struct {
+  void *arena;
+  void *kv;
+  const void *const *weights;
+  const catena_step *step;
+  char *scratch;
+  int64_t scratch_stride;
+  const void *input;
+  void *output;
+} catena_stage;
+
+typedef struct {
+  int32_t id, count;
+  void (*barrier)(void *team, int32_t id);
+  void *team;
+} catena_thread;
+
+typedef void (*stage_function)(const catena_stage *, const catena_thread *);
+
+typedef struct {
+  stage_function function;
+  const catena_stage *stage;
+} stage_call;
+
+/* ---- the team ---- */
+typedef struct {
+  int32_t count;
+  int64_t spin_cycles;  /* pause this long for another thread of a run, then yield */
+  int64_t yield_cycles; /* yield this long, then sleep */
+  int64_t idle_cycles;  /* pause this long for the next run, which a decoding loop asks for at once */
+  _Alignas(64) int32_t arrived;
+  _Alignas(64) int32_t phase; /* counts barriers; a futex */
+  int32_t phase_sleepers;
+  _Alignas(64) int32_t run; /* counts runs; a futex */
+  int32_t run_sleepers;
+  int32_t stop;
+  const stage_call *calls;
+  int64_t calls_count;
+} team;
+
+static void futex_wait(int32_t *word, int32_t value) { syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0L, 0L, 0L); }
+static void futex_wake_all(int32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 0x7fffffffL, 0L, 0L, 0L); }
+
+static int64_t cycles(void) { return (int64_t)__builtin_ia32_rdtsc(); }
+static int32_t load(const int32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+
+/* Returns when *word is no longer `value`. Whoever changes it wakes when *sleepers isn't 0, and looks after changing. */
+static void wait_while(int32_t *word, int32_t value, int32_t *sleepers, int64_t spin, int64_t yield) {
+  if (load(word) != value) return;
+  int64_t start = cycles();
+  while (cycles() - start < spin) {
+    for (int i = 0; i < 8; i++) {
+      if (load(word) != value) return;
+      __builtin_ia32_pause();
+    }
+  }
+  while (cycles() - start < spin + yield) {
+    syscall(SYS_sched_yield);
+    if (load(word) != value) return;
+  }
+  __atomic_add_fetch(sleepers, 1, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(word, __ATOMIC_SEQ_CST) == value) futex_wait(word, value);
+  __atomic_sub_fetch(sleepers, 1, __ATOMIC_SEQ_CST);
+}
+
+static void barrier(void *of, int32_t id) {
+  team *t = of;
+  (void)id;
+  if (t->count == 1) return;
+  int32_t phase = load(&t->phase);
+  if (__atomic_add_fetch(&t->arrived, 1, __ATOMIC_ACQ_REL) == t->count) {
+    __atomic_store_n(&t->arrived, 0, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&t->phase, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&t->phase_sleepers, __ATOMIC_SEQ_CST)) futex_wake_all(&t->phase);
+  } else {
+    wait_while(&t->phase, phase, &t->phase_sleepers, t->spin_cycles, t->yield_cycles);
+  }
+}
+
+static void run_calls(team *t, int32_t id) {
+  const stage_call *calls = t->calls; /* after the last barrier the next run may set these */
+  int64_t count = t->calls_count;
+  catena_thread thread = {id, t->count, barrier, t};
+  for (int64_t i = 0; i < count; i++) {
+    calls[i].function(calls[i].stage, &thread);
+    barrier(t, id);
+  }
+}
+
+NATIVE(int64_t, teamOpen, int32_t threads, int64_t spin, int64_t yield, int64_t idle) {
+  team *t = mmap(0, sizeof(team), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (t == (void *)-1) return failure();
+  t->count = threads;
+  t->spin_cycles = spin;
+  t->yield_cycles = yield;
+  t->idle_cycles = idle;
+  return (int64_t)t;
+}
+
+NATIVE(void, teamWorker, int64_t address, int32_t id) {
+  team *t = (team *)address;
+  for (int32_t run = 0;; run++) {
+    wait_while(&t->run, run, &t->run_sleepers, t->idle_cycles, t->yield_cycles);
+    if (load(&t->stop)) return;
+    run_calls(t, id);
+  }
+}
+
+static void start(team *t) {
+  if (t->count == 1) return;
+  __atomic_add_fetch(&t->run, 1, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(&t->run_sleepers, __ATOMIC_SEQ_CST)) futex_wake_all(&t->run);
+}
+
+NATIVE(void, teamRun, int64_t address, int64_t calls, int64_t count) {
+  team *t = (team *)address;
+  if (count <= 0) return;
+  t->calls = (const stage_call *)calls;
+  t->calls_count = count;
+  start(t);
+  run_calls(t, 0);
+}
+
+NATIVE(void, teamStop, int64_t address) {
+  team *t = (team *)address;
+  __atomic_store_n(&t->stop, 1, __ATOMIC_RELEASE);
+  start(t);
+}
+
+NATIVE(void, teamFree, int64_t address) { munmap((void *)address, sizeof(team)); }
+
+/* ---- how fast this machine reads: a stage that reads `scratch_stride` bytes at `input`, its share per thread ---- */
+#define READER(name, width, attribute)                                                             \
+  attribute static void name(const catena_stage *stage, const catena_thread *thread) {             \
+    typedef int64_t vec __attribute__((vector_size(width)));                                       \
+    int64_t share = stage->scratch_stride / thread->count / 4096 * 4096;                           \
+    const vec *p = (const vec *)((const char *)stage->input + thread->id * share);                 \
+    const vec *end = (const vec *)((const char *)p + share);                                       \
+    vec a = {0}, b = {0}, c = {0}, d = {0};                                                        \
+    for (; p < end; p += 8) {                                                                      \
+      a += p[0] ^ p[4];                                                                            \
+      b += p[1] ^ p[5];                                                                            \
+      c += p[2] ^ p[6];                                                                            \
+      d += p[3] ^ p[7];                                                                            \
+    }                                                                                              \
+    a += b + c + d;                                                                                \
+    ((volatile int64_t *)stage->output)[thread->id * 8] = a[0] ^ a[1];                             \
+  }
+READER(read_sse2, 16, )
+READER(read_avx2, 32, __attribute__((target("avx2"))))
+READER(read_avx512, 64, __attribute__((target("avx512f"))))
+
+NATIVE(int64_t, readFunction, int32_t width) {
+  return (int64_t)(width == 64 ? read_avx512 : width == 32 ? read_avx2 : read_sse2);
+}
+
+/* ---- layouts, for the test that compares them with the Java side and the generator's ---- */
+NATIVE(void, layout, void *out) {
+  int32_t *r = buffer_address(env, out);
+  r[0] = sizeof(catena_step);
+  r[1] = __builtin_offsetof(catena_step, tokens);
+  r[2] = __builtin_offsetof(catena_step, selected_rows);
+  r[3] = sizeof(catena_stage);
+  r[4] = __builtin_offsetof(catena_stage, scratch_stride);
+  r[5] = __builtin_offsetof(catena_stage, output);
+  r[6] = sizeof(stage_call);
+}

@@ -1,0 +1,167 @@
+package dev.catena.tools;
+
+import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.tools.CompileSettings.Activations;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code catena compile}: ONNX in, one artifact out. */
+@Command(name = "compile", mixinStandardHelpOptions = true, sortOptions = false,
+    description = "Compile a model, in pieces or whole, to one artifact.")
+final class CompileCommand implements Callable<Integer> {
+  private static final Set<Integer> WEIGHT_BITS = Set.of(32, 16, 8, 4);
+
+  @Parameters(index = "0", paramLabel = "DIR|FILE.onnx", description = "A folder of pieces, or a model in one file.")
+  private Path input;
+
+  @Option(names = "-o", paramLabel = "FILE", description = "The artifact; default: the input's name with .catena.")
+  private Path output;
+
+  @Option(names = "--target", defaultValue = "cpu", split = ",", paramLabel = "T[,T…]",
+      description = "What to generate code for: cpu (this machine), cpu:x86-64-v3, cpu:x86-64-v4, cpu:icelake-server, "
+          + "cpu:sapphirerapids. Default: ${DEFAULT-VALUE}")
+  private List<String> targets;
+
+  @Option(names = "--wbits", defaultValue = "4", description = "Bits of weights: 32, 16, 8, 4. Default: ${DEFAULT-VALUE}")
+  private int weightBits;
+
+  @Option(names = "--group-size", defaultValue = "128",
+      description = "Columns that share a scale, a multiple of 8; 0 or -1 for a whole row. Default: ${DEFAULT-VALUE}")
+  private int groupSize;
+
+  @Option(names = "--symmetric", description = "No zero points.")
+  private boolean symmetric;
+
+  @Option(names = "--embed-bits", description = "Bits of the embedding table. Default: 16 (32 at --wbits 32)")
+  private Integer embedBits;
+
+  @Option(names = "--head-bits", description = "Bits of the head. Default: 8, or --wbits where that is more")
+  private Integer headBits;
+
+  @Option(names = "--kv-bits", paramLabel = "N|K,V", description = "Bits of the KV cache: 32, 16. Default: 16 (32 at --wbits 32)")
+  private String kvBits;
+
+  @Option(names = "--activations", defaultValue = "f32",
+      description = "What linear layers multiply in: f32, bf16, int8. Default: ${DEFAULT-VALUE}")
+  private Activations activations;
+
+  @Option(names = "--quant", defaultValue = "rtn", description = "Quantization: rtn (round to nearest).")
+  private String quant;
+
+  @Option(names = "--calib", paramLabel = "FILE", description = "Calibration text; has no effect with rtn.")
+  private Path calibration;
+
+  @Option(names = "--calib-samples", description = "Has no effect with rtn.")
+  private Integer calibrationSamples;
+
+  @Option(names = "--calib-seqlen", description = "Has no effect with rtn.")
+  private Integer calibrationLength;
+
+  @Option(names = "--tokenizer", paramLabel = "FILE",
+      description = "tokenizer.json; default: in the model's folder, else its parent.")
+  private Path tokenizer;
+
+  @Option(names = "--max-seq-len", paramLabel = "N", defaultValue = "0",
+      description = "Longest context. Default: what the model's positions allow")
+  private int maxSeqLen;
+
+  @Option(names = "--pipeline", paramLabel = "TEXT", description = "Passes in place of the default ones.")
+  private String pipeline;
+
+  @Option(names = "--verify-each", description = "Check the module after every pass.")
+  private boolean verifyEach;
+
+  @Option(names = "--print-after", paramLabel = "PASS|all", description = "Print the module after a pass.")
+  private String printAfter;
+
+  @Option(names = "--dump-dir", paramLabel = "DIR", description = "Write NN-pass.cir after each pass.")
+  private Path dumpDir;
+
+  @Override
+  public Integer call() {
+    CompileReport report = new ModelCompiler(settings()).compile();
+    System.out.print(report.text());
+    return 0;
+  }
+
+  private CompileSettings settings() {
+    if (!Files.exists(input)) {
+      throw new UserError(input + ": there is no such file or folder");
+    }
+    requireBits("--wbits", weightBits);
+    int embed = embedBits != null ? embedBits : weightBits == 32 ? 32 : 16;
+    requireBits("--embed-bits", embed);
+    int head = headBits != null ? headBits : Math.max(8, weightBits);
+    requireBits("--head-bits", head);
+    int group = groupSize == -1 ? 0 : groupSize;
+    if (group < 0 || group % 8 != 0) {
+      throw new UserError("--group-size " + groupSize + ": must be a multiple of 8, or 0 for a whole row");
+    }
+    if (!quant.equals("rtn")) {
+      throw new UserError("--quant " + quant + ": only rtn is there yet");
+    }
+    if (calibration != null || calibrationSamples != null || calibrationLength != null) {
+      Console.warn("calibration text has no effect with --quant rtn");
+    }
+    if (maxSeqLen < 0) {
+      throw new UserError("--max-seq-len " + maxSeqLen + ": must be positive");
+    }
+    int[] kv = kvBits();
+    return new CompileSettings(input, output != null ? output : defaultOutput(), resolveTargets(), weightBits, group,
+        symmetric, embed, head, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
+        Optional.ofNullable(pipeline), verifyEach, Optional.ofNullable(printAfter), Optional.ofNullable(dumpDir), 256);
+  }
+
+  private static void requireBits(String option, int bits) {
+    if (!WEIGHT_BITS.contains(bits)) {
+      throw new UserError(option + " " + bits + ": choose 32, 16, 8 or 4"
+          + (bits == 3 || bits == 2 ? " (3 and 2 bits are not there yet)" : ""));
+    }
+  }
+
+  private int[] kvBits() {
+    if (kvBits == null) {
+      int bits = weightBits == 32 ? 32 : 16;
+      return new int[] {bits, bits};
+    }
+    String[] parts = kvBits.split(",", -1);
+    int[] bits = new int[2];
+    for (int i = 0; i < 2; i++) {
+      String part = parts[parts.length == 1 ? 0 : i];
+      if (parts.length > 2 || !part.matches("32|16")) {
+        throw new UserError("--kv-bits " + kvBits + ": choose 32 or 16, or two of them as K,V"
+            + (kvBits.matches("[84](,[84])?") ? " (8 and 4 bits are not there yet)" : ""));
+      }
+      bits[i] = Integer.parseInt(part);
+    }
+    return bits;
+  }
+
+  private List<CpuTarget> resolveTargets() {
+    Set<CpuTarget> resolved = new LinkedHashSet<>();
+    for (String t : targets) {
+      if (t.strip().toLowerCase(Locale.ROOT).startsWith("sm_")) {
+        throw new UserError("--target " + t + ": CUDA targets are not there yet; choose cpu or "
+            + CpuTarget.known().stream().map(CpuTarget::name).collect(Collectors.joining(", ")));
+      }
+      resolved.add(CpuTarget.parse(t.strip()));
+    }
+    return new ArrayList<>(resolved);
+  }
+
+  private Path defaultOutput() {
+    String name = input.toAbsolutePath().normalize().getFileName().toString();
+    return Path.of((name.endsWith(".onnx") ? name.substring(0, name.length() - 5) : name) + ".catena");
+  }
+}

@@ -1,0 +1,42 @@
+package dev.catena.tools;
+
+import dev.catena.codegen.cpu.CpuTarget;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The effective settings of one compilation, defaults filled in.
+ *
+ * @param input      a folder of pieces or one ONNX file
+ * @param output     the artifact to write
+ * @param maxSeqLen  positions, or 0: as many as the model has
+ * @param pipeline   a pipeline in place of the default one, or empty
+ * @param printAfter a pass whose result goes to standard error, {@code all}, or empty
+ */
+public record CompileSettings(Path input, Path output, List<CpuTarget> targets, int weightBits, int groupSize,
+    boolean symmetric, int embedBits, int headBits, int keyBits, int valueBits, Activations activations,
+    Optional<Path> tokenizer, int maxSeqLen, Optional<String> pipeline, boolean verifyEach,
+    Optional<String> printAfter, Optional<Path> dumpDir, int maxRows) {
+  /** What linear layers multiply in. */
+  public enum Activations { F32, BF16, INT8 }
+
+  /** Name to value as printed and as the artifact records them; no paths. {@code positions} are the effective ones. */
+  public Map<String, String> described(int positions) {
+    Map<String, String> s = new LinkedHashMap<>();
+    s.put("target", String.join(",", targets.stream().map(CpuTarget::name).toList()));
+    s.put("wbits", Integer.toString(weightBits));
+    boolean quantizes = weightBits < 16 || headBits < 16 || embedBits < 16;
+    s.put("group_size", quantizes ? groupSize == 0 ? "row" : Integer.toString(groupSize) : "none");
+    s.put("symmetric", Boolean.toString(symmetric));
+    s.put("embed_bits", Integer.toString(embedBits));
+    s.put("head_bits", Integer.toString(headBits));
+    s.put("kv_bits", keyBits == valueBits ? Integer.toString(keyBits) : keyBits + "," + valueBits);
+    s.put("activations", activations.name().toLowerCase(java.util.Locale.ROOT));
+    s.put("quant", quantizes ? "rtn" : "none");
+    s.put("max_seq_len", Integer.toString(positions));
+    return s;
+  }
+}

@@ -1,0 +1,69 @@
+package dev.catena.tools;
+
+import dev.catena.artifact.ArtifactException;
+import dev.catena.artifact.CatenaException;
+import dev.catena.frontend.onnx.OnnxException;
+import dev.catena.ir.IrException;
+import dev.catena.passes.PassException;
+import dev.catena.runtime.sampling.BadLogitsException;
+import dev.catena.runtime.text.ModelConfigException;
+import dev.catena.runtime.text.TokenizerException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
+import java.util.List;
+
+/** What an exception means to the user: one line on standard error and an exit status. */
+final class Failures {
+  private static final List<Class<? extends RuntimeException>> BAD_INPUT =
+      List.of(UserError.class, OnnxException.class, PassException.class, IrException.class, CatenaException.class,
+          ModelConfigException.class, TokenizerException.class, IllegalArgumentException.class);
+
+  private Failures() {}
+
+  static void line(String message) {
+    System.err.println("catena: " + message.strip().replaceAll("\\s*\\R\\s*", "; "));
+  }
+
+  /** Prints the line (with {@code debug} the trace, too) and returns the exit status. */
+  static int report(Throwable failure, boolean debug) {
+    if (debug) {
+      failure.printStackTrace();
+    }
+    Throwable cause = failure instanceof UncheckedIOException u ? u.getCause() : failure;
+    if (cause instanceof ArtifactException && isSystemFailure(cause.getCause())
+        || cause instanceof BadLogitsException) {
+      line(cause.getMessage());
+      return 1;
+    }
+    if (BAD_INPUT.stream().anyMatch(c -> c.isInstance(cause))) {
+      line(cause.getMessage() == null ? cause.toString() : cause.getMessage());
+      return 2;
+    }
+    if (cause instanceof NoSuchFileException e) {
+      line(e.getFile() + ": there is no such file");
+      return 2;
+    }
+    if (cause instanceof AccessDeniedException e) {
+      line(e.getFile() + ": permission denied");
+      return 2;
+    }
+    if (cause instanceof IOException) {
+      line(cause.getMessage());
+      return 1;
+    }
+    if (cause instanceof OutOfMemoryError) {
+      line("out of memory: " + cause.getMessage() + "; set CATENA_OPTS=-Xmx… to a larger heap");
+      return 1;
+    }
+    line("internal error: " + cause + " (--debug shows where; please report it)");
+    return 1;
+  }
+
+  /** A full disk, a bad sector: nothing that another command line would mend. */
+  private static boolean isSystemFailure(Throwable cause) {
+    return cause instanceof IOException && !(cause instanceof NoSuchFileException)
+        && !(cause instanceof AccessDeniedException);
+  }
+}

@@ -1,0 +1,239 @@
+package dev.catena.tools;
+
+import dev.catena.artifact.ArtifactWriter;
+import dev.catena.artifact.Manifest;
+import dev.catena.codegen.Launch;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.StageLaunches;
+import dev.catena.codegen.cpu.CpuLibrary;
+import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.frontend.onnx.ImportedModel;
+import dev.catena.frontend.onnx.OnnxImporter;
+import dev.catena.ir.MappedFile;
+import dev.catena.ir.Module;
+import dev.catena.ir.Operation;
+import dev.catena.ir.Stage;
+import dev.catena.passes.DefaultPipeline;
+import dev.catena.passes.PassContext;
+import dev.catena.passes.Pipeline;
+import dev.catena.runtime.text.ModelConfig;
+import dev.catena.runtime.text.ModelFiles;
+import dev.catena.runtime.text.TextTokenizer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+/**
+ * One compilation from ONNX to an artifact. Only references to weights exist until the artifact is written; then one
+ * stage after another is streamed and its files are unmapped.
+ */
+final class ModelCompiler {
+  private final CompileSettings settings;
+  private final Map<String, String> dumps = new LinkedHashMap<>();
+  private final Map<String, Integer> operations = new TreeMap<>();
+
+  ModelCompiler(CompileSettings settings) {
+    this.settings = settings;
+  }
+
+  /**
+   * Compiles. What can be wrong with the settings is found before the model is read, and the settings are printed once
+   * nothing can be wrong with the model any more: a mistake gets one line.
+   */
+  CompileReport compile() {
+    long start = System.nanoTime();
+    Pipeline pipeline = pipeline();
+    checkOutput();
+    try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
+      Module module = imported.module();
+      List<Piece> before = pieces(module);
+      PassContext context = new PassContext();
+      pipeline.run(module, context, settings.verifyEach(), this::afterPass);
+      requireLaunches(module, pipeline);
+      ModelFacts facts = ModelFacts.of(module, config(), settings.maxSeqLen());
+      LinearLaunch.Activations activations = activations();
+      List<StageLaunches> stages = module.stages().stream().map(s -> StageLaunches.of(s, activations)).toList();
+      Map<String, String> described = settings.described(facts.maxSeqLen());
+      Console.note("settings: " + described.entrySet().stream().map(e -> e.getKey() + " = " + e.getValue())
+          .collect(Collectors.joining(", ")));
+      imported.warnings().forEach(Console::warn);
+      context.warnings().forEach(Console::warn);
+      List<CpuLibrary> libraries = generate(stages);
+      return write(imported, module, facts, stages, libraries, before, context, start);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private record Piece(String name, String source, int operations, long bytes) {}
+
+  private static List<Piece> pieces(Module module) {
+    List<Piece> pieces = new ArrayList<>();
+    for (Stage s : module.stages()) {
+      long bytes = StageWeights.importedBytes(s);
+      int count = (int) s.operations().stream().filter(o -> !o.is("onnx.Constant")).count();
+      pieces.add(new Piece(s.name(), String.valueOf(s.textAttribute("source")), count, bytes));
+    }
+    return pieces;
+  }
+
+  private Pipeline pipeline() {
+    Pipeline pipeline = Pipeline.parse(settings.pipeline().orElse(DefaultPipeline.text(new DefaultPipeline.Settings(
+        settings.weightBits(), settings.groupSize(), settings.symmetric(), settings.embedBits(), settings.headBits(),
+        settings.keyBits(), settings.valueBits(), settings.maxRows()))));
+    settings.printAfter().filter(p -> !p.equals("all") && !p.equals("import")
+        && pipeline.steps().stream().noneMatch(s -> s.pass().name().equals(p))).ifPresent(p -> {
+          throw new UserError("--print-after " + p + ": the pipeline has no such pass: " + pipeline);
+        });
+    return pipeline;
+  }
+
+  private void checkOutput() {
+    Path output = settings.output().toAbsolutePath();
+    if (Files.isDirectory(output)) {
+      throw new UserError(settings.output() + ": is a folder; -o names the artifact's file");
+    }
+    if (!Files.isDirectory(output.getParent())) {
+      throw new UserError(settings.output() + ": the folder " + output.getParent() + " does not exist");
+    }
+    if (!Files.isWritable(output.getParent())) {
+      throw new UserError(settings.output() + ": can't write to " + output.getParent() + "; name another place with -o");
+    }
+  }
+
+  private static void requireLaunches(Module module, Pipeline pipeline) {
+    for (Stage stage : module.stages()) {
+      for (Operation op : stage.operations()) {
+        if (!op.definition().dialect().equals("kernel") || !stage.attributes().containsKey("plan.rows")) {
+          throw new UserError("--pipeline " + pipeline + ": leaves " + op.name() + " in @" + stage.name()
+              + "; a pipeline for compile ends with lower,plan");
+        }
+      }
+    }
+  }
+
+  private void afterPass(int step, String pass, Module module) {
+    String name = String.format("%02d-%s.cir", step, pass);
+    String text = module.toString();
+    dumps.put(name, text);
+    if (pass.equals("merge")) {
+      for (Stage s : module.stages()) {
+        // One attention is one attention, whether its past is still tensors (here) or already a cache.
+        s.operations().forEach(o -> operations.merge(o.name().equals("nn.past_attention") ? "nn.attention" : o.name(),
+            1, Integer::sum));
+      }
+      operations.remove("onnx.Constant");
+    }
+    if (settings.printAfter().filter(p -> p.equals("all") || p.equals(pass)).isPresent()) {
+      System.err.print("// after " + pass + "\n" + text);
+    }
+    settings.dumpDir().ifPresent(dir -> {
+      try {
+        Files.createDirectories(dir);
+        Files.writeString(dir.resolve(name), text);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    });
+  }
+
+  private ModelConfig config() {
+    Path folder = modelFolder();
+    return ModelConfig.read(folder, tokenizerFile());
+  }
+
+  private Path modelFolder() {
+    Path input = settings.input().toAbsolutePath();
+    return Files.isDirectory(input) ? input : input.getParent();
+  }
+
+  private Optional<Path> tokenizerFile() {
+    if (settings.tokenizer().isPresent()) {
+      return settings.tokenizer();
+    }
+    return ModelFiles.find(modelFolder(), "tokenizer.json");
+  }
+
+  private LinearLaunch.Activations activations() {
+    return switch (settings.activations()) {
+      case F32 -> LinearLaunch.Activations.F32;
+      case INT8 -> {
+        if (settings.weightBits() >= 16) {
+          Console.warn("--activations int8 has no effect on weights of " + settings.weightBits() + " bits");
+        }
+        yield LinearLaunch.Activations.INT8;
+      }
+      case BF16 -> {
+        Console.warn("--activations bf16 has no effect yet: products are computed in f32");
+        yield LinearLaunch.Activations.F32;
+      }
+    };
+  }
+
+  private List<CpuLibrary> generate(List<StageLaunches> stages) throws IOException {
+    List<CpuLibrary> libraries = new ArrayList<>();
+    List<List<Launch>> launches = stages.stream().map(StageLaunches::launches).toList();
+    for (CpuTarget target : settings.targets()) {
+      try (Console.Progress progress = Console.progress("generating code for " + target.name(), 1, "", 1)) {
+        libraries.add(CpuLibrary.build(launches, target));
+        progress.step(1);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IOException("interrupted while code was generated", e);
+      }
+    }
+    return libraries;
+  }
+
+  private CompileReport write(ImportedModel imported, Module module, ModelFacts facts, List<StageLaunches> stages,
+      List<CpuLibrary> libraries, List<Piece> before, PassContext context, long start) throws IOException {
+    StageWeights weights = new StageWeights(stages);
+    Manifest manifest;
+    try (ArtifactWriter writer = ArtifactWriter.create(settings.output());
+        Console.Progress progress = Console.progress("packing weights", weights.totalBytes(), " MiB", 1 << 20)) {
+      for (Map.Entry<String, String> dump : dumps.entrySet()) {
+        writer.entry("ir/" + dump.getKey(), dump.getValue().getBytes(StandardCharsets.UTF_8));
+      }
+      for (CpuLibrary library : libraries) {
+        writer.entry("code/" + library.target().name() + "/model.so", library.library());
+        writer.entry("code/" + library.target().name() + "/model.c", library.source().getBytes(StandardCharsets.UTF_8));
+      }
+      for (StageLaunches stage : stages) {
+        weights.write(stage, writer, progress);
+        imported.filesOf(stage.stage()).forEach(MappedFile::unmap);
+      }
+      Optional<Path> tokenizer = tokenizerFile();
+      if (tokenizer.isPresent()) {
+        byte[] bytes = Files.readAllBytes(tokenizer.get());
+        TextTokenizer.of(bytes, tokenizer.get().toString()).close(); // refused now rather than at run time
+        writer.entry("tokenizer.json", bytes);
+      } else {
+        Console.warn("no tokenizer.json in the model's folder or its parent: the artifact takes and gives ids only");
+      }
+      manifest = writer.commit(new ManifestBuilder(settings, module, facts, operations).build(stages, libraries,
+          weights));
+    }
+    List<CompileReport.Piece> pieces = new ArrayList<>();
+    for (int i = 0; i < stages.size(); i++) {
+      pieces.add(new CompileReport.Piece(before.get(i).name(), before.get(i).source(), before.get(i).operations(),
+          stages.get(i).launches().size(), before.get(i).bytes(), weights.bytesOf(stages.get(i))));
+    }
+    Map<String, Integer> fusions = new TreeMap<>();
+    context.counters().forEach((name, n) -> {
+      if (n > 0 && (name.startsWith("raise.") || name.startsWith("merge.") || name.startsWith("lower.linear"))) {
+        fusions.merge(name.substring(name.indexOf('.') + 1), n, Integer::sum);
+      }
+    });
+    return new CompileReport(pieces, fusions, manifest, settings.output().toString(), Files.size(settings.output()),
+        (System.nanoTime() - start) / 1e9);
+  }
+}

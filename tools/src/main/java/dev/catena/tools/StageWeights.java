@@ -1,0 +1,163 @@
+package dev.catena.tools;
+
+import dev.catena.artifact.ArtifactWriter;
+import dev.catena.artifact.Manifest;
+import dev.catena.codegen.MatrixType;
+import dev.catena.codegen.QuantizedRowSource;
+import dev.catena.codegen.RowSource;
+import dev.catena.codegen.StageLaunches;
+import dev.catena.codegen.StageWeight;
+import dev.catena.codegen.cpu.LinearPacker;
+import dev.catena.codegen.cpu.TablePacker;
+import dev.catena.ir.Operation;
+import dev.catena.ir.QuantType;
+import dev.catena.ir.QuantizedWeight;
+import dev.catena.ir.Stage;
+import dev.catena.ir.TensorType;
+import dev.catena.ir.Value;
+import dev.catena.ir.Weight;
+import dev.catena.ir.WeightData;
+import java.io.IOException;
+import java.nio.channels.WritableByteChannel;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** The weights of all stages as entries of the artifact: each once, in the layout that its reader wants. */
+final class StageWeights {
+  /** Entry names by weight and use: a table that is also the head is stored once for each of its layouts. */
+  private final Map<StageWeight, String> entries = new HashMap<>();
+  private final Set<StageWeight> written = new HashSet<>();
+  private long totalBytes;
+  private long bytesPerToken;
+
+  StageWeights(List<StageLaunches> stages) {
+    Set<String> names = new HashSet<>();
+    for (StageLaunches stage : stages) {
+      for (StageWeight w : stage.weights()) {
+        if (!entries.containsKey(w)) {
+          entries.put(w, entryName(stage.stage().name(), w.weight().name(), names));
+          totalBytes += bytes(w);
+          bytesPerToken += w.use() == StageWeight.Use.LINEAR ? bytes(w) : 0;
+        }
+      }
+    }
+  }
+
+  private static String entryName(String stage, String weight, Set<String> taken) {
+    String name = weight.startsWith(stage + ".") ? weight.substring(stage.length() + 1) : weight;
+    String entry = "weights/" + stage + "/" + name.replaceAll("[^A-Za-z0-9_.-]", "_");
+    String free = entry;
+    for (int i = 1; !taken.add(free); i++) {
+      free = entry + "_" + i;
+    }
+    return free;
+  }
+
+  /** Bytes of all weights as packed. */
+  long totalBytes() {
+    return totalBytes;
+  }
+
+  /** Bytes of matrices that one decode step reads in full. */
+  long bytesPerToken() {
+    return bytesPerToken;
+  }
+
+  long bytesOf(StageLaunches stage) {
+    return stage.weights().stream().mapToLong(StageWeights::bytes).sum();
+  }
+
+  /** Bytes of the distinct weights that a stage's operations refer to, as imported. */
+  static long importedBytes(Stage stage) {
+    Set<Weight> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+    long bytes = 0;
+    for (Operation op : stage.operations()) {
+      for (Value v : op.operands()) {
+        if (v != null && v.weight() != null && seen.add(v.weight())) {
+          bytes += v.type() instanceof QuantType q ? q.bytes()
+              : ((TensorType) v.type()).element().bytes(((TensorType) v.type()).elements().value());
+        }
+      }
+    }
+    return bytes;
+  }
+
+  List<Manifest.Weight> manifestOf(StageLaunches stage) {
+    return stage.weights().stream().map(w -> new Manifest.Weight(w.weight().name(), entries.get(w), bytes(w),
+        w.weight().type().text(), layout(w))).toList();
+  }
+
+  private static long bytes(StageWeight w) {
+    return switch (w.use()) {
+      case LINEAR -> LinearPacker.packedBytes(w.type());
+      case EMBEDDING, DENSE -> TablePacker.packedBytes(w.type());
+    };
+  }
+
+  private static String layout(StageWeight w) {
+    return w.use() == StageWeight.Use.LINEAR ? LinearPacker.layoutName(w.type()) : TablePacker.layoutName(w.type());
+  }
+
+  /** Streams the stage's weights that no stage before it has written. */
+  void write(StageLaunches stage, ArtifactWriter writer, Console.Progress progress) {
+    for (StageWeight w : stage.weights()) {
+      if (written.add(w)) {
+        writer.entry(entries.get(w), out -> pack(w, out));
+        progress.step(bytes(w));
+      }
+    }
+  }
+
+  private static void pack(StageWeight w, WritableByteChannel out) throws IOException {
+    boolean linear = w.use() == StageWeight.Use.LINEAR;
+    if (w.weight().data() instanceof QuantizedWeight q) {
+      QuantizedRowSource source = new QuantizedRows(q, w.type());
+      if (linear) {
+        LinearPacker.pack(source, out);
+      } else {
+        TablePacker.pack(source, out);
+      }
+      return;
+    }
+    RowSource source = new DenseRows(w.weight().data(), w.type());
+    if (linear) {
+      LinearPacker.pack(w.type(), source, out);
+    } else {
+      TablePacker.pack(w.type(), source, out);
+    }
+  }
+
+  private record QuantizedRows(QuantizedWeight weight, MatrixType type) implements QuantizedRowSource {
+    @Override
+    public void read(int firstRow, int rowCount, byte[] codes, float[] scales, byte[] zeros) {
+      weight.quantizeRows(firstRow, rowCount, codes, scales, zeros);
+    }
+  }
+
+  /** A matrix, or a vector as a matrix of one row. */
+  private record DenseRows(WeightData data, MatrixType type) implements RowSource {
+    @Override
+    public int rows() {
+      return type.rows();
+    }
+
+    @Override
+    public int columns() {
+      return type.columns();
+    }
+
+    @Override
+    public void read(int firstRow, int rowCount, float[] destination) {
+      if (data.tensorType().rank() == 1) {
+        data.read(new long[] {0}, new long[] {type.columns()}, destination, 0);
+      } else {
+        data.read(new long[] {firstRow, 0}, new long[] {rowCount, type.columns()}, destination, 0);
+      }
+    }
+  }
+}
