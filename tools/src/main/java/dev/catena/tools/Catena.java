@@ -41,7 +41,10 @@ public final class Catena {
     System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8));
     System.setErr(new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8));
     int status = run(args);
-    System.out.flush();
+    if (System.out.checkError() && status == 0) {   // flushes; true on a full disk, or when a pipe's reader is gone
+      Failures.line("standard output can't be written");
+      status = 1;
+    }
     System.exit(status);
   }
 
