@@ -1,7 +1,9 @@
 package dev.catena.frontend.onnx;
 
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
 
@@ -11,10 +13,11 @@ final class NameHints {
   private static final Pattern ODD = Pattern.compile("[^A-Za-z0-9_]+");
 
   private final Set<String> taken = new HashSet<>();
+  private final Map<String, Integer> next = new HashMap<>();
 
   /** A name for what the graph calls {@code name}, computed by {@code operation}. */
   String value(String name, String operation) {
-    String s = name.replaceAll("_output_[0-9]+$", "").replaceAll(":[0-9]+$", "");
+    String s = withoutCounter(name);
     String[] parts = s.split("/");
     String last = parts[parts.length - 1];
     // "/self_attn/q_proj/MatMul" reads best as q_proj_matmul; "onnx::Mul_117" as mul.
@@ -24,6 +27,11 @@ final class NameHints {
       last = parts[parts.length - 2] + "_" + last;
     }
     return unique(plain(last).toLowerCase(Locale.ROOT));
+  }
+
+  /** {@code name} without what exporters append for a node's first, second, … output. */
+  static String withoutCounter(String name) {
+    return name.replaceAll("_output_[0-9]+$", "").replaceAll(":[0-9]+$", "");
   }
 
   /** A name for a stage's argument: the graph's own, as far as the text form allows. */
@@ -42,8 +50,8 @@ final class NameHints {
 
   private String unique(String wanted) {
     String name = wanted;
-    for (int i = 1; !taken.add(name); i++) {
-      name = wanted + "_" + i;
+    while (!taken.add(name)) {
+      name = wanted + "_" + next.merge(wanted, 1, Integer::sum);
     }
     return name;
   }
