@@ -129,6 +129,20 @@ public final class Dim {
     return new Dim(t);
   }
 
+  /**
+   * Whether this is provably no less than {@code other}, for every value of the symbols (a dimension is never negative).
+   * False also where nothing can be said.
+   */
+  public boolean isAtLeast(Dim other) {
+    for (Map.Entry<List<String>, Long> e : minus(other).terms.entrySet()) {
+      // An opaque atom is known to be no less than zero only if no subtraction stands in it.
+      if (e.getValue() < 0 || e.getKey().stream().anyMatch(a -> a.indexOf('-') >= 0)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   public Dim min(Dim other) {
     return extremum("min", other);
   }
@@ -141,9 +155,11 @@ public final class Dim {
     if (equals(other)) {
       return this;
     }
-    Dim difference = minus(other);
-    if (difference.isKnown()) {
-      return (difference.value() < 0) == kind.equals("min") ? this : other;
+    if (isAtLeast(other)) {
+      return kind.equals("min") ? other : this;
+    }
+    if (other.isAtLeast(this)) {
+      return kind.equals("min") ? this : other;
     }
     String a = toString();
     String b = other.toString();

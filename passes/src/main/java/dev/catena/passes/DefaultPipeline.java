@@ -7,6 +7,7 @@ package dev.catena.passes;
  *   <li>{@code fold}: shapes first, since every later pattern asks for fixed head sizes and axes;
  *   <li>{@code clean}: then no-ops are gone and patterns need not step over them;
  *   <li>{@code raise}: what is left is matched by rules, the larger patterns on the results of the smaller;
+ *   <li>{@code share}: equal weights once, after raising, which gives views of equal data their form;
  *   <li>{@code merge}: linear layers with a common input, before their weights get a storage;
  *   <li>{@code name}: weights by their part, which dumps, {@code --keep} and the artifact use;
  *   <li>{@code quantize}: storage of matrices; only references change, nothing is read;
@@ -25,7 +26,7 @@ public final class DefaultPipeline {
       int valueBits, int maxRows) {}
 
   public static String text(Settings s) {
-    return "fold,clean,raise,merge,name,quantize{bits=" + s.weightBits() + " group=" + s.groupSize() + " symmetric="
+    return "fold,clean,raise,share,merge,name,quantize{bits=" + s.weightBits() + " group=" + s.groupSize() + " symmetric="
         + s.symmetric() + " embed=" + s.embedBits() + " head=" + s.headBits() + "},kv-cache{key=" + s.keyBits()
         + " value=" + s.valueBits() + "},widen,select-rows,lower,plan{rows=" + s.maxRows() + "}";
   }

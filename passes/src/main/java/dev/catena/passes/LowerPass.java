@@ -133,7 +133,7 @@ public final class LowerPass extends Pass {
           linear.setOperand(3, residual);
           stage.replaceUses(add.result(), linear.result());
           stage.remove(add);
-          context.count("lower.linear_residual", 1);
+          context.count("lower.linear + residual", 1);
           break;
         }
       }

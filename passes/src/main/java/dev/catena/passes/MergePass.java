@@ -37,7 +37,7 @@ public final class MergePass extends Pass {
       for (List<Operation> group : readers.values()) {
         if (group.size() > 1 && alike(group)) {
           merge(module, stage, group);
-          context.count("merge.linear", 1);
+          context.count("merge.merged linear", 1);
         }
       }
       DeadCode.remove(stage);

@@ -4,7 +4,7 @@ import java.util.List;
 
 /** All passes, in the order in which the default pipeline runs them. */
 public final class Passes {
-  private static final List<Pass> ALL = List.of(new FoldPass(), new CleanPass(), new RaisePass(), new MergePass(),
+  private static final List<Pass> ALL = List.of(new FoldPass(), new CleanPass(), new RaisePass(), new SharePass(), new MergePass(),
       new NamePass(), new QuantizePass(), new KvCachePass(), new WidenPass(), new SelectRowsPass(), new LowerPass(),
       new PlanPass());
 

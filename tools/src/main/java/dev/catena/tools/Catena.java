@@ -8,7 +8,7 @@ import picocli.CommandLine.ScopeType;
 /** The {@code catena} command. */
 @Command(name = "catena", mixinStandardHelpOptions = true, versionProvider = Version.class,
     description = "Compiles language models that come as ONNX, and runs them.",
-    subcommands = {CompileCommand.class, InspectCommand.class, CommandLine.HelpCommand.class})
+    subcommands = {CompileCommand.class, CommandLine.HelpCommand.class})
 public final class Catena {
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;

@@ -47,6 +47,7 @@ final class ModelCompiler {
     long start = System.nanoTime();
     try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
       Module module = imported.module();
+      imported.warnings().forEach(Console::warn);
       List<Piece> before = pieces(module);
       PassContext context = new PassContext();
       runPasses(module, context);

@@ -20,6 +20,7 @@ import dev.catena.ir.WeightData;
 import java.io.IOException;
 import java.nio.channels.WritableByteChannel;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -28,9 +29,9 @@ import java.util.Set;
 
 /** The weights of all stages as entries of the artifact: each once, in the layout that its reader wants. */
 final class StageWeights {
-  private final Map<Weight, String> entries = new IdentityHashMap<>();
-  private final Map<Weight, StageWeight> unique = new IdentityHashMap<>();
-  private final Set<Weight> written = Collections.newSetFromMap(new IdentityHashMap<>());
+  /** Entry names by weight and use: a table that is also the head is stored once for each of its layouts. */
+  private final Map<StageWeight, String> entries = new HashMap<>();
+  private final Set<StageWeight> written = new HashSet<>();
   private long totalBytes;
   private long bytesPerToken;
 
@@ -38,13 +39,10 @@ final class StageWeights {
     Set<String> names = new HashSet<>();
     for (StageLaunches stage : stages) {
       for (StageWeight w : stage.weights()) {
-        StageWeight first = unique.putIfAbsent(w.weight(), w);
-        if (first == null) {
-          entries.put(w.weight(), entryName(stage.stage().name(), w.weight().name(), names));
+        if (!entries.containsKey(w)) {
+          entries.put(w, entryName(stage.stage().name(), w.weight().name(), names));
           totalBytes += bytes(w);
           bytesPerToken += w.use() == StageWeight.Use.LINEAR ? bytes(w) : 0;
-        } else if (first.use() != w.use()) {
-          throw new UserError("weight " + w.weight().name() + " is used as " + first.use() + " and as " + w.use());
         }
       }
     }
@@ -90,7 +88,7 @@ final class StageWeights {
   }
 
   List<Manifest.Weight> manifestOf(StageLaunches stage) {
-    return stage.weights().stream().map(w -> new Manifest.Weight(w.weight().name(), entries.get(w.weight()), bytes(w),
+    return stage.weights().stream().map(w -> new Manifest.Weight(w.weight().name(), entries.get(w), bytes(w),
         w.weight().type().text(), layout(w))).toList();
   }
 
@@ -108,8 +106,8 @@ final class StageWeights {
   /** Streams the stage's weights that no stage before it has written. */
   void write(StageLaunches stage, ArtifactWriter writer, Console.Progress progress) {
     for (StageWeight w : stage.weights()) {
-      if (written.add(w.weight())) {
-        writer.entry(entries.get(w.weight()), out -> pack(w, out));
+      if (written.add(w)) {
+        writer.entry(entries.get(w), out -> pack(w, out));
         progress.step(bytes(w));
       }
     }

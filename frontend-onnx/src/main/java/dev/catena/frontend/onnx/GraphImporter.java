@@ -1,0 +1,173 @@
+package dev.catena.frontend.onnx;
+
+import dev.catena.frontend.onnx.OnnxGraph.Dimension;
+import dev.catena.frontend.onnx.OnnxGraph.Node;
+import dev.catena.frontend.onnx.OnnxGraph.ValueInfo;
+import dev.catena.ir.Dim;
+import dev.catena.ir.ElementType;
+import dev.catena.ir.Stage;
+import dev.catena.ir.Tensor;
+import dev.catena.ir.TensorType;
+import dev.catena.ir.Value;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Imports one graph into a stage of the {@code onnx} dialect. */
+final class GraphImporter {
+  /**
+   * Constants of up to this many elements stand inline; so do integers of up to {@link #INLINE_INTEGERS}. Parameters (the
+   * initializers that are vectors of reals, such as a norm's scale) stay weights however small they are: layers that differ
+   * in them alone must look alike.
+   */
+  private static final int INLINE = 64;
+  private static final int INLINE_INTEGERS = 1024;
+
+  private final OnnxGraph graph;
+  private final Stage stage;
+  private final WeightPool weights;
+  private final TensorLoader loader;
+  private final NameHints names = new NameHints();
+  private final StageBuilder out;
+  private final NodeForms forms;
+  private final Map<String, Value> values = new HashMap<>();
+  private final Map<String, Value> arguments = new LinkedHashMap<>();
+
+  GraphImporter(OnnxGraph graph, String stageName, Path folder, OpenFiles files, WeightPool weights) {
+    this.graph = graph;
+    this.stage = new Stage(stageName);
+    this.weights = weights;
+    this.loader = new TensorLoader(graph.file(), folder, files);
+    this.out = new StageBuilder(stage, graph.fileName(), names);
+    this.forms = new NodeForms(out, loader, graph.opset());
+  }
+
+  /** The name of the stage's argument that the graph's input {@code input} became. */
+  String argumentName(String input) {
+    return arguments.get(input).name();
+  }
+
+  /** Imports with the inputs and outputs in the given order. */
+  Stage run(List<ValueInfo> inputs, List<ValueInfo> outputs) {
+    for (ValueInfo input : inputs) {
+      if (arguments.containsKey(input.name())) {
+        throw new OnnxException(graph.fileName() + ": two inputs are named '" + input.name() + "'");
+      }
+      String name = names.argument(input.name());
+      Value argument = stage.addArgument(name, type(input, name));
+      arguments.put(input.name(), argument);
+      values.put(input.name(), argument);
+    }
+    for (Node node : NodeOrder.of(graph)) {
+      out.begin(node);
+      importNode(node);
+    }
+    for (ValueInfo output : outputs) {
+      Value v = values.containsKey(output.name()) || graph.initializers().containsKey(output.name())
+          ? value(output.name()) : null;
+      if (v == null) {
+        throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is computed by no node");
+      }
+      ElementType declared = ElementTypes.of(output.elementType());
+      if (declared != null && v.tensorType().element() != declared) {
+        throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is declared as "
+            + declared.keyword() + ", its node gives " + v.tensorType().element().keyword());
+      }
+      stage.addOutput(NameHints.plain(output.name()), v);
+    }
+    return stage;
+  }
+
+  private TensorType type(ValueInfo input, String name) {
+    String what = graph.fileName() + ": input '" + input.name() + "'";
+    if (input.shape() == null) {
+      throw new OnnxException(what + " isn't a tensor of known rank");
+    }
+    ElementType e = ElementTypes.require(input.elementType(), what);
+    List<Dim> dims = new ArrayList<>();
+    for (Dimension d : input.shape()) {
+      if (d.isKnown()) {
+        dims.add(Dim.of(d.value()));
+      } else {
+        dims.add(Dim.symbol(d.symbol().isEmpty() ? name + "_" + dims.size() : NameHints.plain(d.symbol())));
+      }
+    }
+    return new TensorType(e, dims);
+  }
+
+  private void importNode(Node node) {
+    if (node.is("Constant")) {
+      if (node.outputs().isEmpty()) {
+        throw out.broken("has no output");
+      }
+      values.put(node.outputs().get(0), constant(node));
+      return;
+    }
+    List<Value> operands = new ArrayList<>();
+    for (String name : node.inputs()) {
+      operands.add(name.isEmpty() ? null : value(name));
+    }
+    List<Value> results = forms.convert(node, operands);
+    for (int i = 0; i < results.size(); i++) {
+      if (i < node.outputs().size() && !node.outputs().get(i).isEmpty()) {
+        values.put(node.outputs().get(i), results.get(i));
+      }
+    }
+  }
+
+  /** The value of that name; an initializer becomes a value where it is first used. */
+  private Value value(String name) {
+    Value v = values.get(name);
+    if (v == null) {
+      OnnxTensor t = graph.initializers().get(name);
+      TensorType type = loader.type(t);
+      v = type.element().isFloat() && type.rank() > 0 && loader.elements(t) > 1 ? weight(t, name) : literal(t, name);
+      values.put(name, v);
+    }
+    return v;
+  }
+
+  /** A small tensor as an operation, a large one as a weight that stays in the file. */
+  private Value literal(OnnxTensor t, String name) {
+    TensorType type = loader.type(t);
+    long n = loader.elements(t);
+    boolean inline = n <= INLINE || type.element().isInteger() && n <= INLINE_INTEGERS
+        || type.element() == ElementType.STRING;
+    if (inline) {
+      return out.constant(loader.tensor(t), name);
+    }
+    return weight(t, name);
+  }
+
+  private Value weight(OnnxTensor t, String name) {
+    return weights.add(stage.name() + "." + NameHints.plain(name), loader.data(t)).value();
+  }
+
+  private Value constant(Node node) {
+    if (node.attributes().size() != 1) {
+      throw out.broken("has " + node.attributes().size() + " attributes, one is needed");
+    }
+    OnnxAttribute a = node.attributes().values().iterator().next();
+    String name = node.outputs().get(0);
+    Tensor value;
+    switch (a.name()) {
+      case "value" -> {
+        if (a.tensor() == null) {
+          throw out.broken("has a value that isn't a tensor");
+        }
+        return literal(a.tensor(), name);
+      }
+      case "value_float" -> value = Tensor.f32(new float[] {a.real()});
+      case "value_floats" -> value = Tensor.f32(a.reals(), a.reals().length);
+      case "value_int" -> value = Tensor.i64(new long[] {a.integer()});
+      case "value_ints" -> value = Tensor.i64(a.integers(), a.integers().length);
+      case "value_string" -> value = Tensor.ofTexts(new String[] {a.text()});
+      case "value_strings" -> value = Tensor.ofTexts(a.texts().toArray(String[]::new), a.texts().size());
+      default -> throw out.broken("has the attribute '" + a.name() + "', which Catena doesn't support");
+    }
+    return out.constant(value, name);
+  }
+}

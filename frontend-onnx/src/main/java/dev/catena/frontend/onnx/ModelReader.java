@@ -1,0 +1,350 @@
+package dev.catena.frontend.onnx;
+
+import dev.catena.frontend.onnx.OnnxGraph.Dimension;
+import dev.catena.frontend.onnx.OnnxGraph.Node;
+import dev.catena.frontend.onnx.OnnxGraph.ValueInfo;
+import dev.catena.ir.MappedFile;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Reads a ModelProto down to its nodes; tensors keep their place in the file. */
+final class ModelReader {
+  static final long OLDEST_OPSET = 7;
+  static final long NEWEST_OPSET = 27;
+
+  /** More of anything than any model has; keeps a hostile file from filling the heap with tiny entries. */
+  private static final int MOST_ENTRIES = 1 << 20;
+
+  private final MappedFile file;
+  private final WireReader in;
+  private int entries;
+  private long irVersion;
+  private long opset = -1;
+  private boolean hasGraph;
+  private final List<Node> nodes = new ArrayList<>();
+  private final Map<String, OnnxTensor> initializers = new LinkedHashMap<>();
+  private final List<ValueInfo> inputs = new ArrayList<>();
+  private final List<ValueInfo> outputs = new ArrayList<>();
+
+  private ModelReader(MappedFile file) {
+    this.file = file;
+    this.in = new WireReader(file);
+  }
+
+  /** Reads {@code file}; what isn't a model, or is broken, is an {@link OnnxException}. */
+  static OnnxGraph read(MappedFile file) {
+    ModelReader r = new ModelReader(file);
+    return r.model();
+  }
+
+  private OnnxGraph model() {
+    if (file.size() == 0) {
+      throw new OnnxException(file.name() + ": not an ONNX file: it is empty");
+    }
+    in.file(number -> {
+      switch (number) {
+        case 1 -> irVersion = in.integer();
+        case 7 -> {
+          if (hasGraph) {
+            throw in.broken("a second graph");
+          }
+          hasGraph = true;
+          in.message(this::graphField);
+        }
+        case 8 -> opsetImport();
+        default -> in.skip();
+      }
+    });
+    if (!hasGraph || irVersion <= 0) {
+      throw new OnnxException(file.name() + ": not an ONNX file: it holds no graph (is it truncated?)");
+    }
+    if (opset < 0) {
+      throw new OnnxException(file.name() + ": names no opset of the ONNX domain (is it truncated?)");
+    }
+    if (opset < OLDEST_OPSET) {
+      throw new OnnxException(file.name() + ": opset " + opset + " isn't supported, " + OLDEST_OPSET + " to "
+          + NEWEST_OPSET + " are; convert the model with onnx.version_converter");
+    }
+    List<ValueInfo> given = inputs.stream().filter(i -> !initializers.containsKey(i.name())).toList();
+    return new OnnxGraph(file, irVersion, opset, List.copyOf(nodes), initializers, given, List.copyOf(outputs));
+  }
+
+  private void opsetImport() {
+    String[] domain = {""};
+    long[] version = {0};
+    in.message(number -> {
+      switch (number) {
+        case 1 -> domain[0] = in.text();
+        case 2 -> version[0] = in.integer();
+        default -> in.skip();
+      }
+    });
+    if (domain[0].isEmpty() || domain[0].equals("ai.onnx")) {
+      opset = version[0];
+    }
+  }
+
+  private void count() {
+    if (++entries > MOST_ENTRIES) {
+      throw in.broken("more than " + MOST_ENTRIES + " nodes, attributes and tensors");
+    }
+  }
+
+  private void graphField(int number) {
+    switch (number) {
+      case 1 -> nodes.add(node());
+      case 5 -> {
+        OnnxTensor t = tensor();
+        if (initializers.put(t.name(), t) != null) {
+          throw new OnnxException(file.name() + ": two initializers are named '" + t.name() + "'");
+        }
+      }
+      case 11 -> inputs.add(valueInfo());
+      case 12 -> outputs.add(valueInfo());
+      case 15 -> throw new OnnxException(file.name() + ": sparse initializers aren't supported");
+      default -> in.skip();
+    }
+  }
+
+  private Node node() {
+    count();
+    List<String> from = new ArrayList<>();
+    List<String> to = new ArrayList<>();
+    String[] texts = {"", "", ""};
+    Map<String, OnnxAttribute> attributes = new LinkedHashMap<>();
+    in.message(number -> {
+      switch (number) {
+        case 1 -> {
+          count();
+          from.add(in.text());
+        }
+        case 2 -> {
+          count();
+          to.add(in.text());
+        }
+        case 3 -> texts[0] = in.text();
+        case 4 -> texts[1] = in.text();
+        case 5 -> {
+          OnnxAttribute a = attribute();
+          attributes.put(a.name(), a);
+        }
+        case 7 -> texts[2] = in.text();
+        default -> in.skip();
+      }
+    });
+    return new Node(nodes.size(), texts[0], texts[2], texts[1], List.copyOf(from), List.copyOf(to), attributes);
+  }
+
+  /** Collects the fields of one AttributeProto. */
+  private final class AttributeFields {
+    String name = "";
+    OnnxAttribute.Type type;
+    OnnxAttribute.Type seen = OnnxAttribute.Type.OTHER;
+    long integer;
+    float real;
+    String text = "";
+    final Longs integers = new Longs();
+    final Longs reals = new Longs();
+    final List<String> texts = new ArrayList<>();
+    OnnxTensor tensor;
+
+    void field(int number) {
+      switch (number) {
+        case 1 -> name = in.text();
+        case 2 -> {
+          real = in.real();
+          seen = OnnxAttribute.Type.REAL;
+        }
+        case 3 -> {
+          integer = in.integer();
+          seen = OnnxAttribute.Type.INTEGER;
+        }
+        case 4 -> {
+          text = in.text();
+          seen = OnnxAttribute.Type.TEXT;
+        }
+        case 5 -> {
+          tensor = tensor();
+          seen = OnnxAttribute.Type.TENSOR;
+        }
+        case 6, 11 -> {
+          in.skip();
+          seen = OnnxAttribute.Type.GRAPH;
+        }
+        case 7 -> {
+          in.fixed32s(reals);
+          seen = OnnxAttribute.Type.REALS;
+        }
+        case 8 -> {
+          in.integers(integers);
+          seen = OnnxAttribute.Type.INTEGERS;
+        }
+        case 9 -> {
+          count();
+          texts.add(in.text());
+          seen = OnnxAttribute.Type.TEXTS;
+        }
+        case 20 -> type = OnnxAttribute.Type.of(in.smallInteger());
+        default -> in.skip();
+      }
+    }
+
+    OnnxAttribute build() {
+      long[] bits = reals.toArray();
+      float[] values = new float[bits.length];
+      for (int i = 0; i < bits.length; i++) {
+        values[i] = Float.intBitsToFloat((int) bits[i]);
+      }
+      // Files from before IR 4 may leave the type out.
+      return new OnnxAttribute(name, type == null ? seen : type, integer, real, text, integers.toArray(), values,
+          List.copyOf(texts), tensor);
+    }
+  }
+
+  private OnnxAttribute attribute() {
+    count();
+    AttributeFields a = new AttributeFields();
+    in.message(a::field);
+    return a.build();
+  }
+
+  /** Collects the fields of one TensorProto. */
+  private final class TensorFields {
+    String name = "";
+    int elementType;
+    final Longs dims = new Longs();
+    WireReader.Range raw;
+    final Longs words = new Longs();
+    int wordBits;
+    final List<String> texts = new ArrayList<>();
+    final Map<String, String> external = new LinkedHashMap<>();
+    boolean isExternal;
+
+    void field(int number) {
+      switch (number) {
+        case 1 -> in.integers(dims);
+        case 2 -> elementType = in.smallInteger();
+        case 4 -> typed(4);
+        case 5, 7, 11 -> in.integers(words);
+        case 6 -> {
+          count();
+          texts.add(in.text());
+        }
+        case 8 -> name = in.text();
+        case 9 -> raw = in.range();
+        case 10 -> typed(8);
+        case 13 -> externalEntry();
+        case 14 -> isExternal = in.integer() == 1;
+        default -> in.skip();
+      }
+    }
+
+    /** Packed reals in one run look exactly like raw data, so they stay where they are too. */
+    private void typed(int width) {
+      if (in.wireType() == WireReader.BYTES && raw == null && words.size() == 0) {
+        raw = in.range();
+        return;
+      }
+      if (raw != null) {
+        throw in.broken("tensor '" + name + "' holds its elements in several runs");
+      }
+      wordBits = width * 8;
+      if (width == 4) {
+        in.fixed32s(words);
+      } else {
+        in.fixed64s(words);
+      }
+    }
+
+    private void externalEntry() {
+      String[] entry = {"", ""};
+      in.message(number -> {
+        switch (number) {
+          case 1 -> entry[0] = in.text();
+          case 2 -> entry[1] = in.text();
+          default -> in.skip();
+        }
+      });
+      if (external.size() > 16) {
+        throw in.broken("tensor '" + name + "' has too many entries of external_data");
+      }
+      external.put(entry[0], entry[1]);
+    }
+
+    OnnxTensor build() {
+      return new OnnxTensor(name, elementType, dims.toArray(), raw, words.size() == 0 ? null : words.toArray(), wordBits,
+          texts.isEmpty() ? null : List.copyOf(texts), isExternal ? Map.copyOf(external) : null);
+    }
+  }
+
+  private OnnxTensor tensor() {
+    count();
+    TensorFields t = new TensorFields();
+    in.message(t::field);
+    if (t.dims.size() > 64) {
+      throw in.broken("tensor '" + t.name + "' has " + t.dims.size() + " dimensions");
+    }
+    return t.build();
+  }
+
+  private ValueInfo valueInfo() {
+    count();
+    String[] name = {""};
+    int[] element = {0};
+    List<Dimension> dims = new ArrayList<>();
+    boolean[] shaped = {false};
+    in.message(number -> {
+      switch (number) {
+        case 1 -> name[0] = in.text();
+        case 2 -> in.message(type -> {
+          if (type != 1) { // only tensors are of interest; the element type stays 0 for the rest
+            in.skip();
+            return;
+          }
+          in.message(field -> {
+            switch (field) {
+              case 1 -> element[0] = in.smallInteger();
+              case 2 -> {
+                shaped[0] = true;
+                in.message(f -> {
+                  if (f == 1) {
+                    count();
+                    dims.add(dimension());
+                  } else {
+                    in.skip();
+                  }
+                });
+              }
+              default -> in.skip();
+            }
+          });
+        });
+        default -> in.skip();
+      }
+    });
+    return new ValueInfo(name[0], element[0], shaped[0] ? List.copyOf(dims) : null);
+  }
+
+  private Dimension dimension() {
+    long[] value = {-1};
+    String[] symbol = {""};
+    in.message(number -> {
+      switch (number) {
+        case 1 -> value[0] = in.integer();
+        case 2 -> symbol[0] = in.text();
+        default -> in.skip();
+      }
+    });
+    return new Dimension(value[0], symbol[0]);
+  }
+
+  /** Reads a file that holds one TensorProto, as ONNX's test data do. */
+  static OnnxTensor readTensor(MappedFile file) {
+    ModelReader r = new ModelReader(file);
+    TensorFields t = r.new TensorFields();
+    r.in.file(t::field);
+    return t.build();
+  }
+}

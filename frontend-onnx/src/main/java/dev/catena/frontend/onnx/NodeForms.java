@@ -1,0 +1,235 @@
+package dev.catena.frontend.onnx;
+
+import dev.catena.ir.Attribute;
+import dev.catena.ir.Dialects;
+import dev.catena.ir.ElementType;
+import dev.catena.ir.OpDefinition;
+import dev.catena.ir.Operation;
+import dev.catena.ir.Tensor;
+import dev.catena.ir.TensorType;
+import dev.catena.ir.Value;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Brings each node to the one form the dialect knows, the newest opset's: old attributes become operands. */
+final class NodeForms {
+  private final StageBuilder out;
+  private final TensorLoader loader;
+  private final long opset;
+
+  NodeForms(StageBuilder out, TensorLoader loader, long opset) {
+    this.out = out;
+    this.loader = loader;
+    this.opset = opset;
+  }
+
+  /** The values of the node's results; operands that are absent are null. */
+  List<Value> convert(OnnxGraph.Node node, List<Value> operands) {
+    if (!node.isStandard()) {
+      throw unknown(node);
+    }
+    List<Value> in = new ArrayList<>(operands);
+    Map<String, OnnxAttribute> given = new LinkedHashMap<>(node.attributes());
+    return switch (node.operation()) {
+      case "Dropout" -> dropout(node, in);
+      case "Softmax", "LogSoftmax" -> opset < 13 ? flatSoftmax(node, in) : plain(node, node.operation(), in, given);
+      case "ConstantOfShape" -> plain(node, node.operation(), in, given);
+      case "Cast", "CastLike" -> {
+        given.remove("saturate"); // says something about float8 only, which Catena lacks
+        given.remove("round_mode");
+        yield plain(node, node.operation(), in, given);
+      }
+      case "Scatter" -> plain(node, "ScatterElements", in, given);
+      case "Squeeze", "Unsqueeze", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSumSquare",
+          "ReduceL2" -> {
+        attributeToOperand(given, "axes", in, 1);
+        yield plain(node, node.operation(), in, given);
+      }
+      case "Slice" -> {
+        attributeToOperand(given, "starts", in, 1);
+        attributeToOperand(given, "ends", in, 2);
+        attributeToOperand(given, "axes", in, 3);
+        yield plain(node, "Slice", in, given);
+      }
+      case "Split" -> {
+        attributeToOperand(given, "split", in, 1);
+        yield plain(node, "Split", in, given);
+      }
+      case "Reshape" -> {
+        attributeToOperand(given, "shape", in, 1);
+        yield plain(node, "Reshape", in, given);
+      }
+      case "TopK" -> {
+        attributeToOperand(given, "k", in, 1);
+        yield plain(node, "TopK", in, given);
+      }
+      case "Clip" -> {
+        bound(given, "min", in, 1);
+        bound(given, "max", in, 2);
+        yield plain(node, "Clip", in, given);
+      }
+      default -> plain(node, node.operation(), in, given);
+    };
+  }
+
+  private OnnxException unknown(OnnxGraph.Node node) {
+    String domain = node.domain().isEmpty() ? "ai.onnx" : node.domain();
+    boolean subgraph = node.attributes().values().stream().anyMatch(a -> a.type() == OnnxAttribute.Type.GRAPH);
+    return new OnnxException(out.origin() + ": operation " + node.operation() + " (domain " + domain + ") "
+        + (subgraph && node.isStandard() ? "isn't supported by Catena yet" : "is not known to Catena"));
+  }
+
+  private List<Value> plain(OnnxGraph.Node node, String operation, List<Value> in, Map<String, OnnxAttribute> given) {
+    OpDefinition definition = Dialects.find("onnx." + operation);
+    if (definition == null || operation.equals("Constant")) {
+      throw unknown(node);
+    }
+    requireOperands(definition, in);
+    while (!in.isEmpty() && in.get(in.size() - 1) == null && !isVariadic(definition)) {
+      in.remove(in.size() - 1);
+    }
+    Map<String, Attribute> attributes = new LinkedHashMap<>();
+    for (OnnxAttribute a : given.values()) {
+      OpDefinition.AttributeSpec spec = definition.attributes().get(a.name());
+      if (spec == null) {
+        throw out.broken("has the attribute '" + a.name() + "', which Catena doesn't know");
+      }
+      attributes.put(a.name(), attribute(a, spec.kind()));
+    }
+    for (OpDefinition.AttributeSpec spec : definition.attributes().values()) {
+      if (spec.required() && !attributes.containsKey(spec.name())) {
+        throw out.broken("lacks the attribute '" + spec.name() + "'");
+      }
+    }
+    int results = results(node, definition);
+    Operation op = out.append(operation, in, attributes, results);
+    return op.results();
+  }
+
+  private static boolean isVariadic(OpDefinition definition) {
+    return definition.operands().stream().anyMatch(o -> o.arity() == OpDefinition.Arity.VARIADIC);
+  }
+
+  private void requireOperands(OpDefinition definition, List<Value> in) {
+    List<OpDefinition.OperandSpec> specs = definition.operands();
+    if (isVariadic(definition)) {
+      if (in.isEmpty() || in.contains(null)) {
+        throw out.broken("needs its operands, " + (in.isEmpty() ? "none is" : "not all are") + " given");
+      }
+      return;
+    }
+    if (in.size() > specs.size()) {
+      throw out.broken("has " + in.size() + " inputs, it takes at most " + specs.size());
+    }
+    for (int i = 0; i < specs.size(); i++) {
+      if (specs.get(i).arity() == OpDefinition.Arity.ONE && (i >= in.size() || in.get(i) == null)) {
+        throw out.broken("lacks the input '" + specs.get(i).name() + "'");
+      }
+    }
+  }
+
+  private int results(OnnxGraph.Node node, OpDefinition definition) {
+    int n = node.outputs().size();
+    while (n > 0 && node.outputs().get(n - 1).isEmpty()) {
+      n--;
+    }
+    boolean open = definition.results().get(0).arity() == OpDefinition.Arity.VARIADIC;
+    if (n == 0 || !open && n > definition.results().size()) {
+      throw out.broken("has " + n + " outputs" + (open ? "" : ", it gives " + definition.results().size()));
+    }
+    return n;
+  }
+
+  private Attribute attribute(OnnxAttribute a, Class<? extends Attribute> kind) {
+    if (kind == Attribute.Int.class && a.type() == OnnxAttribute.Type.INTEGER) {
+      return new Attribute.Int(a.integer());
+    } else if (kind == Attribute.Real.class && a.type() == OnnxAttribute.Type.REAL) {
+      // The shortest decimal that names this f32: it prints as it was written, and rounds back to the same bits.
+      return new Attribute.Real(Double.parseDouble(Float.toString(a.real())));
+    } else if (kind == Attribute.Text.class && a.type() == OnnxAttribute.Type.TEXT) {
+      return new Attribute.Text(a.text());
+    } else if (kind == Attribute.Ints.class && a.type() == OnnxAttribute.Type.INTEGERS) {
+      return Attribute.ints(a.integers());
+    } else if (kind == Attribute.Ints.class && a.type() == OnnxAttribute.Type.OTHER) {
+      return Attribute.ints(); // an empty list carries no field in old files
+    } else if (kind == Attribute.Dense.class && a.type() == OnnxAttribute.Type.TENSOR && a.tensor() != null) {
+      return new Attribute.Dense(loader.tensor(a.tensor()));
+    } else if (kind == Attribute.Element.class && a.type() == OnnxAttribute.Type.INTEGER) {
+      return new Attribute.Element(ElementTypes.require(a.integer(), out.origin()));
+    }
+    throw out.broken("has an attribute '" + a.name() + "' of an unexpected kind");
+  }
+
+  private void attributeToOperand(Map<String, OnnxAttribute> given, String name, List<Value> in, int index) {
+    OnnxAttribute a = given.get(name);
+    if (a == null || a.type() != OnnxAttribute.Type.INTEGERS && a.type() != OnnxAttribute.Type.INTEGER) {
+      return;
+    }
+    given.remove(name);
+    long[] values = a.type() == OnnxAttribute.Type.INTEGER ? new long[] {a.integer()} : a.integers();
+    place(in, index, out.constant(Tensor.i64(values, values.length), name));
+  }
+
+  /** Clip before opset 11. */
+  private void bound(Map<String, OnnxAttribute> given, String name, List<Value> in, int index) {
+    OnnxAttribute a = given.get(name);
+    if (a == null || a.type() != OnnxAttribute.Type.REAL || in.isEmpty() || in.get(0) == null) {
+      return;
+    }
+    given.remove(name);
+    Tensor value = new Tensor(in.get(0).tensorType().element());
+    value.set(0, a.real());
+    place(in, index, out.constant(value, name));
+  }
+
+  private static void place(List<Value> in, int index, Value value) {
+    while (in.size() <= index) {
+      in.add(null);
+    }
+    in.set(index, value);
+  }
+
+  /** Before opset 13 softmax saw a matrix: the axes before {@code axis} (1 by default), and all the rest together. */
+  private List<Value> flatSoftmax(OnnxGraph.Node node, List<Value> in) {
+    requireOperands(Dialects.get("onnx.Softmax"), in);
+    Value x = in.get(0);
+    TensorType type = x.tensorType();
+    OnnxAttribute given = node.attributes().get("axis");
+    long axis = given == null ? 1 : given.integer();
+    long from = axis < 0 ? axis + type.rank() : axis;
+    boolean oneAxis = from == type.rank() - 1 || type.rank() == 0;
+    Map<String, Attribute> last = Map.of("axis", Attribute.of(-1));
+    if (oneAxis) {
+      return out.append(node.operation(), List.of(x), last, 1).results();
+    }
+    Value shape = out.append("Shape", x);
+    Value flat = out.append("Flatten", List.of(x), Map.of("axis", Attribute.of(axis)), 1).result();
+    Value soft = out.append(node.operation(), List.of(flat), last, 1).result();
+    return List.of(out.append("Reshape", soft, shape));
+  }
+
+  /** Dropout does nothing outside training; its mask is then all ones. */
+  private List<Value> dropout(OnnxGraph.Node node, List<Value> in) {
+    if (in.isEmpty() || in.get(0) == null) {
+      throw out.broken("lacks the input 'data'");
+    }
+    if (in.size() > 2 && in.get(2) != null) {
+      Tensor training = in.get(2).constant();
+      if (training == null || training.getLong(0) != 0) {
+        throw out.broken("is in training mode, which isn't supported");
+      }
+    }
+    Value x = in.get(0);
+    Value same = out.append("Identity", List.of(x), Map.of(), 1).result();
+    if (node.outputs().size() < 2 || node.outputs().get(1).isEmpty()) {
+      return List.of(same);
+    }
+    Tensor yes = Tensor.ofLongs(ElementType.BOOL, new long[] {1}, 1);
+    Value shape = out.append("Shape", x);
+    return Arrays.asList(same, out.append("ConstantOfShape", List.of(shape),
+        Map.of("value", new Attribute.Dense(yes)), 1).result());
+  }
+}

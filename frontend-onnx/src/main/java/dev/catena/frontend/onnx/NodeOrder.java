@@ -1,0 +1,82 @@
+package dev.catena.frontend.onnx;
+
+import dev.catena.frontend.onnx.OnnxGraph.Node;
+import dev.catena.frontend.onnx.OnnxGraph.ValueInfo;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** The nodes of a graph so that each stands after those it reads from; checks that every name is defined once. */
+final class NodeOrder {
+  private enum State { OPEN, DONE }
+
+  private NodeOrder() {}
+
+  static List<Node> of(OnnxGraph graph) {
+    Map<String, Node> producers = new HashMap<>();
+    Set<String> given = new HashSet<>(graph.initializers().keySet());
+    for (ValueInfo input : graph.inputs()) {
+      given.add(input.name());
+    }
+    for (Node node : graph.nodes()) {
+      for (String output : node.outputs()) {
+        if (output.isEmpty()) {
+          continue;
+        }
+        if (given.contains(output)) {
+          throw new OnnxException(graph.fileName() + ": " + node.label() + ": output '" + output
+              + "' has the name of an input or initializer");
+        }
+        Node other = producers.put(output, node);
+        if (other != null) {
+          throw new OnnxException(graph.fileName() + ": " + node.label() + ": output '" + output
+              + "' is computed by " + other.label() + " too");
+        }
+      }
+    }
+    List<Node> order = new ArrayList<>(graph.nodes().size());
+    State[] state = new State[graph.nodes().size()];
+    Deque<Node> path = new ArrayDeque<>();
+    for (Node root : graph.nodes()) {
+      path.push(root);
+      while (!path.isEmpty()) {
+        Node node = path.peek();
+        if (state[node.index()] == State.DONE) {
+          path.pop();
+          continue;
+        }
+        boolean first = state[node.index()] == null;
+        state[node.index()] = State.OPEN;
+        boolean ready = true;
+        for (String input : node.inputs()) {
+          if (input.isEmpty() || given.contains(input)) {
+            continue;
+          }
+          Node producer = producers.get(input);
+          if (producer == null) {
+            throw new OnnxException(graph.fileName() + ": " + node.label() + ": input '" + input
+                + "' is defined nowhere");
+          }
+          State s = state[producer.index()];
+          if (s == null) {
+            path.push(producer);
+            ready = false;
+          } else if (s == State.OPEN && first) {
+            throw new OnnxException(graph.fileName() + ": " + node.label() + " is part of a cycle (through '" + input + "')");
+          }
+        }
+        if (ready) {
+          state[node.index()] = State.DONE;
+          order.add(node);
+          path.pop();
+        }
+      }
+    }
+    return order;
+  }
+}

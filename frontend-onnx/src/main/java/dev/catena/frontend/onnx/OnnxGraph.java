@@ -1,0 +1,61 @@
+package dev.catena.frontend.onnx;
+
+import dev.catena.ir.MappedFile;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One ONNX file as it is written: names, nodes and the places of tensors; no tensor data.
+ *
+ * @param file         the mapped file; its name stands in every message
+ * @param opset        version of the default domain
+ * @param inputs       graph inputs that no initializer provides
+ */
+record OnnxGraph(MappedFile file, long irVersion, long opset, List<Node> nodes, Map<String, OnnxTensor> initializers,
+    List<ValueInfo> inputs, List<ValueInfo> outputs) {
+
+  /** The file's name, as messages call it. */
+  String fileName() {
+    return file.name();
+  }
+
+  /** A graph input or output; {@code elementType} is ONNX's number, {@code shape} is null where none is given. */
+  record ValueInfo(String name, int elementType, List<Dimension> shape) {
+    int rank() {
+      return shape == null ? -1 : shape.size();
+    }
+  }
+
+  /** One declared dimension: a value where {@code value} ≥ 0, else a symbol, which may be nameless. */
+  record Dimension(long value, String symbol) {
+    boolean isKnown() {
+      return value >= 0;
+    }
+  }
+
+  /** One node. Absent operands and results have the empty name. */
+  record Node(int index, String name, String domain, String operation, List<String> inputs, List<String> outputs,
+      Map<String, OnnxAttribute> attributes) {
+
+    /** How messages call it: its name, else what it computes. */
+    String label() {
+      if (!name.isEmpty()) {
+        return "node '" + name + "'";
+      }
+      return "node " + index + (outputs.isEmpty() ? "" : " (computes '" + outputs.get(0) + "')");
+    }
+
+    String input(int i) {
+      return i < inputs.size() ? inputs.get(i) : "";
+    }
+
+    boolean is(String operationName) {
+      return operation.equals(operationName) && isStandard();
+    }
+
+    /** Whether the operation is of ONNX's own domain. */
+    boolean isStandard() {
+      return domain.isEmpty() || domain.equals("ai.onnx");
+    }
+  }
+}

@@ -1,0 +1,122 @@
+package dev.catena.frontend.onnx;
+
+import dev.catena.ir.Attribute;
+import dev.catena.ir.MappedFile;
+import dev.catena.ir.Module;
+import dev.catena.ir.Stage;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The way from ONNX files to a module of the {@code onnx} dialect. */
+public final class OnnxImporter {
+  private final OpenFiles files = new OpenFiles();
+  private final Map<Stage, MappedFile> sources = new IdentityHashMap<>();
+  private final List<String> warnings = new ArrayList<>();
+  private final Module module;
+  private final WeightPool weights;
+
+  private OnnxImporter(String name) {
+    module = new Module(name);
+    weights = new WeightPool(module);
+  }
+
+  /**
+   * Imports the pieces of a model: a folder of {@code .onnx} files, one per stage, or one file of such a folder's kind.
+   *
+   * @return the module with stages {@code embed}, {@code decoder_0} …, {@code norm}, {@code head}; each has the
+   *     attributes {@code role} and {@code source}, and a decoder {@code arg.hidden}, {@code arg.mask},
+   *     {@code arg.positions}, {@code arg.past_key}, {@code arg.past_value}, {@code out.hidden},
+   *     {@code out.present_key}, {@code out.present_value} with the names of its arguments and outputs (mask and
+   *     positions only where it takes them)
+   * @throws OnnxException what can't be imported, in one line
+   */
+  public static ImportedModel importModel(Path fileOrDirectory) {
+    Path path = fileOrDirectory.toAbsolutePath().normalize();
+    if (!Files.exists(path)) {
+      throw new OnnxException(fileOrDirectory + ": no such file or folder");
+    }
+    OnnxImporter importer = new OnnxImporter(moduleName(path));
+    return importer.guarded(() -> importer.pieces(path));
+  }
+
+  /**
+   * Imports one file as one stage, whatever its role, with inputs and outputs in the file's order.
+   *
+   * @throws OnnxException what can't be imported, in one line
+   */
+  public static ImportedModel importStage(Path file) {
+    Path path = file.toAbsolutePath().normalize();
+    OnnxImporter importer = new OnnxImporter(moduleName(path));
+    return importer.guarded(() -> {
+      OnnxGraph graph = importer.read(path);
+      GraphImporter g = new GraphImporter(graph, moduleName(path), path.getParent(), importer.files, importer.weights);
+      Stage stage = g.run(graph.inputs(), graph.outputs());
+      stage.setAttribute("source", new Attribute.Text(graph.fileName()));
+      importer.add(stage, graph);
+    });
+  }
+
+  private static String moduleName(Path path) {
+    String name = path.getFileName() == null ? "model" : path.getFileName().toString();
+    return name.endsWith(".onnx") ? name.substring(0, name.length() - ".onnx".length()) : name;
+  }
+
+  private ImportedModel guarded(Runnable work) {
+    boolean done = false;
+    try {
+      work.run();
+      ImportedModel model = new ImportedModel(module, files, sources, warnings);
+      done = true;
+      return model;
+    } finally {
+      if (!done) {
+        files.close();
+      }
+    }
+  }
+
+  private OnnxGraph read(Path file) {
+    OnnxGraph graph = ModelReader.read(files.model(file));
+    if (graph.opset() > ModelReader.NEWEST_OPSET) {
+      warnings.add(graph.fileName() + ": opset " + graph.opset() + " is newer than " + ModelReader.NEWEST_OPSET
+          + ", the newest that Catena knows; operations that changed since may compute something else");
+    }
+    return graph;
+  }
+
+  private void add(Stage stage, OnnxGraph graph) {
+    module.addStage(stage);
+    sources.put(stage, graph.file());
+  }
+
+  private void pieces(Path path) {
+    Pieces pieces = Pieces.find(path, this::read);
+    for (Pieces.Piece piece : pieces.inOrder()) {
+      Stage stage = importPiece(path, piece);
+      add(stage, piece.graph());
+    }
+    PieceChain.check(module);
+  }
+
+  private Stage importPiece(Path path, Pieces.Piece piece) {
+    Path folder = Files.isDirectory(path) ? path : path.getParent();
+    GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), folder, files, weights);
+    Stage stage;
+    if (piece.decoder() == null) {
+      stage = g.run(piece.graph().inputs(), piece.graph().outputs());
+    } else {
+      stage = g.run(piece.decoder().inputsInOrder(), piece.decoder().outputsInOrder());
+      piece.decoder().inputs().forEach((role, input) ->
+          stage.setAttribute("arg." + role, new Attribute.Text(g.argumentName(input.name()))));
+      piece.decoder().outputs().forEach((role, output) ->
+          stage.setAttribute("out." + role, new Attribute.Text(NameHints.plain(output.name()))));
+    }
+    stage.setAttribute("role", new Attribute.Text(piece.role().text()));
+    stage.setAttribute("source", new Attribute.Text(piece.graph().fileName()));
+    return stage;
+  }
+}

@@ -1,0 +1,178 @@
+package dev.catena.frontend.onnx;
+
+import dev.catena.ir.ElementType;
+import dev.catena.ir.FileWeight;
+import dev.catena.ir.HalfFloat;
+import dev.catena.ir.LiteralWeight;
+import dev.catena.ir.MappedFile;
+import dev.catena.ir.Tensor;
+import dev.catena.ir.TensorType;
+import dev.catena.ir.WeightData;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/** Turns tensors of a file into references to their place, or small ones into tensors; checks that sizes are true. */
+final class TensorLoader {
+  /** Where a tensor's little-endian elements lie. */
+  private record Place(MappedFile file, long offset, long length) {}
+
+  private final MappedFile file;
+  private final Path folder;
+  private final OpenFiles files;
+
+  TensorLoader(MappedFile file, Path folder, OpenFiles files) {
+    this.file = file;
+    this.folder = folder;
+    this.files = files;
+  }
+
+  private String what(OnnxTensor t) {
+    return file.name() + ": tensor '" + t.name() + "'";
+  }
+
+  /** The type as written, whose byte count is known not to overflow. */
+  TensorType type(OnnxTensor t) {
+    ElementType e = ElementTypes.require(t.elementType(), what(t));
+    for (long d : t.dims()) {
+      if (d < 0) {
+        throw new OnnxException(what(t) + ": negative dimension in " + Arrays.toString(t.dims()));
+      }
+    }
+    elements(t);
+    return TensorType.of(e, t.dims());
+  }
+
+  /** The element count; a shape with a zero in it has none, however large the rest. */
+  long elements(OnnxTensor t) {
+    long n = 1;
+    try {
+      for (long d : t.dims()) {
+        n = Math.multiplyExact(n, d);
+      }
+      Math.multiplyExact(n, 8L);
+    } catch (ArithmeticException overflow) {
+      throw new OnnxException(what(t) + ": dimensions " + Arrays.toString(t.dims()) + " overflow", overflow);
+    }
+    return n;
+  }
+
+  /** The elements by reference where they lie in a file as they are, else in the heap. */
+  WeightData data(OnnxTensor t) {
+    TensorType type = type(t);
+    if (type.element() == ElementType.STRING) {
+      throw new OnnxException(what(t) + ": a weight of strings isn't supported");
+    }
+    if (type.element().bits() < 8) {
+      return new LiteralWeight(tensor(t));
+    }
+    Place p = place(t, type);
+    return p == null ? new LiteralWeight(tensor(t)) : new FileWeight(p.file, p.offset, type);
+  }
+
+  /** All elements in the heap. */
+  Tensor tensor(OnnxTensor t) {
+    TensorType type = type(t);
+    long[] shape = t.dims();
+    if (type.element() == ElementType.STRING) {
+      requireCount(t, t.texts() == null ? 0 : t.texts().size());
+      return Tensor.ofTexts(t.texts() == null ? new String[0] : t.texts().toArray(String[]::new), shape);
+    }
+    Place p = place(t, type);
+    if (p != null) {
+      return type.element().bits() < 8 ? nibbles(p, type, shape) : new FileWeight(p.file, p.offset, type).tensor();
+    }
+    return fromWords(t, type, shape);
+  }
+
+  private static Tensor nibbles(Place p, TensorType type, long[] shape) {
+    Tensor out = new Tensor(type.element(), shape);
+    ByteBuffer b = p.file.bytes(p.offset, Math.toIntExact(p.length));
+    for (int i = 0; i < out.size(); i++) {
+      out.setLong(i, (b.get(i / 2) >> (i % 2 * 4)) & 15); // the first element in the low half
+    }
+    return out;
+  }
+
+  /** Elements of a typed field. */
+  private Tensor fromWords(OnnxTensor t, TensorType type, long[] shape) {
+    long[] words = t.words() == null ? new long[0] : t.words();
+    ElementType e = type.element();
+    boolean packed = e.bits() < 8;
+    requireCount(t, packed ? Math.min(elements(t), words.length * 2L) : words.length);
+    Tensor out = new Tensor(e, shape);
+    for (int i = 0; i < out.size(); i++) {
+      switch (e) {
+        case F32 -> out.set(i, Float.intBitsToFloat((int) words[i]));
+        case F64 -> out.set(i, Double.longBitsToDouble(words[i]));
+        // 16-bit reals stand as bit patterns in int32_data.
+        case F16 -> out.set(i, HalfFloat.f16ToFloat((short) words[i]));
+        case BF16 -> out.set(i, HalfFloat.bf16ToFloat((short) words[i]));
+        case I4, U4 -> out.setLong(i, (words[i / 2] >> (i % 2 * 4)) & 15);
+        default -> out.setLong(i, words[i]);
+      }
+    }
+    boolean reals = e == ElementType.F32 || e == ElementType.F64;
+    if (reals && out.size() > 0 && t.wordBits() != e.bits() || !reals && t.wordBits() != 0) {
+      throw new OnnxException(what(t) + ": elements of type " + e.keyword() + " are given in another type's field");
+    }
+    return out;
+  }
+
+  private void requireCount(OnnxTensor t, long given) {
+    if (given != elements(t)) {
+      throw new OnnxException(what(t) + ": dimensions " + Arrays.toString(t.dims()) + " take " + elements(t)
+          + " elements, " + given + " are given");
+    }
+  }
+
+  /** Where raw or external data lie, checked against dims and file; null for elements in typed fields. */
+  private Place place(OnnxTensor t, TensorType type) {
+    long bytes = type.element().bytes(elements(t));
+    if (t.external() != null) {
+      return externalPlace(t, bytes);
+    }
+    if (t.raw() == null) {
+      return null;
+    }
+    if (t.raw().length() != bytes) {
+      throw new OnnxException(what(t) + ": dimensions " + Arrays.toString(t.dims()) + " of " + type.element().keyword()
+          + " take " + bytes + " bytes, " + t.raw().length() + " are given");
+    }
+    return new Place(file, t.raw().offset(), bytes);
+  }
+
+  private Place externalPlace(OnnxTensor t, long bytes) {
+    MappedFile data = files.external(folder, t.external().getOrDefault("location", ""), what(t));
+    long offset = number(t, "offset", 0);
+    long length = number(t, "length", bytes);
+    if (length != bytes) {
+      throw new OnnxException(what(t) + ": dimensions " + Arrays.toString(t.dims()) + " take " + bytes
+          + " bytes, external data has length " + length);
+    }
+    if (offset > data.size() || bytes > data.size() - offset) {
+      throw new OnnxException(what(t) + ": " + bytes + " bytes at " + offset + " lie outside '" + data.name()
+          + "', which has " + data.size() + " bytes");
+    }
+    return new Place(data, offset, bytes);
+  }
+
+  private long number(OnnxTensor t, String key, long otherwise) {
+    String text = t.external().get(key);
+    if (text == null) {
+      return otherwise;
+    }
+    if (!text.matches("[0-9]{1,18}")) {
+      throw new OnnxException(what(t) + ": external " + key + " '" + text + "' isn't a number of bytes");
+    }
+    return Long.parseLong(text);
+  }
+
+  /** The tensor in a .pb file of test data. */
+  static Tensor read(MappedFile file) {
+    OnnxTensor t = ModelReader.readTensor(file);
+    try (OpenFiles none = new OpenFiles()) {
+      return new TensorLoader(file, file.path().toAbsolutePath().getParent(), none).tensor(t);
+    }
+  }
+}

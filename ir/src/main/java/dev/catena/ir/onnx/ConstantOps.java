@@ -1,0 +1,180 @@
+package dev.catena.ir.onnx;
+
+import dev.catena.ir.Attribute;
+import dev.catena.ir.Dim;
+import dev.catena.ir.ElementType;
+import dev.catena.ir.OpDefinition;
+import dev.catena.ir.OpDefinition.Inferred;
+import dev.catena.ir.Operation;
+import dev.catena.ir.Tensor;
+import dev.catena.ir.TensorType;
+import dev.catena.ir.Trait;
+import dev.catena.ir.Value;
+import java.util.Arrays;
+import java.util.List;
+
+/** Literals, tensors filled by rule, and changes of type. */
+final class ConstantOps {
+  static final List<OpDefinition> OPERATIONS = List.of(
+      OpDefinition.named("onnx.Constant", "A literal.").attribute("value", Attribute.Dense.class)
+          .traits(Trait.PURE, Trait.CONSTANT)
+          .shape(op -> List.of(new Inferred(value(op).type(), Contents.ofTensor(value(op)))))
+          .meaning((op, in) -> List.of(value(op))).build(),
+      OpDefinition.named("onnx.ConstantOfShape", "A tensor of the given shape, filled with value (f32 zero).")
+          .operand("shape").attribute("value", Attribute.Dense.class,
+              new Attribute.Dense(new Tensor(ElementType.F32, 1)))
+          .traits(Trait.PURE)
+          .shape(op -> List.of(inferFilled(op)))
+          .meaning((op, in) -> List.of(filled(op, ((Tensor) in.get(0)).longs()))).build(),
+      OpDefinition.named("onnx.Range", "start, start + delta, … up to limit, which is left out.")
+          .operand("start").operand("limit").operand("delta").traits(Trait.PURE)
+          .shape(op -> List.of(inferRange(op)))
+          .meaning((op, in) -> List.of(range(op, (Tensor) in.get(0), (Tensor) in.get(1), (Tensor) in.get(2)))).build(),
+      OpDefinition.named("onnx.Cast", "x in another element type; reals are truncated to integers.").operand("x")
+          .attribute("to", Attribute.Element.class).traits(Trait.PURE, Trait.ELEMENTWISE)
+          .shape(op -> List.of(inferCast(op, op.elementAttribute("to"))))
+          .meaning((op, in) -> List.of(cast(op, (Tensor) in.get(0), op.elementAttribute("to")))).build(),
+      OpDefinition.named("onnx.CastLike", "x in the element type of like.").operand("x").operand("like")
+          .traits(Trait.PURE, Trait.ELEMENTWISE)
+          .shape(op -> List.of(inferCast(op, op.operand(1).tensorType().element())))
+          .meaning((op, in) -> List.of(cast(op, (Tensor) in.get(0), ((Tensor) in.get(1)).element()))).build());
+
+  private ConstantOps() {}
+
+  private static Tensor value(Operation op) {
+    if (op.attribute("value") instanceof Attribute.Dense d) {
+      return d.value();
+    }
+    throw op.broken("attribute value must be a tensor");
+  }
+
+  private static Inferred inferFilled(Operation op) {
+    Value shape = op.operand(0);
+    Tensor value = value(op);
+    if (value.size() != 1) {
+      throw op.broken("value must have one element, has " + value.size());
+    }
+    Dim[] dims = shape.contents();
+    if (dims == null) {
+      TensorType t = shape.tensorType();
+      if (t.rank() != 1 || !t.dim(0).isKnown() || t.dim(0).value() > Contents.LIMIT) {
+        throw op.broken("the rank of the result isn't known: the shape is " + t.text());
+      }
+      return Inferred.of(new TensorType(value.element(), OpaqueDims.shape(op, 0, (int) t.dim(0).value())));
+    }
+    for (Dim d : dims) {
+      if (d.isKnown() && d.value() < 0) {
+        throw op.broken("negative dimension in " + Arrays.toString(dims));
+      }
+    }
+    TensorType type = new TensorType(value.element(), List.of(dims));
+    return Contents.infer(type, () -> {
+      Dim[] out = new Dim[Contents.smallCount(type)];
+      Arrays.fill(out, Dim.of(value.getLong(0)));
+      return out;
+    });
+  }
+
+  private static Tensor filled(Operation op, long[] shape) {
+    Tensor value = value(op);
+    Tensor out = new Tensor(value.element(), shape);
+    for (int i = 0; i < out.size(); i++) {
+      out.copy(i, value, 0);
+    }
+    return out;
+  }
+
+  private static Inferred inferRange(Operation op) {
+    ElementType element = Elementwise.sameElement(op);
+    for (Value v : op.operands()) {
+      if (v.tensorType().rank() > 1) {
+        throw op.broken("operand %" + v.name() + " isn't a scalar: " + v.tensorType().text());
+      }
+    }
+    Dim start = scalar(op.operand(0));
+    Dim limit = scalar(op.operand(1));
+    Dim delta = scalar(op.operand(2));
+    Tensor[] literals = {op.operand(0).constant(), op.operand(1).constant(), op.operand(2).constant()};
+    if (element.isFloat() && literals[0] != null && literals[1] != null && literals[2] != null) {
+      return Inferred.of(range(op, literals[0], literals[1], literals[2]).type());
+    }
+    if (start == null || limit == null || delta == null || !delta.isKnown() || delta.is(0)) {
+      return Inferred.of(new TensorType(element, List.of(OpaqueDims.of(op, 0, 0))));
+    }
+    TensorType type = new TensorType(element, List.of(steps(op, start, limit, delta.value())));
+    return Contents.infer(type, () -> {
+      Dim[] out = new Dim[Contents.smallCount(type)];
+      for (int i = 0; i < out.length; i++) {
+        out[i] = start.plus(delta.times(Dim.of(i)));
+      }
+      return out;
+    });
+  }
+
+  private static Dim scalar(Value v) {
+    Dim[] c = v.contents();
+    return c == null || c.length != 1 ? null : c[0];
+  }
+
+  /** max(0, ceil((limit - start) / delta)). */
+  private static Dim steps(Operation op, Dim start, Dim limit, long delta) {
+    Dim distance = delta < 0 ? start.minus(limit) : limit.minus(start);
+    long stride = Math.abs(delta);
+    Dim count = stride == 1 ? distance : distance.plus(Dim.of(stride - 1)).dividedBy(Dim.of(stride));
+    if (!distance.isKnown() && stride != 1 && !distance.isAtLeast(Dim.of(0))) {
+      return OpaqueDims.of(op, 0, 0);
+    }
+    return Dim.of(0).max(count);
+  }
+
+  private static Tensor range(Operation op, Tensor start, Tensor limit, Tensor delta) {
+    if (delta.get(0) == 0) {
+      throw op.broken("delta is zero");
+    }
+    double steps = Math.ceil((limit.get(0) - start.get(0)) / delta.get(0));
+    if (steps > Integer.MAX_VALUE - 8) {
+      throw op.broken("too many elements for the evaluator: " + steps);
+    }
+    Tensor out = new Tensor(start.element(), (long) Math.max(0, steps));
+    for (int i = 0; i < out.size(); i++) {
+      if (start.element().isFloat()) {
+        out.set(i, start.get(0) + i * delta.get(0));
+      } else {
+        out.setLong(i, start.getLong(0) + i * delta.getLong(0));
+      }
+    }
+    return out;
+  }
+
+  private static Inferred inferCast(Operation op, ElementType to) {
+    Value x = op.operand(0);
+    TensorType type = x.tensorType().withElement(to);
+    ElementType from = x.tensorType().element();
+    return Contents.infer(type, () -> {
+      Dim[] c = x.contents();
+      if (c == null || to == ElementType.BOOL && from != ElementType.BOOL) {
+        return null;
+      }
+      for (Dim d : c) {
+        // A symbol is taken to fit the narrower type; a known element must.
+        if (d.isKnown() && !fits(d.value(), to)) {
+          return null;
+        }
+      }
+      return c;
+    });
+  }
+
+  private static boolean fits(long value, ElementType to) {
+    Tensor one = new Tensor(to, 1);
+    one.setLong(0, value);
+    return one.getLong(0) == value;
+  }
+
+  private static Tensor cast(Operation op, Tensor x, ElementType to) {
+    if ((to == ElementType.STRING) != (x.element() == ElementType.STRING)) {
+      throw op.broken("from " + x.element().keyword() + " to " + to.keyword() + " isn't supported");
+    }
+    return x.cast(to);
+  }
+}
