@@ -91,7 +91,9 @@ final class ModelCompiler {
     dumps.put(name, text);
     if (pass.equals("merge")) {
       for (Stage s : module.stages()) {
-        s.operations().forEach(o -> operations.merge(o.name(), 1, Integer::sum));
+        // One attention is one attention, whether its past is still tensors (here) or already a cache.
+        s.operations().forEach(o -> operations.merge(o.name().equals("nn.past_attention") ? "nn.attention" : o.name(),
+            1, Integer::sum));
       }
       operations.remove("onnx.Constant");
     }
