@@ -1,7 +1,5 @@
 package dev.catena.tests.model;
 
-import com.google.protobuf.CodedOutputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -16,17 +14,12 @@ public final class OnnxGraphWriter {
   private static final int ALIGNMENT = 64;
 
   private final int opset;
-  private final List<byte[]> nodes = new ArrayList<>();
-  private final List<byte[]> inputs = new ArrayList<>();
-  private final List<byte[]> outputs = new ArrayList<>();
+  private final List<ProtoMessage> nodes = new ArrayList<>();
+  private final List<ProtoMessage> inputs = new ArrayList<>();
+  private final List<ProtoMessage> outputs = new ArrayList<>();
   private final List<Initializer> initializers = new ArrayList<>();
 
   private record Initializer(String name, OnnxContent content) {}
-
-  @FunctionalInterface
-  private interface Fields {
-    void write(CodedOutputStream out) throws IOException;
-  }
 
   public OnnxGraphWriter(int opset) {
     this.opset = opset;
@@ -47,19 +40,14 @@ public final class OnnxGraphWriter {
 
   /** Adds a node; an empty name among the operands leaves an optional one out. */
   public void node(String type, String name, List<String> operands, List<String> results, OnnxAttribute... attributes) {
-    nodes.add(message(out -> {
-      for (String s : operands) {
-        out.writeString(1, s);
-      }
-      for (String s : results) {
-        out.writeString(2, s);
-      }
-      out.writeString(3, name);
-      out.writeString(4, type);
-      for (OnnxAttribute a : attributes) {
-        out.writeByteArray(5, attribute(a));
-      }
-    }));
+    ProtoMessage node = new ProtoMessage();
+    operands.forEach(s -> node.text(1, s));
+    results.forEach(s -> node.text(2, s));
+    node.text(3, name).text(4, type);
+    for (OnnxAttribute a : attributes) {
+      node.message(5, attribute(a));
+    }
+    nodes.add(node);
   }
 
   /** Writes the model with its initializers inline. */
@@ -72,34 +60,20 @@ public final class OnnxGraphWriter {
    * null.
    */
   public void write(Path file, String data) {
-    byte[] graph = message(out -> {
-      for (byte[] n : nodes) {
-        out.writeByteArray(1, n);
-      }
-      out.writeString(2, "main_graph");
+    try {
+      ProtoMessage graph = new ProtoMessage();
+      nodes.forEach(n -> graph.message(1, n));
+      graph.text(2, "main_graph");
       for (Initializer i : initializers) {
         boolean outside = data != null && i.content().raw().length > ALIGNMENT;
         long offset = outside ? append(file.resolveSibling(data), i.content().raw()) : -1;
-        out.writeByteArray(5, tensor(i.name(), i.content(), data, offset));
+        graph.message(5, tensor(i.name(), i.content(), data, offset));
       }
-      for (byte[] v : inputs) {
-        out.writeByteArray(11, v);
-      }
-      for (byte[] v : outputs) {
-        out.writeByteArray(12, v);
-      }
-    });
-    byte[] model = message(out -> {
-      out.writeInt64(1, opset >= 19 ? 9 : opset >= 15 ? 8 : 7);
-      out.writeString(2, "catena-tests");
-      out.writeByteArray(7, graph);
-      out.writeByteArray(8, message(o -> {
-        o.writeString(1, "");
-        o.writeInt64(2, opset);
-      }));
-    });
-    try {
-      Files.write(file, model);
+      inputs.forEach(v -> graph.message(11, v));
+      outputs.forEach(v -> graph.message(12, v));
+      ProtoMessage model = new ProtoMessage().number(1, opset >= 19 ? 9 : opset >= 15 ? 8 : 7).text(2, "catena-tests")
+          .message(7, graph).message(8, new ProtoMessage().text(1, "").number(2, opset));
+      Files.write(file, model.toBytes());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -114,82 +88,47 @@ public final class OnnxGraphWriter {
     return size + padding;
   }
 
-  private static byte[] valueInfo(String name, OnnxElement element, Object... dims) {
-    byte[] shape = message(out -> {
-      for (Object d : dims) {
-        out.writeByteArray(1, message(o -> {
-          if (d instanceof Number n) {
-            o.writeInt64(1, n.longValue());
-          } else {
-            o.writeString(2, (String) d);
-          }
-        }));
-      }
-    });
-    byte[] tensorType = message(out -> {
-      out.writeInt32(1, element.number);
-      out.writeByteArray(2, shape);
-    });
-    return message(out -> {
-      out.writeString(1, name);
-      out.writeByteArray(2, message(o -> o.writeByteArray(1, tensorType)));
-    });
-  }
-
-  private static byte[] attribute(OnnxAttribute a) {
-    return message(out -> {
-      out.writeString(1, a.name());
-      if (a.value() instanceof Long i) {
-        out.writeInt64(3, i);
-        out.writeInt32(20, 2);
-      } else if (a.value() instanceof long[] ints) {
-        for (long i : ints) {
-          out.writeInt64(8, i);
-        }
-        out.writeInt32(20, 7);
-      } else {
-        out.writeByteArray(5, tensor("", (OnnxContent) a.value(), null, -1));
-        out.writeInt32(20, 4);
-      }
-    });
-  }
-
-  private static byte[] tensor(String name, OnnxContent content, String data, long offset) {
-    return message(out -> {
-      for (long d : content.shape()) {
-        out.writeInt64(1, d);
-      }
-      out.writeInt32(2, content.element().number);
-      if (!name.isEmpty()) {
-        out.writeString(8, name);
-      }
-      if (offset < 0) {
-        out.writeByteArray(9, content.raw());
-      } else {
-        out.writeByteArray(13, entry("location", data));
-        out.writeByteArray(13, entry("offset", Long.toString(offset)));
-        out.writeByteArray(13, entry("length", Integer.toString(content.raw().length)));
-        out.writeInt32(14, EXTERNAL);
-      }
-    });
-  }
-
-  private static byte[] entry(String key, String value) {
-    return message(out -> {
-      out.writeString(1, key);
-      out.writeString(2, value);
-    });
-  }
-
-  private static byte[] message(Fields fields) {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    CodedOutputStream out = CodedOutputStream.newInstance(bytes);
-    try {
-      fields.write(out);
-      out.flush();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+  private static ProtoMessage valueInfo(String name, OnnxElement element, Object... dims) {
+    ProtoMessage shape = new ProtoMessage();
+    for (Object d : dims) {
+      shape.message(1, d instanceof Number n ? new ProtoMessage().number(1, n.longValue())
+          : new ProtoMessage().text(2, (String) d));
     }
-    return bytes.toByteArray();
+    ProtoMessage tensorType = new ProtoMessage().number(1, element.number).message(2, shape);
+    return new ProtoMessage().text(1, name).message(2, new ProtoMessage().message(1, tensorType));
+  }
+
+  private static ProtoMessage attribute(OnnxAttribute a) {
+    ProtoMessage m = new ProtoMessage().text(1, a.name());
+    if (a.value() instanceof Long i) {
+      return m.number(3, i).number(20, 2);
+    }
+    if (a.value() instanceof long[] ints) {
+      for (long i : ints) {
+        m.number(8, i);
+      }
+      return m.number(20, 7);
+    }
+    return m.message(5, tensor("", (OnnxContent) a.value(), null, -1)).number(20, 4);
+  }
+
+  private static ProtoMessage tensor(String name, OnnxContent content, String data, long offset) {
+    ProtoMessage m = new ProtoMessage();
+    for (long d : content.shape()) {
+      m.number(1, d);
+    }
+    m.number(2, content.element().number);
+    if (!name.isEmpty()) {
+      m.text(8, name);
+    }
+    if (offset < 0) {
+      return m.bytes(9, content.raw());
+    }
+    return m.message(13, entry("location", data)).message(13, entry("offset", Long.toString(offset)))
+        .message(13, entry("length", Integer.toString(content.raw().length))).number(14, EXTERNAL);
+  }
+
+  private static ProtoMessage entry(String key, String value) {
+    return new ProtoMessage().text(1, key).text(2, value);
   }
 }

@@ -29,7 +29,7 @@ final class PieceGraph {
 
   /** Adds an operation whose result is a graph output. */
   void last(String output, String type, List<String> operands, OnnxAttribute... attributes) {
-    writer.node(type, numbered ? type + "_" + next++ : "/" + type, operands, List.of(output), attributes);
+    writer.node(type, nodeName(resultName("", type)), operands, List.of(output), attributes);
   }
 
   String constant(String scope, OnnxContent content) {
