@@ -3,6 +3,7 @@ package dev.catena.artifact;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -34,6 +35,8 @@ public final class ArtifactReader implements AutoCloseable {
     private final FileChannel file;
     private final Map<String, ZipLayout.Entry> entries = new LinkedHashMap<>();
     private Manifest manifest;
+    private long size;
+    private byte[] lastBytes;
 
     /** @throws ArtifactException that names file and reason when it is missing, truncated, altered, foreign or newer */
     public static ArtifactReader open(Path path) {
@@ -80,6 +83,8 @@ public final class ArtifactReader implements AutoCloseable {
 
     private void load(boolean everything) throws IOException {
         ZipDirectory directory = ZipDirectory.read(file);
+        size = file.size();
+        lastBytes = ZipLayout.comment(directory.manifestSha256()).getBytes(StandardCharsets.US_ASCII);
         for (ZipLayout.Entry entry : directory.entries()) {
             entries.put(entry.name(), entry);
         }
@@ -109,6 +114,19 @@ public final class ArtifactReader implements AutoCloseable {
 
     public Manifest manifest() {
         return manifest;
+    }
+
+    /** Bytes of the file. */
+    public long size() {
+        return size;
+    }
+
+    /**
+     * The file's last bytes, with the manifest's hash in them: a file of this size that ends so is this artifact. For
+     * whoever opens the path again, which may by then name another file.
+     */
+    public byte[] lastBytes() {
+        return lastBytes.clone();
     }
 
     /** Names of all entries in file order, the manifest included. */

@@ -104,7 +104,7 @@ final class LinearKernel {
     private static void putDigits(Map<String, Object> values, boolean int8, int segment) {
         values.put("digits", int8 ? 1 : 3);
         values.put("segment", segment);
-        values.put("largest", int8 ? 127 : 127 * 65536 + 127 * 256 + 127);
+        values.put("largest", int8 ? 127 : 127 * 65536);
         values.put("digits_note", int8 ? "" : ": three digits are as fine as f32 beside the segment's largest value");
     }
 

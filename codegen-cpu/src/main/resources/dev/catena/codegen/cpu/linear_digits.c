@@ -4,8 +4,8 @@
 #define SEGMENT ${segment}
 #define SEGMENTS_IN_GROUP ((GROUP + SEGMENT - 1) / SEGMENT)
 #define DIGIT_STRIDE ((K + 31) / 16 * 16)
-#define PREPARED_BYTES ((DIGITS * DIGIT_STRIDE + (GROUPS * SEGMENTS_IN_GROUP + GROUPS) * 4ll + 63) / 64 * 64)
-#define LARGEST ${largest}.0f /* with every digit but the first in -128 ... 127, and that in -127 ... 127 */
+#define PREPARED_BYTES ((DIGITS * DIGIT_STRIDE + (GROUPS * SEGMENTS_IN_GROUP + GROUPS) * 4ll + 63) / 64 * 64ll)
+#define LARGEST ${largest}.0f /* rounding may exceed it by one, which the first digit must still hold */
 
 /* [DIGITS][DIGIT_STRIDE] digits, most significant first, then a scale for each segment, then x's sum over each group. */
 static void ${name}_prepare(const float *x, char *prepared) {

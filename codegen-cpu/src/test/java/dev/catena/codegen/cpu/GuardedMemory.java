@@ -14,19 +14,23 @@ final class GuardedMemory implements AutoCloseable {
 
     private final List<Block> blocks = new ArrayList<>();
 
-    /** A block's memory and where its content begins. */
-    record Block(BytePointer memory, long address, long bytes) {
-        /** The content; for blocks that a ByteBuffer can hold. */
+    /** A block: all of its memory, and where its aligned content begins within and ends. */
+    record Block(BytePointer memory, ByteBuffer all, int start, long bytes) {
+        long address() {
+            return memory.address() + start;
+        }
+
+        /** The content, as a buffer of its own. */
         ByteBuffer buffer() {
-            return new BytePointer(memory).position(address - memory.address()).capacity(address - memory.address() + bytes)
-                    .asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+            return all.slice(start, Math.toIntExact(bytes)).order(ByteOrder.LITTLE_ENDIAN);
         }
     }
 
     Block allocate(long bytes) {
         BytePointer memory = new BytePointer(bytes + 64 + GUARD);
         Pointer.memset(memory, PATTERN, bytes + 64 + GUARD);
-        Block block = new Block(memory, (memory.address() + 63) / 64 * 64, bytes);
+        int start = (int) ((64 - memory.address() % 64) % 64);
+        Block block = new Block(memory, memory.asByteBuffer(), start, bytes);
         blocks.add(block);
         return block;
     }
@@ -60,9 +64,9 @@ final class GuardedMemory implements AutoCloseable {
     /** Fails if anything was written behind a block. */
     void checkGuards() {
         for (Block block : blocks) {
-            long end = block.address() - block.memory().address() + block.bytes();
-            for (long i = end; i < end + GUARD; i++) {
-                if (block.memory().get(i) != PATTERN) {
+            int end = block.start() + Math.toIntExact(block.bytes());
+            for (int i = end; i < end + GUARD; i++) {
+                if (block.all().get(i) != PATTERN) {
                     throw new AssertionError("written " + (i - end) + " bytes behind a block of " + block.bytes());
                 }
             }

@@ -1,0 +1,205 @@
+package dev.catena.codegen.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.catena.codegen.AttentionLaunch;
+import dev.catena.codegen.Buffer;
+import dev.catena.codegen.KvFormat;
+import dev.catena.codegen.KvFormat.Element;
+import dev.catena.codegen.Launch;
+import dev.catena.codegen.RopeAppendLaunch;
+import dev.catena.codegen.View;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Rotation, cache and attention as one stage: what is appended in one step is seen by the next. */
+class AttentionKernelsTest {
+    private static final int TABLE_ROWS = 300;
+
+    /** A model's attention, and how far its cache's storage may move the result. */
+    private record Shape(int heads, KvFormat kv, int rotary, boolean tablesF16, double tolerance) {
+        int width() {
+            return (heads + 2 * kv.heads()) * kv.dim();
+        }
+
+        int outWidth() {
+            return heads * kv.dim();
+        }
+
+        List<Launch> launches() {
+            int dim = kv.dim();
+            View qkv = View.of(new Buffer.StageInput(), width());
+            View rotated = View.of(new Buffer.Arena(64, 4L * TABLE_ROWS * outWidth()), outWidth());
+            return List.of(
+                    new RopeAppendLaunch(qkv.slice(0, heads * dim), qkv.slice(heads * dim, kv.heads() * dim),
+                            qkv.slice((heads + kv.heads()) * dim, kv.heads() * dim), rotated, new Buffer.Weight(0),
+                            new Buffer.Weight(1), tablesF16, TABLE_ROWS, rotary, heads, kv),
+                    new AttentionLaunch(rotated, View.of(new Buffer.StageOutput(), outWidth()), heads, scale(), kv));
+        }
+
+        float scale() {
+            return (float) (1 / Math.sqrt(kv.dim()));
+        }
+    }
+
+    private static final List<Shape> SHAPES = List.of(
+            new Shape(4, new KvFormat(Element.F32, Element.F32, 2, 64), 64, false, 2e-6),
+            new Shape(8, new KvFormat(Element.F32, Element.F32, 4, 8), 8, false, 2e-6),
+            new Shape(3, new KvFormat(Element.F32, Element.F32, 3, 20), 12, true, 2e-6),
+            new Shape(5, new KvFormat(Element.F16, Element.F16, 1, 80), 80, false, 2e-3),
+            new Shape(6, new KvFormat(Element.F16, Element.F32, 2, 256), 0, false, 2e-3),
+            new Shape(4, new KvFormat(Element.U8, Element.U8, 2, 20), 20, false, 2e-2),
+            new Shape(4, new KvFormat(Element.F16, Element.U4, 4, 48), 48, false, 2e-1));
+
+    static List<CpuTarget> targets() {
+        return StageFixture.targetsOfThisMachine();
+    }
+
+    @ParameterizedTest
+    @MethodSource("targets")
+    void sequencesInPagesSeeTheirOwnPast(CpuTarget target) throws Exception {
+        List<List<Launch>> stages = new ArrayList<>();
+        SHAPES.forEach(shape -> stages.add(shape.launches()));
+        try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
+            for (int i = 0; i < SHAPES.size(); i++) {
+                check(loaded, i, SHAPES.get(i));
+            }
+        }
+    }
+
+    /** Two sequences in scattered pages: prefill of both in one step, then chunks and single rows. */
+    private static void check(StageFixture.Loaded loaded, int index, Shape shape) {
+        Random random = new Random(index);
+        int[][] pages = {{3, 7, 1, 6}, {5, 2, 4}};
+        float[] cos = table(shape, random);
+        float[] sin = table(shape, random);
+        Cached[] cached = {new Cached(), new Cached()};
+        int[][] steps = {{63, 10}, {1, 1}, {1, 0}, {70, 3}, {0, 1}, {1, 1}, {40, 0}}; // rows of each sequence
+        try (StageFixture one = loaded.stage(index); StageFixture three = loaded.stage(index)) {
+            // NaN in pages that nobody wrote: the results show it if they are read.
+            one.cache(one.memory.allocate(8 * shape.kv().pageBytes()));
+            three.cache(three.memory.allocate(8 * shape.kv().pageBytes()));
+            for (StageFixture stage : List.of(one, three)) {
+                if (shape.tablesF16()) {
+                    stage.weight(f16Bytes(cos)).weight(f16Bytes(sin));
+                } else {
+                    stage.weight(cos).weight(sin);
+                }
+            }
+            for (int[] step : steps) {
+                int rows = step[0] + step[1];
+                int[] positions = new int[rows];
+                int[] sequence = new int[rows];
+                for (int r = 0; r < rows; r++) {
+                    sequence[r] = r < step[0] ? 0 : 1;
+                    positions[r] = cached[sequence[r]].keys.size() + (r < step[0] ? r : r - step[0]);
+                }
+                float[] input = new float[rows * shape.width()];
+                for (int i = 0; i < input.length; i++) {
+                    input[i] = (float) random.nextGaussian();
+                }
+                double[] expected = expected(shape, input, positions, sequence, cached, cos, sin);
+                float[] y = one.sequences(positions, sequence, pages).run(1, input, rows * shape.outWidth());
+                for (int i = 0; i < y.length; i++) {
+                    assertTrue(Math.abs(y[i] - expected[i]) <= shape.tolerance() * 3,
+                            shape + ", step of " + rows + ", element " + i + ": " + y[i] + ", expected " + expected[i]);
+                }
+                assertArrayEquals(y, three.sequences(positions, sequence, pages).run(3, input, y.length),
+                        shape + ": differs with 3 threads");
+            }
+        }
+    }
+
+    /** What a sequence has cached: per position, all KV heads. */
+    private static final class Cached {
+        final List<double[]> keys = new ArrayList<>();
+        final List<double[]> values = new ArrayList<>();
+    }
+
+    private static double[] expected(Shape shape, float[] input, int[] positions, int[] sequence, Cached[] cached, float[] cos,
+            float[] sin) {
+        int dim = shape.kv().dim();
+        int kvHeads = shape.kv().heads();
+        double[] result = new double[positions.length * shape.outWidth()];
+        for (int r = 0; r < positions.length; r++) {
+            double[] key = new double[kvHeads * dim];
+            double[] value = new double[kvHeads * dim];
+            int from = r * shape.width() + shape.heads() * dim;
+            for (int i = 0; i < key.length; i++) {
+                key[i] = input[from + i];
+                value[i] = input[from + kvHeads * dim + i];
+            }
+            rotate(shape, key, positions[r], cos, sin);
+            cached[sequence[r]].keys.add(key);
+            cached[sequence[r]].values.add(value);
+            double[] query = new double[shape.outWidth()];
+            for (int i = 0; i < query.length; i++) {
+                query[i] = input[r * shape.width() + i];
+            }
+            rotate(shape, query, positions[r], cos, sin);
+            for (int head = 0; head < shape.heads(); head++) {
+                attend(shape, query, head, cached[sequence[r]], result, r * shape.outWidth());
+            }
+        }
+        return result;
+    }
+
+    private static void attend(Shape shape, double[] query, int head, Cached cached, double[] result, int offset) {
+        int dim = shape.kv().dim();
+        int kvHead = head / (shape.heads() / shape.kv().heads());
+        double total = 0;
+        double[] sum = new double[dim];
+        for (int p = 0; p < cached.keys.size(); p++) {
+            double score = 0;
+            for (int d = 0; d < dim; d++) {
+                score += query[head * dim + d] * cached.keys.get(p)[kvHead * dim + d];
+            }
+            double weight = Math.exp(score * shape.scale());
+            total += weight;
+            for (int d = 0; d < dim; d++) {
+                sum[d] += weight * cached.values.get(p)[kvHead * dim + d];
+            }
+        }
+        for (int d = 0; d < dim; d++) {
+            result[offset + head * dim + d] = sum[d] / total;
+        }
+    }
+
+    private static void rotate(Shape shape, double[] heads, int position, float[] cos, float[] sin) {
+        int dim = shape.kv().dim();
+        int half = shape.rotary() / 2;
+        int row = position * shape.rotary();
+        for (int start = 0; start < heads.length; start += dim) {
+            for (int i = 0; i < half; i++) {
+                double a = heads[start + i];
+                double b = heads[start + half + i];
+                heads[start + i] = a * cos[row + i] - b * sin[row + i];
+                heads[start + half + i] = b * cos[row + half + i] + a * sin[row + half + i];
+            }
+        }
+    }
+
+    /** Not cosines at all: every entry counts. */
+    private static float[] table(Shape shape, Random random) {
+        float[] table = new float[Math.max(1, TABLE_ROWS * shape.rotary())];
+        for (int i = 0; i < table.length; i++) {
+            float value = random.nextFloat() * 2 - 1;
+            table[i] = shape.tablesF16() ? Float16.valueOf(Float16.bitsOf(value)) : value;
+        }
+        return table;
+    }
+
+    private static byte[] f16Bytes(float[] values) {
+        byte[] bytes = new byte[2 * values.length];
+        for (int i = 0; i < values.length; i++) {
+            short half = Float16.bitsOf(values[i]);
+            bytes[2 * i] = (byte) half;
+            bytes[2 * i + 1] = (byte) (half >> 8);
+        }
+        return bytes;
+    }
+}

@@ -1,0 +1,119 @@
+package dev.catena.codegen.cpu;
+
+import dev.catena.codegen.AttentionLaunch;
+import dev.catena.codegen.Buffer;
+import dev.catena.codegen.KvFormat;
+import dev.catena.codegen.Launch;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.LinearLaunch.Activations;
+import dev.catena.codegen.MatrixType;
+import dev.catena.codegen.RowCount;
+import dev.catena.codegen.View;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.javacpp.Pointer;
+
+/**
+ * Measures the kernels: {@code KernelBench TARGET THREADS READ_GB_PER_S [FILTER]}. Decode rotates over 1.2 GB of weights, so that
+ * none comes from a cache; figures are medians of seven passes.
+ */
+public final class KernelBench {
+    private static final long WEIGHTS = 1_200_000_000L;
+    private static final int PASSES = 7;
+
+    private final CpuTarget target;
+    private final int threads;
+    private final double readBandwidth;
+
+    private KernelBench(CpuTarget target, int threads, double readBandwidth) {
+        this.target = target;
+        this.threads = threads;
+        this.readBandwidth = readBandwidth;
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        KernelBench bench = new KernelBench(CpuTarget.parse(arguments[0]), Integer.parseInt(arguments[1]),
+                Double.parseDouble(arguments[2]));
+        String filter = arguments.length > 3 ? arguments[3] : "";
+        System.out.println(bench.target.name() + ", " + bench.threads + " threads");
+        int[][] shapes = {{6144, 2048}, {11264, 2048}, {2048, 5632}};
+        for (int[] shape : shapes) {
+            for (MatrixType type : List.of(MatrixType.quantized(shape[0], shape[1], 4, 128, false),
+                    MatrixType.quantized(shape[0], shape[1], 4, 32, true), MatrixType.quantized(shape[0], shape[1], 8, 128, false),
+                    MatrixType.f16(shape[0], shape[1]))) {
+                for (int rows : new int[] {1, 2, 4, 8, 64, 256}) {
+                    bench.linear(type, rows, Activations.F32, filter);
+                }
+                if (type.element().quantized()) {
+                    bench.linear(type, 1, Activations.INT8, filter);
+                }
+            }
+        }
+        bench.attention(1, 2048, filter);
+        bench.attention(256, 2048, filter);
+    }
+
+    private void linear(MatrixType type, int rows, Activations activations, String filter) throws Exception {
+        String what = type.element() + " g" + type.group() + " " + type.rows() + "x" + type.columns() + " rows " + rows + " "
+                + activations;
+        if (!what.contains(filter)) {
+            return;
+        }
+        Launch launch = new LinearLaunch(RowCount.STEP, View.of(new Buffer.StageInput(), type.columns()),
+                View.of(new Buffer.StageOutput(), type.rows()), type, new Buffer.Weight(0), Optional.empty(), Optional.empty(),
+                activations);
+        long bytes = LinearPacker.packedBytes(type);
+        int copies = rows > 8 ? 1 : (int) (WEIGHTS / bytes);
+        try (StageFixture.Loaded loaded = StageFixture.load(List.of(List.of(launch)), target); StageFixture stage = loaded.stage(0)) {
+            stage.rows(rows);
+            GuardedMemory.Block input = stage.memory.of(new float[rows * type.columns()]);
+            GuardedMemory.Block output = stage.memory.allocate(4L * rows * type.rows());
+            List<GuardedMemory.Block> stages = new ArrayList<>();
+            for (int i = 0; i < copies; i++) {
+                GuardedMemory.Block weight = stage.memory.allocate(bytes);
+                Pointer.memset(weight.memory(), 0, weight.memory().capacity());
+                stages.add(stage.stage(threads, input, output, List.of(weight)));
+            }
+            double seconds = median(stage.function(), stage.memory.ofAddresses(stages).address(), copies) / copies;
+            double gigabytes = bytes / seconds * 1e-9;
+            System.out.printf("%-40s %9.1f us %6.1f GB/s %5.0f %% of read bandwidth %7.1f GFLOP/s%n", what, seconds * 1e6, gigabytes,
+                    100 * gigabytes / readBandwidth, 2e-9 * rows * type.rows() * type.columns() / seconds);
+        }
+    }
+
+    private void attention(int rows, int context, String filter) throws Exception {
+        String what = "attention rows " + rows + " context " + context;
+        if (!what.contains(filter)) {
+            return;
+        }
+        KvFormat kv = new KvFormat(KvFormat.Element.F16, KvFormat.Element.F16, 4, 64);
+        int width = 32 * 64;
+        Launch launch = new AttentionLaunch(View.of(new Buffer.StageInput(), width), View.of(new Buffer.StageOutput(), width), 32,
+                0.125f, kv);
+        try (StageFixture.Loaded loaded = StageFixture.load(List.of(List.of(launch)), target); StageFixture stage = loaded.stage(0)) {
+            int[] positions = new int[rows];
+            int[] pages = new int[context / 64];
+            Arrays.setAll(positions, r -> context - rows + r);
+            Arrays.setAll(pages, p -> p + 1);
+            GuardedMemory.Block cache = stage.memory.allocate((pages.length + 1) * kv.pageBytes());
+            Pointer.memset(cache.memory(), 0, cache.memory().capacity());
+            stage.cache(cache).sequences(positions, new int[rows], new int[][] {pages});
+            GuardedMemory.Block own = stage.stage(threads, stage.memory.of(new float[rows * width]),
+                    stage.memory.allocate(4L * rows * width), List.of());
+            double seconds = median(stage.function(), stage.memory.ofAddresses(List.of(own)).address(), 1);
+            System.out.printf("%-40s %9.1f us %7.1f GFLOP/s%n", what, seconds * 1e6,
+                    4e-9 * width * Arrays.stream(positions).mapToLong(p -> p + 1).sum() / seconds);
+        }
+    }
+
+    private double median(long function, long stages, int count) {
+        double[] seconds = new double[PASSES];
+        for (int i = 0; i < PASSES; i++) {
+            seconds[i] = NativeLibrary.runEach(function, stages, count, threads);
+        }
+        Arrays.sort(seconds);
+        return seconds[PASSES / 2];
+    }
+}

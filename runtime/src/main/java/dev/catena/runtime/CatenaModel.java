@@ -1,0 +1,114 @@
+package dev.catena.runtime;
+
+import dev.catena.artifact.ArtifactReader;
+import dev.catena.artifact.Manifest;
+import dev.catena.runtime.cpu.CpuModel;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * A compiled model, open: its weights mapped, its code loaded.
+ *
+ * <pre>{@code
+ * try (CatenaModel model = CatenaModel.open(Path.of("tale.catena"));
+ *         Session session = model.newSession(SessionOptions.defaults())) {
+ *     session.feed(1, 42, 7);
+ *     Generation tokens = session.generate(GenerationOptions.greedy().withMaxTokens(64));
+ *     while (tokens.hasNext()) {
+ *         System.out.println(tokens.nextInt());
+ *     }
+ *     System.out.println(tokens.finishReason());
+ * }
+ * }</pre>
+ *
+ * <p><b>Threads.</b> All methods may be called by any thread at any time. Any number of models and sessions can be open;
+ * sessions run side by side, each on threads of its own. A model may be closed before its sessions: they go on, and the
+ * memory is given back with the last of them.
+ *
+ * <p><b>Trust.</b> An artifact holds machine code, which runs with this process's rights: open files only from who you
+ * would run a program from. The file must not be changed in place while it is open (replacing it is fine).
+ */
+public final class CatenaModel implements AutoCloseable {
+    private final ArtifactReader reader;
+    private final CpuModel cpu;
+    private boolean closed;
+
+    private CatenaModel(ArtifactReader reader, CpuModel cpu) {
+        this.reader = reader;
+        this.cpu = cpu;
+    }
+
+    /**
+     * Opens an artifact and checks it: all of it at the first time, later all but the weights.
+     *
+     * @throws dev.catena.artifact.ArtifactException when the file is missing, truncated, altered, foreign or newer
+     * @throws UnsupportedPlatformException          when this machine can't run any of its targets
+     */
+    public static CatenaModel open(Path file) {
+        ArtifactReader reader = ArtifactReader.open(file);
+        try {
+            return new CatenaModel(reader, new CpuModel(reader));
+        } catch (RuntimeException e) {
+            reader.close();
+            throw e;
+        }
+    }
+
+    /** What the compiler wrote about the model. */
+    public Manifest manifest() {
+        return reader.manifest();
+    }
+
+    /** The target whose code is loaded, such as {@code cpu:x86-64-v4}. */
+    public String target() {
+        return cpu.target().name();
+    }
+
+    /** The bytes of {@code tokenizer.json}, if the artifact has one. */
+    public synchronized Optional<byte[]> tokenizerJson() {
+        checkOpen();
+        return reader.contains("tokenizer.json") ? Optional.of(reader.bytes("tokenizer.json")) : Optional.empty();
+    }
+
+    /**
+     * Starts an empty sequence, with memory and threads of its own.
+     *
+     * @throws DeviceException      for an unknown device, or when there isn't enough memory
+     * @throws ContextFullException when a longer sequence is asked for than the model has positions
+     */
+    public Session newSession(SessionOptions options) {
+        Manifest manifest = reader.manifest();
+        int most = manifest.model().maxSeqLen();
+        int maxSequence = options.maxSequenceLength() == 0 ? most : options.maxSequenceLength();
+        if (maxSequence > most) {
+            throw new ContextFullException("a sequence of " + maxSequence + " positions was asked for, the model has " + most);
+        }
+        int positions = options.kvCapacity() == 0 ? maxSequence : options.kvCapacity();
+        CpuModel held;
+        synchronized (this) {
+            checkOpen();
+            held = cpu.retain();
+        }
+        try {
+            return new Session(manifest, new StageChain(manifest, held, options, maxSequence, positions), maxSequence);
+        } finally {
+            held.close();   // the devices hold it by now
+        }
+    }
+
+    /** No new sessions after this; what is open goes on. A second call does nothing. */
+    @Override
+    public synchronized void close() {
+        if (!closed) {
+            closed = true;
+            cpu.close();
+            reader.close();
+        }
+    }
+
+    private void checkOpen() {
+        if (closed) {
+            throw new IllegalStateException("the model was closed");
+        }
+    }
+}

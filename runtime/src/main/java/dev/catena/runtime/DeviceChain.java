@@ -1,0 +1,37 @@
+package dev.catena.runtime;
+
+import java.nio.ByteBuffer;
+
+/**
+ * Neighbouring stages on one device, ready to run as one step. In steady state no method allocates Java memory.
+ * Rows are f32 in native byte order. Not thread-safe.
+ */
+public interface DeviceChain extends AutoCloseable {
+    /** Starts the stages for what {@link Step} now says; may return before they ended. One step at a time. */
+    void submit();
+
+    /** Returns when the step is done. */
+    void await();
+
+    /** Width of the first stage's input rows, or 0 when it takes tokens. */
+    int inputWidth();
+
+    /** Width of the last stage's output rows. */
+    int outputWidth();
+
+    /** Whether the output has a row for each selected row only; else one for each row of the step. */
+    boolean outputSelected();
+
+    /** Puts {@code rows} rows, from the start of {@code from}, where the first stage reads them. */
+    void writeInput(ByteBuffer from, int rows);
+
+    /** Copies {@code rows} rows of the last stage's output, from row {@code first} on, to the start of {@code into}. */
+    void readOutput(int first, int rows, ByteBuffer into);
+
+    /** Copies a page of every stage's cache. */
+    void copyPage(int from, int to);
+
+    /** Gives the chain's memory back; {@link #await} must have returned. */
+    @Override
+    void close();
+}

@@ -1,0 +1,127 @@
+package dev.catena.runtime;
+
+import dev.catena.artifact.Manifest;
+import java.util.NoSuchElementException;
+import java.util.PrimitiveIterator;
+import java.util.concurrent.CancellationException;
+
+/**
+ * Tokens as they come. {@link #hasNext} does the work: it feeds the token before and chooses the next. Use
+ * {@link #nextInt}, which allocates nothing. One thread at a time; {@link Session#cancel} ends it from another.
+ */
+public final class Generation implements PrimitiveIterator.OfInt {
+    private final Session session;
+    private final GenerationOptions options;
+    // Arrays: iterating over a collection allocates.
+    private final int[] stopIds;
+    private final int[] eosIds;
+    private final int[] chosen = new int[1];
+    /** Chosen, not yet returned. */
+    private boolean ready;
+    /** Returned, not yet fed. */
+    private boolean pending;
+    private int count;
+    private FinishReason finishReason;
+    private int endToken = -1;
+
+    Generation(Session session, Manifest.Model model, GenerationOptions options) {
+        this.session = session;
+        this.options = options;
+        stopIds = options.stopIds().stream().mapToInt(Integer::intValue).toArray();
+        eosIds = options.ignoreEos() ? new int[0] : model.eos().stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    /**
+     * Whether there is another token. Takes as long as a step of the model.
+     *
+     * @throws IllegalStateException when nothing was fed before
+     */
+    @Override
+    public boolean hasNext() {
+        if (ready) {
+            return true;
+        }
+        if (finishReason != null) {
+            return false;
+        }
+        if (count >= options.maxTokens()) {
+            return end(FinishReason.LENGTH);
+        }
+        if (session.takeCancellation()) {
+            return end(FinishReason.CANCELLED);
+        }
+        try {
+            if (pending && !session.feedNext(chosen, options.logits())) {
+                return end(FinishReason.CONTEXT_FULL);
+            }
+        } catch (CancellationException e) {
+            return end(FinishReason.CANCELLED);
+        }
+        pending = false;
+        int id = session.choose(options.choice());
+        if (isStop(id)) {
+            endToken = id;
+            return false;
+        }
+        chosen[0] = id;
+        ready = true;
+        return true;
+    }
+
+    private boolean isStop(int id) {
+        if (contains(stopIds, id)) {
+            return !end(FinishReason.STOP_ID);
+        }
+        return contains(eosIds, id) && !end(FinishReason.EOS);
+    }
+
+    private static boolean contains(int[] ids, int id) {
+        for (int each : ids) {
+            if (each == id) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** @return false, for {@link #hasNext} to return */
+    private boolean end(FinishReason reason) {
+        finishReason = reason;
+        return false;
+    }
+
+    /** @throws NoSuchElementException when {@link #hasNext} is false */
+    @Override
+    public int nextInt() {
+        if (!hasNext()) {
+            throw new NoSuchElementException("the generation ended: " + finishReason);
+        }
+        ready = false;
+        pending = true;
+        count++;
+        return chosen[0];
+    }
+
+    /** Ends it from the application's side, for instance because a stop text was found. A second reason is not heard. */
+    public void stop(FinishReason reason) {
+        if (finishReason == null) {
+            ready = false;
+            finishReason = reason;
+        }
+    }
+
+    /** Why it ended, or null while it goes on. */
+    public FinishReason finishReason() {
+        return ready ? null : finishReason;
+    }
+
+    /** How many tokens were returned. */
+    public int count() {
+        return count;
+    }
+
+    /** The end-of-text or stop id that ended it, which was not returned; −1 if none did. */
+    public int endToken() {
+        return endToken;
+    }
+}

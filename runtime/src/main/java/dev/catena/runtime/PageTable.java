@@ -1,0 +1,79 @@
+package dev.catena.runtime;
+
+import java.util.Arrays;
+
+/** The pages of one sequence, in order; some may be shared with others. Not thread-safe. */
+final class PageTable {
+    /** Copies a page of every stage's cache. */
+    interface Copier {
+        void copyPage(int from, int to);
+    }
+
+    private final PagePool pool;
+    private int[] ids = new int[4];
+    private int count;
+
+    PageTable(PagePool pool) {
+        this.pool = pool;
+    }
+
+    int[] ids() {
+        return ids;
+    }
+
+    int count() {
+        return count;
+    }
+
+    /**
+     * Makes positions {@code from} to {@code to} (exclusive) writable: takes the pages that are missing, and gives this
+     * sequence its own copy of a page it shares.
+     *
+     * @return false, with nothing changed, when the pool hasn't enough pages
+     */
+    boolean prepareWrite(int from, int to, Copier copier) {
+        int firstPage = from / PagePool.POSITIONS;
+        int pages = PagePool.pagesFor(to);
+        int needed = Math.max(0, pages - count);
+        for (int i = firstPage; i < Math.min(count, pages); i++) {
+            needed += pool.isShared(ids[i]) ? 1 : 0;
+        }
+        if (needed > pool.available()) {
+            return false;
+        }
+        for (int i = firstPage; i < Math.min(count, pages); i++) {
+            if (pool.isShared(ids[i])) {
+                int own = pool.take();
+                copier.copyPage(ids[i], own);
+                pool.release(ids[i]);
+                ids[i] = own;
+            }
+        }
+        if (pages > ids.length) {
+            ids = Arrays.copyOf(ids, Math.max(pages, ids.length * 2));
+        }
+        while (count < pages) {
+            ids[count++] = pool.take();
+        }
+        return true;
+    }
+
+    /** Gives back the pages behind the first {@code positions} positions. */
+    void truncate(int positions) {
+        int pages = PagePool.pagesFor(positions);
+        while (count > pages) {
+            pool.release(ids[--count]);
+        }
+    }
+
+    /** A table of the same pages, shared. */
+    PageTable fork() {
+        PageTable copy = new PageTable(pool);
+        copy.ids = ids.clone();
+        copy.count = count;
+        for (int i = 0; i < count; i++) {
+            pool.share(ids[i]);
+        }
+        return copy;
+    }
+}

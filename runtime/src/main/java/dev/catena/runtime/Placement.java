@@ -1,0 +1,37 @@
+package dev.catena.runtime;
+
+import dev.catena.artifact.Manifest;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Which stages go to which of several devices: contiguous runs of about equal weight bytes, none empty if that can be. */
+final class Placement {
+    private Placement() {}
+
+    /** @return one list of stages for each device; with more devices than stages, the last ones are missing */
+    static List<List<Manifest.Stage>> split(List<Manifest.Stage> stages, int devices) {
+        int parts = Math.min(devices, stages.size());
+        long total = 0;
+        for (Manifest.Stage stage : stages) {
+            total += bytes(stage);
+        }
+        List<List<Manifest.Stage>> placed = new ArrayList<>();
+        int next = 0;
+        long before = 0;
+        for (int part = 0; part < parts; part++) {
+            int partsAfter = parts - part - 1;
+            int start = next;
+            // A stage belongs to the part in which its middle lies.
+            while (next < stages.size() - partsAfter && (next == start || partsAfter == 0
+                    || (before + bytes(stages.get(next)) / 2.0) * parts <= (double) total * (part + 1))) {
+                before += bytes(stages.get(next++));
+            }
+            placed.add(stages.subList(start, next));
+        }
+        return placed;
+    }
+
+    private static long bytes(Manifest.Stage stage) {
+        return stage.weights().stream().mapToLong(Manifest.Weight::bytes).sum();
+    }
+}

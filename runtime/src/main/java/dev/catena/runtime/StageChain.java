@@ -1,0 +1,126 @@
+package dev.catena.runtime;
+
+import dev.catena.artifact.Manifest;
+import dev.catena.runtime.cpu.CpuDevice;
+import dev.catena.runtime.cpu.CpuModel;
+import dev.catena.runtime.cpu.CpuTopology;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * All stages of a model, placed on devices, with the cache pages they share: what a session and its forks run on. Every
+ * method that touches devices or pages must be called while holding the chain's monitor ({@code synchronized (chain)});
+ * it is closed when the last of its sessions is.
+ */
+final class StageChain {
+    /** The logits of a step that wants them all take at most this much; such steps have fewer rows instead. */
+    private static final long MAX_LOGITS_BYTES = 1L << 30;
+
+    private final Map<String, Device> devices = new LinkedHashMap<>();
+    private final List<DeviceChain> parts = new ArrayList<>();
+    /** What goes from one device to the next, by the receiver's place. */
+    private final List<ByteBuffer> crossings = new ArrayList<>();
+    private final Step step;
+    private final PagePool pages;
+    private final int liveRows;
+    private int sessions = 1;
+
+    /** @param positions the cache's capacity over all sequences; {@code maxSequence} is the longest one's */
+    StageChain(Manifest manifest, CpuModel model, SessionOptions options, int maxSequence, int positions) {
+        int maxRows = manifest.memory().maxRows();
+        liveRows = (int) Math.max(1, Math.min(maxRows, MAX_LOGITS_BYTES / (4L * manifest.model().vocab())));
+        step = new Step(maxRows, PagePool.pagesFor(maxSequence));
+        int pageCount = PagePool.pagesFor(positions) + 1;
+        pages = new PagePool(pageCount);
+        boolean built = false;
+        try {
+            List<String> names = options.devices().stream().map(Devices::canonical).toList();
+            List<List<Manifest.Stage>> placed = Placement.split(manifest.stages(), names.size());
+            openDevices(names.subList(0, placed.size()), model, options.threads());
+            for (int i = 0; i < placed.size(); i++) {
+                DeviceChain part = devices.get(names.get(i)).chain(placed.get(i), step, pageCount, liveRows);
+                parts.add(part);
+                crossings.add(i == 0 ? null : ByteBuffer.allocateDirect(Math.multiplyExact(4 * maxRows, part.inputWidth()))
+                        .order(ByteOrder.nativeOrder()));
+            }
+            built = true;
+        } finally {
+            if (!built) {
+                closeAll();
+            }
+        }
+    }
+
+    /** Opens each named device once, and shares the threads out between them, at least one each. */
+    private void openDevices(List<String> names, CpuModel model, int threads) {
+        List<String> distinct = new ArrayList<>(new LinkedHashSet<>(names));
+        int total = threads == 0 ? CpuTopology.physicalCores() : threads;
+        for (int i = 0; i < distinct.size(); i++) {
+            int share = total / distinct.size() + (i < total % distinct.size() ? 1 : 0);
+            devices.put(distinct.get(i), new CpuDevice(distinct.get(i), model, Math.max(1, share)));
+        }
+    }
+
+    Step step() {
+        return step;
+    }
+
+    PagePool pages() {
+        return pages;
+    }
+
+    /** Rows that a step may have when the logits of all of them are wanted. */
+    int liveRows() {
+        return liveRows;
+    }
+
+    /** Runs what {@link #step} says through all stages. */
+    void run() {
+        for (int i = 0; i < parts.size(); i++) {
+            DeviceChain part = parts.get(i);
+            if (i > 0) {
+                DeviceChain before = parts.get(i - 1);
+                int rows = before.outputSelected() ? step.selected() : step.rows();
+                before.readOutput(0, rows, crossings.get(i));
+                part.writeInput(crossings.get(i), rows);
+            }
+            part.submit();
+            part.await();
+        }
+    }
+
+    /** Copies the logits of the step's {@code index}-th selected row. */
+    void readLogits(int index, ByteBuffer into) {
+        parts.get(parts.size() - 1).readOutput(index, 1, into);
+    }
+
+    /** Copies a page on every device. */
+    void copyPage(int from, int to) {
+        for (DeviceChain part : parts) {
+            part.copyPage(from, to);
+        }
+    }
+
+    void retain() {
+        sessions++;
+    }
+
+    /** Closes devices and memory when no session is left. */
+    void release() {
+        if (--sessions == 0) {
+            closeAll();
+        }
+    }
+
+    private void closeAll() {
+        parts.forEach(DeviceChain::close);
+        devices.values().forEach(Device::close);
+        parts.clear();
+        devices.clear();
+    }
+}
