@@ -13,6 +13,11 @@ import java.util.TreeMap;
  * opaque symbol named by its own canonical text.
  */
 public final class Dim {
+  /** Longer products and texts than any model's shapes give: a hostile file must not make them grow without end. */
+  private static final int MOST_TERMS = 256;
+  private static final int HIGHEST_DEGREE = 16;
+  private static final int LONGEST_ATOM = 2000;
+
   private static final Comparator<List<String>> BY_TEXT = Comparator.comparing((List<String> m) -> String.join("*", m));
   private static final List<String> ONE = List.of();
 
@@ -36,6 +41,9 @@ public final class Dim {
   }
 
   private static Dim atom(String text) {
+    if (text.length() > LONGEST_ATOM) {
+      throw new ArithmeticException("too long an expression over dimensions");
+    }
     TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
     t.put(List.of(text), 1L);
     return new Dim(t);
@@ -76,7 +84,11 @@ public final class Dim {
     return plus(other.times(of(-1)));
   }
 
+  /** The product; an {@link ArithmeticException} where it overflows or grows beyond reason. */
   public Dim times(Dim other) {
+    if ((long) terms.size() * other.terms.size() > MOST_TERMS || degree() + other.degree() > HIGHEST_DEGREE) {
+      throw new ArithmeticException("too long an expression over dimensions");
+    }
     TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
     for (Map.Entry<List<String>, Long> a : terms.entrySet()) {
       for (Map.Entry<List<String>, Long> b : other.terms.entrySet()) {
@@ -87,6 +99,10 @@ public final class Dim {
       }
     }
     return new Dim(t);
+  }
+
+  private int degree() {
+    return terms.keySet().stream().mapToInt(List::size).max().orElse(0);
   }
 
   private static void add(TreeMap<List<String>, Long> t, List<String> monomial, long coefficient) {

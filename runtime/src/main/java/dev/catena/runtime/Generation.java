@@ -1,6 +1,7 @@
 package dev.catena.runtime;
 
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.sampling.Sampler;
 import java.util.NoSuchElementException;
 import java.util.PrimitiveIterator;
 import java.util.concurrent.CancellationException;
@@ -12,6 +13,7 @@ import java.util.concurrent.CancellationException;
 public final class Generation implements PrimitiveIterator.OfInt {
     private final Session session;
     private final GenerationOptions options;
+    private final TokenChoice choice;
     // Arrays: iterating over a collection allocates.
     private final int[] stopIds;
     private final int[] eosIds;
@@ -27,6 +29,7 @@ public final class Generation implements PrimitiveIterator.OfInt {
     Generation(Session session, Manifest.Model model, GenerationOptions options) {
         this.session = session;
         this.options = options;
+        choice = options.choice() != null ? options.choice() : new Sampler(options.sampling(), model.vocab())::sample;
         stopIds = options.stopIds().stream().mapToInt(Integer::intValue).toArray();
         eosIds = options.ignoreEos() ? new int[0] : model.eos().stream().mapToInt(Integer::intValue).toArray();
     }
@@ -35,6 +38,7 @@ public final class Generation implements PrimitiveIterator.OfInt {
      * Whether there is another token. Takes as long as a step of the model.
      *
      * @throws IllegalStateException when nothing was fed before
+     * @throws dev.catena.runtime.sampling.BadLogitsException when the model's logits are no numbers to choose from
      */
     @Override
     public boolean hasNext() {
@@ -58,7 +62,7 @@ public final class Generation implements PrimitiveIterator.OfInt {
             return end(FinishReason.CANCELLED);
         }
         pending = false;
-        int id = session.choose(options.choice());
+        int id = session.choose(choice);
         if (isStop(id)) {
             endToken = id;
             return false;

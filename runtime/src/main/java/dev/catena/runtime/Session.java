@@ -95,7 +95,7 @@ public final class Session implements AutoCloseable {
     /** @return false, with nothing fed, when the pages don't suffice */
     private boolean append(int[] ids, int count, LogitsSink sink) {
         synchronized (chain) {
-            if (!pages.prepareWrite(position, position + count, chain::copyPage)) {
+            if (!pages.prepareWrite(position, position + count, chain)) {
                 return false;
             }
         }

@@ -17,7 +17,7 @@ import java.util.Map;
  * method that touches devices or pages must be called while holding the chain's monitor ({@code synchronized (chain)});
  * it is closed when the last of its sessions is.
  */
-final class StageChain {
+final class StageChain implements PageTable.Copier {
     /** The logits of a step that wants them all take at most this much; such steps have fewer rows instead. */
     private static final long MAX_LOGITS_BYTES = 1L << 30;
 
@@ -100,7 +100,8 @@ final class StageChain {
     }
 
     /** Copies a page on every device. */
-    void copyPage(int from, int to) {
+    @Override
+    public void copyPage(int from, int to) {
         for (DeviceChain part : parts) {
             part.copyPage(from, to);
         }

@@ -2,7 +2,7 @@ package dev.catena.runtime;
 
 import java.nio.FloatBuffer;
 
-/** Chooses the next token. */
+/** Chooses the next token, in place of {@link dev.catena.runtime.sampling.Sampler}: for constrained or scripted decoding. */
 @FunctionalInterface
 public interface TokenChoice {
     /**
@@ -13,24 +13,4 @@ public interface TokenChoice {
      * @return an id below the vocabulary's size
      */
     int choose(FloatBuffer logits, int[] history, int historyLength, int position);
-
-    /**
-     * The lowest id that has the largest logit.
-     *
-     * @throws ArithmeticException when a logit is not a number
-     */
-    static int greedy(FloatBuffer logits, int[] history, int historyLength, int position) {
-        int best = 0;
-        int start = logits.position();
-        for (int id = 0; id < logits.remaining(); id++) {
-            float logit = logits.get(start + id);
-            if (logit != logit) {
-                throw new ArithmeticException("the logit of token " + id + " at position " + position + " is not a number");
-            }
-            if (logit > logits.get(start + best)) {
-                best = id;
-            }
-        }
-        return best;
-    }
 }

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.artifact.CatenaException;
+import dev.catena.runtime.sampling.BadLogitsException;
+import dev.catena.runtime.sampling.SamplingParameters;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -304,6 +306,30 @@ class SessionTest {
             session.feed(1);
             assertThrows(CatenaException.class,
                     () -> session.generate(GenerationOptions.greedy().withChoice((l, h, n, p) -> 50)).hasNext());
+        }
+    }
+
+    @Test
+    void sampledTokensDependOnTheSeedAlone() {
+        int[] prompt = ToyModel.prompt(30, 9);
+        List<int[]> runs = new ArrayList<>();
+        for (int seed : new int[] {1, 1, 2}) {
+            try (Session session = model.newSession(threads(1 + runs.size()))) {
+                session.feed(prompt);
+                Generation generation = session.generate(GenerationOptions.sampling(SamplingParameters.random(50, seed)));
+                runs.add(java.util.stream.IntStream.range(0, 40).map(i -> generation.nextInt()).toArray());
+            }
+        }
+        assertArrayEquals(runs.get(0), runs.get(1));
+        assertFalse(Arrays.equals(runs.get(0), runs.get(2)));
+    }
+
+    @Test
+    void logitsThatAreNoNumbersAreAnError() {
+        try (CatenaModel broken = CatenaModel.open(new ToyModel(Float.NaN).write(folder.resolve("nan.catena")));
+                Session session = broken.newSession(threads(1))) {
+            session.feed(1);
+            assertThrows(BadLogitsException.class, () -> session.generate(GenerationOptions.greedy()).hasNext());
         }
     }
 

@@ -1,9 +1,11 @@
 package dev.catena.tools;
 
+import dev.catena.artifact.ArtifactException;
 import dev.catena.artifact.CatenaException;
 import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.ir.IrException;
 import dev.catena.passes.PassException;
+import dev.catena.runtime.sampling.BadLogitsException;
 import dev.catena.runtime.text.ModelConfigException;
 import dev.catena.runtime.text.TokenizerException;
 import java.io.IOException;
@@ -30,6 +32,11 @@ final class Failures {
       failure.printStackTrace();
     }
     Throwable cause = failure instanceof UncheckedIOException u ? u.getCause() : failure;
+    if (cause instanceof ArtifactException && isSystemFailure(cause.getCause())
+        || cause instanceof BadLogitsException) {
+      line(cause.getMessage());
+      return 1;
+    }
     if (BAD_INPUT.stream().anyMatch(c -> c.isInstance(cause))) {
       line(cause.getMessage() == null ? cause.toString() : cause.getMessage());
       return 2;
@@ -52,5 +59,11 @@ final class Failures {
     }
     line("internal error: " + cause + " (--debug shows where; please report it)");
     return 1;
+  }
+
+  /** A full disk, a bad sector: nothing that another command line would mend. */
+  private static boolean isSystemFailure(Throwable cause) {
+    return cause instanceof IOException && !(cause instanceof NoSuchFileException)
+        && !(cause instanceof AccessDeniedException);
   }
 }

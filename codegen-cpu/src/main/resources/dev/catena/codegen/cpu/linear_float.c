@@ -1,4 +1,4 @@
-/* ${name}: W ${n} x ${k} in ${element}, [N / 16][K][16]. */
+/* ${name}: y[r, n] = sum over k of x[r, k] W[n, k] (+ bias[n]) (+ residual[r, n]). W ${n} x ${k} in ${element}, [N / 16][K][16]. */
 #define N ${n}
 #define K ${k}
 #define BLOCKS ((N + 15) / 16)

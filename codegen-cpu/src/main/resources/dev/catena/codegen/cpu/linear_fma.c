@@ -5,7 +5,7 @@
 INLINE f32x16 ${name}_one_and_code(u32x16 word, const int i) {
   const int from = ${name}_bit(i), to = 23 - ${bits};
   const u32x16 shifted = from < to ? word << (to - from) : word >> (from - to);
-  return (f32x16)((shifted & (${code_mask}u << to)) | 0x3F800000u);
+  return (f32x16)((shifted & (CODE_MASK << to)) | 0x3F800000u);
 }
 
 /* x padded with zeros to K_PADDED, then its sum over each group. */

@@ -27,12 +27,17 @@ final class GuardedMemory implements AutoCloseable {
     }
 
     Block allocate(long bytes) {
-        BytePointer memory = new BytePointer(bytes + 64 + GUARD);
-        Pointer.memset(memory, PATTERN, bytes + 64 + GUARD);
-        int start = (int) ((64 - memory.address() % 64) % 64);
-        Block block = new Block(memory, memory.asByteBuffer(), start, bytes);
+        Block block = untouched(bytes);
+        Pointer.memset(block.memory(), PATTERN, block.memory().capacity());
         blocks.add(block);
         return block;
+    }
+
+    /** Memory without guard or content. */
+    Block untouched(long bytes) {
+        BytePointer memory = new BytePointer(bytes + 64 + GUARD);
+        int start = (int) ((64 - memory.address() % 64) % 64);
+        return new Block(memory, memory.asByteBuffer(), start, bytes);
     }
 
     Block of(byte[] content) {
@@ -53,11 +58,9 @@ final class GuardedMemory implements AutoCloseable {
         return block;
     }
 
-    Block ofAddresses(List<Block> targets) {
-        Block block = allocate(8L * Math.max(1, targets.size()));
-        for (int i = 0; i < targets.size(); i++) {
-            block.buffer().putLong(8 * i, targets.get(i).address());
-        }
+    Block of(long[] content) {
+        Block block = allocate(8L * content.length);
+        block.buffer().asLongBuffer().put(content);
         return block;
     }
 

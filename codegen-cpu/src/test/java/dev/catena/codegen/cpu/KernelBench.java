@@ -9,14 +9,13 @@ import dev.catena.codegen.LinearLaunch.Activations;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RowCount;
 import dev.catena.codegen.View;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.bytedeco.javacpp.Pointer;
 
 /**
- * Measures the kernels: {@code KernelBench TARGET THREADS READ_GB_PER_S [FILTER]}. Decode rotates over 1.2 GB of weights, so that
+ * Measures the kernels: {@code KernelBench TARGET THREADS READ_GB_PER_S [FILTER]}. Decode rotates over 1.2 GB of weights in 2 MB pages, so that
  * none comes from a cache; figures are medians of seven passes.
  */
 public final class KernelBench {
@@ -51,8 +50,10 @@ public final class KernelBench {
                 }
             }
         }
-        bench.attention(1, 2048, filter);
-        bench.attention(256, 2048, filter);
+        for (int kvHeads : new int[] {4, 32}) {
+            bench.attention(1, 2048, kvHeads, filter);
+            bench.attention(256, 2048, kvHeads, filter);
+        }
     }
 
     private void linear(MatrixType type, int rows, Activations activations, String filter) throws Exception {
@@ -70,25 +71,24 @@ public final class KernelBench {
             stage.rows(rows);
             GuardedMemory.Block input = stage.memory.of(new float[rows * type.columns()]);
             GuardedMemory.Block output = stage.memory.allocate(4L * rows * type.rows());
-            List<GuardedMemory.Block> stages = new ArrayList<>();
+            long[] stages = new long[copies];
+            GuardedMemory.Block weights = hugePages(stage.memory, copies * bytes);
             for (int i = 0; i < copies; i++) {
-                GuardedMemory.Block weight = stage.memory.allocate(bytes);
-                Pointer.memset(weight.memory(), 0, weight.memory().capacity());
-                stages.add(stage.stage(threads, input, output, List.of(weight)));
+                stages[i] = stage.stage(threads, input, output, weights.address() + i * bytes).address();
             }
-            double seconds = median(stage.function(), stage.memory.ofAddresses(stages).address(), copies) / copies;
+            double seconds = median(stage.function(), stage.memory.of(stages).address(), copies) / copies;
             double gigabytes = bytes / seconds * 1e-9;
             System.out.printf("%-40s %9.1f us %6.1f GB/s %5.0f %% of read bandwidth %7.1f GFLOP/s%n", what, seconds * 1e6, gigabytes,
                     100 * gigabytes / readBandwidth, 2e-9 * rows * type.rows() * type.columns() / seconds);
         }
     }
 
-    private void attention(int rows, int context, String filter) throws Exception {
-        String what = "attention rows " + rows + " context " + context;
+    private void attention(int rows, int context, int kvHeads, String filter) throws Exception {
+        String what = "attention rows " + rows + " context " + context + " heads 32/" + kvHeads;
         if (!what.contains(filter)) {
             return;
         }
-        KvFormat kv = new KvFormat(KvFormat.Element.F16, KvFormat.Element.F16, 4, 64);
+        KvFormat kv = new KvFormat(KvFormat.Element.F16, KvFormat.Element.F16, kvHeads, 64);
         int width = 32 * 64;
         Launch launch = new AttentionLaunch(View.of(new Buffer.StageInput(), width), View.of(new Buffer.StageOutput(), width), 32,
                 0.125f, kv);
@@ -101,11 +101,19 @@ public final class KernelBench {
             Pointer.memset(cache.memory(), 0, cache.memory().capacity());
             stage.cache(cache).sequences(positions, new int[rows], new int[][] {pages});
             GuardedMemory.Block own = stage.stage(threads, stage.memory.of(new float[rows * width]),
-                    stage.memory.allocate(4L * rows * width), List.of());
-            double seconds = median(stage.function(), stage.memory.ofAddresses(List.of(own)).address(), 1);
+                    stage.memory.allocate(4L * rows * width));
+            double seconds = median(stage.function(), stage.memory.of(new long[] {own.address()}).address(), 1);
             System.out.printf("%-40s %9.1f us %7.1f GFLOP/s%n", what, seconds * 1e6,
                     4e-9 * width * Arrays.stream(positions).mapToLong(p -> p + 1).sum() / seconds);
         }
+    }
+
+    /** Zeroed memory in 2 MB pages. */
+    private static GuardedMemory.Block hugePages(GuardedMemory memory, long bytes) {
+        GuardedMemory.Block block = memory.untouched(bytes);
+        NativeLibrary.wantHugePages(block.address(), bytes);
+        Pointer.memset(block.memory(), 0, block.memory().capacity());
+        return block;
     }
 
     private double median(long function, long stages, int count) {
@@ -114,6 +122,8 @@ public final class KernelBench {
             seconds[i] = NativeLibrary.runEach(function, stages, count, threads);
         }
         Arrays.sort(seconds);
+        // The best beside the median tells how quiet the machine was.
+        System.out.printf("[best %4.0f %% of median] ", 100 * seconds[0] / seconds[PASSES / 2]);
         return seconds[PASSES / 2];
     }
 }

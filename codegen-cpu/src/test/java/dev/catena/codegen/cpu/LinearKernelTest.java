@@ -19,7 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class LinearKernelTest {
-    private static final int[] ROW_COUNTS = {1, 2, 3, 7, 8, 9, 31, 257};
+    private static final int[] ROW_COUNTS = {1, 2, 3, 7, 16, 17, 31, 257};
 
     static List<CpuTarget> targets() {
         return StageFixture.targetsOfThisMachine();

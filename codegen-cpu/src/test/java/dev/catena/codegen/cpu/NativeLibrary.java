@@ -107,6 +107,9 @@ final class NativeLibrary implements AutoCloseable {
         return memory;
     }
 
+    /** Asks for 2 MB pages; to be called before the memory is first written. */
+    static native void wantHugePages(long address, long bytes);
+
     private static native long open(long path);
 
     private static native long symbol(long library, long name);

@@ -69,7 +69,8 @@ final class StageFixture implements AutoCloseable {
     /** Runs the stage on {@code input}; gives {@code outputFloats} floats of its output. */
     float[] run(int threads, float[] input, int outputFloats) {
         GuardedMemory.Block output = memory.allocate(4L * outputFloats);
-        GuardedMemory.Block stage = stage(threads, memory.of(input), output, weights);
+        long[] addresses = weights.stream().mapToLong(GuardedMemory.Block::address).toArray();
+        GuardedMemory.Block stage = stage(threads, memory.of(input), output, addresses);
         NativeLibrary.run(function, stage.address(), threads, 1);
         memory.checkGuards();
         float[] result = new float[outputFloats];
@@ -79,12 +80,12 @@ final class StageFixture implements AutoCloseable {
 
     /** The native structure of a stage instance. */
     GuardedMemory.Block stage(int threads, GuardedMemory.Block input, GuardedMemory.Block output,
-            List<GuardedMemory.Block> stageWeights) {
+            long... weightAddresses) {
         GuardedMemory.Block block = memory.allocate(64);
         block.buffer()
                 .putLong(memory.allocate(Math.max(64, facts.arenaBytes())).address())
                 .putLong(kv == null ? 0 : kv.address())
-                .putLong(memory.ofAddresses(stageWeights).address())
+                .putLong(memory.of(weightAddresses).address())
                 .putLong(step().address())
                 .putLong(memory.allocate(Math.max(64, threads * facts.scratchBytes())).address())
                 .putLong(facts.scratchBytes())

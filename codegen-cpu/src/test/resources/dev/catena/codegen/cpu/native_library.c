@@ -5,6 +5,7 @@ extern void *dlopen(const char *path, int flags);
 extern void *dlsym(void *library, const char *name);
 extern int dlclose(void *library);
 extern int sched_yield(void);
+extern int madvise(void *address, uint64_t bytes, int advice);
 
 #define JAVA(name) __attribute__((visibility("default"))) Java_dev_catena_codegen_cpu_NativeLibrary_##name
 
@@ -17,6 +18,12 @@ int64_t JAVA(symbol)(void *env, void *cls, int64_t library, int64_t name) {
 }
 
 void JAVA(close)(void *env, void *cls, int64_t library) { dlclose((void *)library); }
+
+/* Asks for 2 MB pages, as the runtime does for weights. */
+void JAVA(wantHugePages)(void *env, void *cls, int64_t address, int64_t bytes) {
+  const int64_t begin = (address + 4095) & -4096ll;
+  madvise((void *)begin, (uint64_t)((address + bytes - begin) & -4096ll), 14 /* MADV_HUGEPAGE */);
+}
 
 typedef struct {
   int32_t id, count;

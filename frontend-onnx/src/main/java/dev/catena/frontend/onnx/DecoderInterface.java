@@ -3,11 +3,15 @@ package dev.catena.frontend.onnx;
 import dev.catena.frontend.onnx.OnnxGraph.Node;
 import dev.catena.frontend.onnx.OnnxGraph.ValueInfo;
 import dev.catena.ir.ElementType;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What each input and output of a decoder piece is for, decided by its type and by what the graph does with it; names
@@ -122,8 +126,7 @@ record DecoderInterface(Map<String, ValueInfo> inputs, Map<String, ValueInfo> ou
       return "mask";
     }
     if (isFloat(input) && (input.rank() == 3 || input.rank() == 2)) {
-      int last = input.rank() - 1;
-      return input.shape().get(last).isKnown() ? "hidden" : "mask";
+      return input.rank() == 3 || input.shape().get(1).isKnown() ? "hidden" : "mask"; // a mask is [batch, total]
     }
     throw new OnnxException(graph.fileName() + ": input '" + input.name() + "' fits none of a decoder's: hidden, mask,"
         + " positions, past key, past value");
@@ -181,15 +184,16 @@ record DecoderInterface(Map<String, ValueInfo> inputs, Map<String, ValueInfo> ou
 
     /** All names that hold {@code name}'s value after operations of the given kinds. */
     private List<String> reach(String name, List<String> through) {
-      List<String> found = new ArrayList<>(List.of(name));
-      for (int i = 0; i < found.size() && found.size() < 1000; i++) {
-        for (Node n : readersOf(found.get(i))) {
-          if (through.contains(n.operation()) && !found.contains(result(n))) {
-            found.add(result(n));
+      Set<String> found = new LinkedHashSet<>(List.of(name));
+      Deque<String> open = new ArrayDeque<>(found);
+      while (!open.isEmpty()) {
+        for (Node n : readersOf(open.poll())) {
+          if (through.contains(n.operation()) && found.add(result(n))) {
+            open.add(result(n));
           }
         }
       }
-      return found;
+      return List.copyOf(found);
     }
 
     /** Whether the first product that {@code input} reaches has a softmax on its other side; null if it reaches none. */

@@ -50,18 +50,21 @@ public final class ExternalLocation {
   }
 
   /**
-   * The real path of the existing file that {@code location} names.
+   * The real path of the existing file that {@code location} names, beside {@code model}. Where the model file itself is
+   * a link, as in Hugging Face's cache, its data may lie beside what it links to.
    *
    * @throws OnnxException where there is none, where it is no regular file, or where a link leads out of the folder
    */
-  public static Path existing(Path folder, String location, String what) {
+  public static Path existing(Path model, String location, String what) {
+    Path folder = model.toAbsolutePath().getParent();
     Path path = in(folder, location, what);
     try {
       if (!Files.exists(path)) {
         throw new OnnxException(what + ": external file '" + location + "' isn't there; it belongs beside the model");
       }
       Path real = path.toRealPath();
-      if (!real.startsWith(folder.toRealPath())) {
+      Path linked = model.toRealPath().getParent();
+      if (!real.startsWith(folder.toRealPath()) && !real.getParent().equals(linked)) {
         throw new OnnxException(what + ": external location '" + location
             + "' is a link out of the model's folder; copy the file there");
       }
@@ -69,14 +72,14 @@ public final class ExternalLocation {
       if (!Files.isRegularFile(real, LinkOption.NOFOLLOW_LINKS)) {
         throw new OnnxException(what + ": external file '" + location + "' isn't a regular file");
       }
-      requireNoForeignHardLink(folder, real, location, what);
+      requireNoForeignHardLink(real.getParent(), real, location, what);
       return real;
     } catch (IOException e) {
       throw new OnnxException(what + ": external file '" + location + "' can't be examined: " + e.getMessage(), e);
     }
   }
 
-  /** A second name of the file must lie in the model's folder too: an archive could have planted a link to any file. */
+  /** A second name of the file must lie in the same folder: an archive could have planted a link to any file. */
   private static void requireNoForeignHardLink(Path folder, Path real, String location, String what) throws IOException {
     Map<String, Object> a = Files.readAttributes(real, "unix:nlink,ino,dev", LinkOption.NOFOLLOW_LINKS);
     int links = ((Number) a.get("nlink")).intValue();
@@ -85,7 +88,7 @@ public final class ExternalLocation {
     }
     Object key = Files.readAttributes(real, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS).fileKey();
     long here;
-    try (Stream<Path> files = Files.walk(folder, 4)) {
+    try (Stream<Path> files = Files.list(folder)) {
       here = files.limit(100_000).filter(p -> isSameFile(p, key)).count();
     }
     if (here < links) {

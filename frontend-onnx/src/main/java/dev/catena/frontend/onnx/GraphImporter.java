@@ -36,11 +36,11 @@ final class GraphImporter {
   private final Map<String, Value> values = new HashMap<>();
   private final Map<String, Value> arguments = new LinkedHashMap<>();
 
-  GraphImporter(OnnxGraph graph, String stageName, Path folder, OpenFiles files, WeightPool weights) {
+  GraphImporter(OnnxGraph graph, String stageName, Path path, OpenFiles files, WeightPool weights) {
     this.graph = graph;
     this.stage = new Stage(stageName);
     this.weights = weights;
-    this.loader = new TensorLoader(graph.file(), folder, files);
+    this.loader = new TensorLoader(graph.file(), path, files);
     this.out = new StageBuilder(stage, graph.fileName(), names);
     this.forms = new NodeForms(out, loader, graph.opset());
   }

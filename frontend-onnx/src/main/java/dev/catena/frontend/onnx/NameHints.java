@@ -1,7 +1,9 @@
 package dev.catena.frontend.onnx;
 
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
 
@@ -11,6 +13,7 @@ final class NameHints {
   private static final Pattern ODD = Pattern.compile("[^A-Za-z0-9_]+");
 
   private final Set<String> taken = new HashSet<>();
+  private final Map<String, Integer> next = new HashMap<>();
 
   /** A name for what the graph calls {@code name}, computed by {@code operation}. */
   String value(String name, String operation) {
@@ -42,8 +45,8 @@ final class NameHints {
 
   private String unique(String wanted) {
     String name = wanted;
-    for (int i = 1; !taken.add(name); i++) {
-      name = wanted + "_" + i;
+    while (!taken.add(name)) {
+      name = wanted + "_" + next.merge(wanted, 1, Integer::sum);
     }
     return name;
   }

@@ -53,7 +53,7 @@ public final class OnnxImporter {
     OnnxImporter importer = new OnnxImporter(moduleName(path));
     return importer.guarded(() -> {
       OnnxGraph graph = importer.read(path);
-      GraphImporter g = new GraphImporter(graph, moduleName(path), path.getParent(), importer.files, importer.weights);
+      GraphImporter g = new GraphImporter(graph, moduleName(path), path, importer.files, importer.weights);
       Stage stage = g.run(graph.inputs(), graph.outputs());
       stage.setAttribute("source", new Attribute.Text(graph.fileName()));
       importer.add(stage, graph);
@@ -103,8 +103,8 @@ public final class OnnxImporter {
   }
 
   private Stage importPiece(Path path, Pieces.Piece piece) {
-    Path folder = Files.isDirectory(path) ? path : path.getParent();
-    GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), folder, files, weights);
+    Path file = path.resolve(piece.graph().fileName());
+    GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), file, files, weights);
     Stage stage;
     if (piece.decoder() == null) {
       stage = g.run(piece.graph().inputs(), piece.graph().outputs());

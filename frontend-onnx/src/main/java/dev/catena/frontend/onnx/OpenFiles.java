@@ -33,8 +33,8 @@ final class OpenFiles implements AutoCloseable {
   }
 
   /** Opens the file that external data of a tensor lie in. */
-  MappedFile external(Path folder, String location, String what) {
-    Path real = ExternalLocation.existing(folder, location, what);
+  MappedFile external(Path model, String location, String what) {
+    Path real = ExternalLocation.existing(model, location, what);
     return open(real, location);
   }
 

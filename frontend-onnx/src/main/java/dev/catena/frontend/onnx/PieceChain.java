@@ -39,7 +39,7 @@ final class PieceChain {
       throw new OnnxException(file(from) + " gives " + gives.element().keyword() + ", " + file(to) + " takes "
           + takes.element().keyword() + "; export all pieces in one type");
     }
-    if (gives.rank() != takes.rank()) {
+    if (gives.rank() != takes.rank() || gives.rank() == 0) {
       throw new OnnxException(file(from) + " gives rank " + gives.rank() + ", " + file(to) + " takes rank " + takes.rank());
     }
     Dim a = gives.dim(-1);

@@ -123,8 +123,7 @@ final class Pieces {
   /** Token ids in, and more done with them than a lookup. */
   private static boolean isWholeModel(OnnxGraph g) {
     boolean ids = g.inputs().stream().anyMatch(Pieces::isInteger);
-    boolean hidden = g.inputs().stream().anyMatch(i -> DecoderInterface.isFloat(i) && (i.rank() == 3 || i.rank() == 2)
-        && i.shape().get(i.rank() - 1).isKnown());
+    boolean hidden = g.inputs().stream().anyMatch(i -> DecoderInterface.isFloat(i) && (i.rank() == 3 || i.rank() == 2));
     boolean attends = g.nodes().stream().anyMatch(n -> n.operation().equals("Softmax") || n.operation().contains("Attention"));
     return ids && !hidden && attends;
   }

@@ -59,7 +59,7 @@ final class StageBuilder {
     } catch (IrException e) {
       throw new OnnxException(origin() + ": " + e.getMessage(), e);
     } catch (ArithmeticException e) {
-      throw new OnnxException(origin() + ": " + operation + ": the size of the result overflows", e);
+      throw new OnnxException(origin() + ": " + operation + ": the size of the result can't be told: " + e.getMessage(), e);
     }
     op.setOrigin(node == null ? file : origin());
     for (int i = 0; i < results; i++) {

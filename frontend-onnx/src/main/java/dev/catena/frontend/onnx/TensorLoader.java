@@ -18,12 +18,13 @@ final class TensorLoader {
   private record Place(MappedFile file, long offset, long length) {}
 
   private final MappedFile file;
-  private final Path folder;
+  private final Path path;
   private final OpenFiles files;
 
-  TensorLoader(MappedFile file, Path folder, OpenFiles files) {
+  /** @param path the file as it was named, beside which external data lie */
+  TensorLoader(MappedFile file, Path path, OpenFiles files) {
     this.file = file;
-    this.folder = folder;
+    this.path = path;
     this.files = files;
   }
 
@@ -143,7 +144,7 @@ final class TensorLoader {
   }
 
   private Place externalPlace(OnnxTensor t, long bytes) {
-    MappedFile data = files.external(folder, t.external().getOrDefault("location", ""), what(t));
+    MappedFile data = files.external(path, t.external().getOrDefault("location", ""), what(t));
     long offset = number(t, "offset", 0);
     long length = number(t, "length", bytes);
     if (length != bytes) {
@@ -172,7 +173,7 @@ final class TensorLoader {
   static Tensor read(MappedFile file) {
     OnnxTensor t = ModelReader.readTensor(file);
     try (OpenFiles none = new OpenFiles()) {
-      return new TensorLoader(file, file.path().toAbsolutePath().getParent(), none).tensor(t);
+      return new TensorLoader(file, file.path(), none).tensor(t);
     }
   }
 }

@@ -28,6 +28,9 @@ final class WireReader {
   private static final int MAX_TEXT = 1 << 16;
   private static final int WINDOW = 1 << 16;
 
+  /** More numbers than this belong into raw_data, which isn't read here. */
+  private static final int MOST_NUMBERS = 1 << 24;
+
   private final MappedFile file;
   private long position;
   private long limit;
@@ -99,7 +102,7 @@ final class WireReader {
   /** A repeated integer field, packed or one element; gives elements to {@code into}. */
   void integers(Longs into) {
     if (wireType == VARINT) {
-      into.add(rawVarint());
+      append(into, rawVarint());
       return;
     }
     Range r = range();
@@ -107,7 +110,7 @@ final class WireReader {
     position = r.offset;
     limit = r.offset + r.length;
     while (position < limit) {
-      into.add(rawVarint());
+      append(into, rawVarint());
     }
     limit = outer;
   }
@@ -115,7 +118,7 @@ final class WireReader {
   /** A repeated field of 4-byte elements, packed or one element. */
   void fixed32s(Longs into) {
     if (wireType == FIXED32) {
-      into.add(rawFixed(4));
+      append(into, rawFixed(4));
       return;
     }
     fixed(into, 4);
@@ -124,7 +127,7 @@ final class WireReader {
   /** A repeated field of 8-byte elements, packed or one element. */
   void fixed64s(Longs into) {
     if (wireType == FIXED64) {
-      into.add(rawFixed(8));
+      append(into, rawFixed(8));
       return;
     }
     fixed(into, 8);
@@ -137,8 +140,15 @@ final class WireReader {
     }
     position = r.offset;
     for (long i = 0; i < r.length; i += width) {
-      into.add(rawFixed(width));
+      append(into, rawFixed(width));
     }
+  }
+
+  private void append(Longs into, long value) {
+    if (into.size() == MOST_NUMBERS) {
+      throw broken("a list of more than " + MOST_NUMBERS + " numbers");
+    }
+    into.add(value);
   }
 
   float real() {

@@ -96,7 +96,7 @@ final class ConstantOps {
     Dim delta = scalar(op.operand(2));
     Tensor[] literals = {op.operand(0).constant(), op.operand(1).constant(), op.operand(2).constant()};
     if (element.isFloat() && literals[0] != null && literals[1] != null && literals[2] != null) {
-      return Inferred.of(range(op, literals[0], literals[1], literals[2]).type());
+      return Inferred.of(TensorType.of(element, steps(op, literals[0], literals[1], literals[2])));
     }
     if (start == null || limit == null || delta == null || !delta.isKnown() || delta.is(0)) {
       return Inferred.of(new TensorType(element, List.of(OpaqueDims.of(op, 0, 0))));
@@ -127,15 +127,19 @@ final class ConstantOps {
     return Dim.of(0).max(count);
   }
 
-  private static Tensor range(Operation op, Tensor start, Tensor limit, Tensor delta) {
-    if (delta.get(0) == 0) {
-      throw op.broken("delta is zero");
+  private static long steps(Operation op, Tensor start, Tensor limit, Tensor delta) {
+    if (start.size() != 1 || limit.size() != 1 || delta.size() != 1 || delta.get(0) == 0) {
+      throw op.broken("needs three scalars, the last of them not zero");
     }
     double steps = Math.ceil((limit.get(0) - start.get(0)) / delta.get(0));
     if (steps > Integer.MAX_VALUE - 8) {
-      throw op.broken("too many elements for the evaluator: " + steps);
+      throw op.broken("too many elements: " + steps);
     }
-    Tensor out = new Tensor(start.element(), (long) Math.max(0, steps));
+    return (long) Math.max(0, steps);
+  }
+
+  private static Tensor range(Operation op, Tensor start, Tensor limit, Tensor delta) {
+    Tensor out = new Tensor(start.element(), steps(op, start, limit, delta));
     for (int i = 0; i < out.size(); i++) {
       if (start.element().isFloat()) {
         out.set(i, start.get(0) + i * delta.get(0));

@@ -33,8 +33,11 @@ final class OpaqueDims {
     return Dim.symbol(name.append(result == 0 ? "" : result + "_").append(axis).toString());
   }
 
-  /** A shape of {@code rank} of which nothing is known. */
+  /** A shape of {@code rank} of which nothing is known; a negative rank is an error of {@code op}. */
   static List<Dim> shape(Operation op, int result, int rank) {
+    if (rank < 0) {
+      throw op.broken("names more axes than there are");
+    }
     List<Dim> dims = new ArrayList<>(rank);
     for (int i = 0; i < rank; i++) {
       dims.add(of(op, result, i));

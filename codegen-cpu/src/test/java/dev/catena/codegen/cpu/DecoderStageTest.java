@@ -1,0 +1,203 @@
+package dev.catena.codegen.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.catena.codegen.AttentionLaunch;
+import dev.catena.codegen.Buffer;
+import dev.catena.codegen.KvFormat;
+import dev.catena.codegen.Launch;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.LinearLaunch.Activations;
+import dev.catena.codegen.LoopNest;
+import dev.catena.codegen.LoopNestLaunch;
+import dev.catena.codegen.MatrixType;
+import dev.catena.codegen.RmsNormLaunch;
+import dev.catena.codegen.RopeAppendLaunch;
+import dev.catena.codegen.RowCount;
+import dev.catena.codegen.View;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/** All kernels of a Llama decoder in one stage, with arena ranges reused as a planner would. */
+class DecoderStageTest {
+    private static final int ROWS = 37;
+    private static final int HIDDEN = 60;
+    private static final int HEADS = 3;
+    private static final int DIM = 20;
+    private static final int FFN = 172;
+    private static final KvFormat KV = new KvFormat(KvFormat.Element.F32, KvFormat.Element.F32, 1, DIM);
+    private static final int QKV = (HEADS + 2) * DIM;
+    private static final MatrixType QKV_TYPE = MatrixType.quantized(QKV, HIDDEN, 8, 32, false);
+    private static final MatrixType OUT_TYPE = MatrixType.f16(HIDDEN, HEADS * DIM);
+    private static final MatrixType GATE_UP_TYPE = MatrixType.quantized(2 * FFN, HIDDEN, 4, 24, true);
+    private static final MatrixType DOWN_TYPE = MatrixType.f32(HIDDEN, FFN);
+
+    private static final List<Launch> LAUNCHES = launches();
+
+    private static List<Launch> launches() {
+        View input = View.of(new Buffer.StageInput(), HIDDEN);
+        View output = View.of(new Buffer.StageOutput(), HIDDEN);
+        View normed = arena(0, HIDDEN);
+        View qkv = arena(16384, QKV);
+        View attended = arena(0, HEADS * DIM); // where the normed rows were
+        View gateUp = arena(65536, 2 * FFN);
+        View q = qkv.slice(0, HEADS * DIM);
+        return List.of(new RmsNormLaunch(RowCount.STEP, input, normed, new Buffer.Weight(0), 1e-6f),
+                linear(normed, qkv, QKV_TYPE, 1, Optional.empty()),
+                new RopeAppendLaunch(q, qkv.slice(HEADS * DIM, DIM), qkv.slice((HEADS + 1) * DIM, DIM), q, new Buffer.Weight(2),
+                        new Buffer.Weight(3), false, ROWS, DIM, HEADS, KV),
+                new AttentionLaunch(q, attended, HEADS, 0.2f, KV),
+                linear(attended, output, OUT_TYPE, 4, Optional.of(input)),
+                new RmsNormLaunch(RowCount.STEP, output, normed, new Buffer.Weight(0), 1e-6f),
+                linear(normed, gateUp, GATE_UP_TYPE, 5, Optional.empty()),
+                new LoopNestLaunch(RowCount.STEP, LoopNest.swiglu(FFN), List.of(gateUp.slice(0, FFN), gateUp.slice(FFN, FFN)),
+                        gateUp.slice(0, FFN)),
+                linear(gateUp.slice(0, FFN), output, DOWN_TYPE, 6, Optional.of(output)));
+    }
+
+    private static View arena(long offset, int columns) {
+        return View.of(new Buffer.Arena(offset, 4L * ROWS * columns), columns);
+    }
+
+    private static Launch linear(View x, View y, MatrixType type, int weight, Optional<View> residual) {
+        return new LinearLaunch(RowCount.STEP, x, y, type, new Buffer.Weight(weight), Optional.empty(), residual, Activations.F32);
+    }
+
+    @Test
+    void aDecoderComputesItsFormulaOnAnyNumberOfThreads() throws Exception {
+        Random random = new Random(11);
+        float[] norm = gaussian(HIDDEN, 1, random);
+        float[] cos = gaussian(ROWS * DIM, 1, random);
+        float[] sin = gaussian(ROWS * DIM, 1, random);
+        TestMatrix[] matrices = {TestMatrix.random(QKV_TYPE, random), TestMatrix.random(OUT_TYPE, random),
+            TestMatrix.random(GATE_UP_TYPE, random), TestMatrix.random(DOWN_TYPE, random)};
+        float[] x = gaussian(ROWS * HIDDEN, 1, random);
+        double[] expected = expected(x, norm, cos, sin, matrices);
+        double largest = Arrays.stream(expected).map(Math::abs).max().orElseThrow();
+        int[] positions = new int[ROWS];
+        Arrays.setAll(positions, r -> r);
+        try (StageFixture.Loaded loaded = StageFixture.load(List.of(LAUNCHES), CpuTarget.host())) {
+            float[] first = null;
+            for (int threads = 1; threads <= 4; threads++) {
+                try (StageFixture stage = loaded.stage(0)) {
+                    stage.weight(norm).weight(matrices[0].linear()).weight(cos).weight(sin).weight(matrices[1].linear())
+                            .weight(matrices[2].linear()).weight(matrices[3].linear());
+                    stage.cache(stage.memory.allocate(2 * KV.pageBytes())).sequences(positions, new int[ROWS], new int[][] {{1}});
+                    float[] y = stage.run(threads, x, ROWS * HIDDEN);
+                    for (int i = 0; i < y.length; i++) {
+                        assertTrue(Math.abs(y[i] - expected[i]) <= 1e-5 * largest, "element " + i + ": " + y[i] + ", expected "
+                                + expected[i] + ", largest " + largest);
+                    }
+                    first = first == null ? y : first;
+                    assertArrayEquals(first, y, "differs with " + threads + " threads");
+                }
+            }
+        }
+    }
+
+    @Test
+    void equalStagesShareOneFunction() throws Exception {
+        CpuLibrary library = CpuLibrary.build(List.of(LAUNCHES, List.of(LAUNCHES.get(0)), launches()), CpuTarget.host());
+        assertEquals(library.stages().get(0), library.stages().get(2));
+        assertEquals(3, library.source().split("\nvoid stage_", -1).length, "two functions for two structures");
+        assertArrayEquals(library.library(), CpuLibrary.build(List.of(LAUNCHES, List.of(LAUNCHES.get(0)), launches()),
+                CpuTarget.host()).library());
+    }
+
+    private static double[] expected(float[] x, float[] norm, float[] cos, float[] sin, TestMatrix[] matrices) {
+        double[] hidden = new double[x.length];
+        Arrays.setAll(hidden, i -> x[i]);
+        double[] qkv = multiply(norm(hidden, norm), matrices[0]);
+        double[] attended = new double[ROWS * HEADS * DIM];
+        for (int r = 0; r < ROWS; r++) {
+            for (int head = 0; head < HEADS + 1; head++) {
+                rotate(qkv, r * QKV + head * DIM, r, cos, sin);
+            }
+        }
+        for (int r = 0; r < ROWS; r++) {
+            for (int head = 0; head < HEADS; head++) {
+                double total = 0;
+                double[] sum = new double[DIM];
+                double[] scores = new double[r + 1];
+                for (int p = 0; p <= r; p++) {
+                    for (int d = 0; d < DIM; d++) {
+                        scores[p] += 0.2f * qkv[r * QKV + head * DIM + d] * qkv[p * QKV + HEADS * DIM + d];
+                    }
+                }
+                double most = Arrays.stream(scores).max().orElseThrow();
+                for (int p = 0; p <= r; p++) {
+                    double weight = Math.exp(scores[p] - most);
+                    total += weight;
+                    for (int d = 0; d < DIM; d++) {
+                        sum[d] += weight * qkv[p * QKV + (HEADS + 1) * DIM + d];
+                    }
+                }
+                for (int d = 0; d < DIM; d++) {
+                    attended[(r * HEADS + head) * DIM + d] = sum[d] / total;
+                }
+            }
+        }
+        add(hidden, multiply(attended, matrices[1]));
+        double[] gateUp = multiply(norm(hidden, norm), matrices[2]);
+        double[] activated = new double[ROWS * FFN];
+        for (int i = 0; i < activated.length; i++) {
+            double gate = gateUp[i / FFN * 2 * FFN + i % FFN];
+            activated[i] = gate / (1 + Math.exp(-gate)) * gateUp[i / FFN * 2 * FFN + FFN + i % FFN];
+        }
+        add(hidden, multiply(activated, matrices[3]));
+        return hidden;
+    }
+
+    private static void rotate(double[] values, int start, int position, float[] cos, float[] sin) {
+        for (int i = 0; i < DIM / 2; i++) {
+            int j = i + DIM / 2;
+            double a = values[start + i];
+            double b = values[start + j];
+            values[start + i] = a * cos[position * DIM + i] - b * sin[position * DIM + i];
+            values[start + j] = b * cos[position * DIM + j] + a * sin[position * DIM + j];
+        }
+    }
+
+    private static double[] norm(double[] x, float[] weight) {
+        double[] y = new double[x.length];
+        for (int r = 0; r < ROWS; r++) {
+            double squares = 0;
+            for (int c = 0; c < HIDDEN; c++) {
+                squares += x[r * HIDDEN + c] * x[r * HIDDEN + c];
+            }
+            for (int c = 0; c < HIDDEN; c++) {
+                y[r * HIDDEN + c] = x[r * HIDDEN + c] / Math.sqrt(squares / HIDDEN + 1e-6f) * weight[c];
+            }
+        }
+        return y;
+    }
+
+    private static double[] multiply(double[] x, TestMatrix matrix) {
+        int n = matrix.type().rows();
+        int k = matrix.type().columns();
+        double[] y = new double[ROWS * n];
+        for (int i = 0; i < y.length; i++) {
+            for (int j = 0; j < k; j++) {
+                y[i] += x[i / n * k + j] * matrix.element(i % n, j);
+            }
+        }
+        return y;
+    }
+
+    private static void add(double[] x, double[] y) {
+        Arrays.setAll(x, i -> x[i] + y[i]);
+    }
+
+    private static float[] gaussian(int count, double scale, Random random) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) (random.nextGaussian() * scale);
+        }
+        return values;
+    }
+}

@@ -1,0 +1,225 @@
+package dev.catena.tools;
+
+import dev.catena.artifact.ArtifactReader;
+import dev.catena.artifact.Manifest;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+/** What {@code inspect} says about an artifact. Runs none of its code, so the target may be another machine's. */
+final class ArtifactInspection implements Inspection {
+  private final ArtifactReader reader;
+  private final Manifest manifest;
+
+  private ArtifactInspection(ArtifactReader reader) {
+    this.reader = reader;
+    this.manifest = reader.manifest();
+  }
+
+  static ArtifactInspection of(Path file, boolean verify) {
+    return new ArtifactInspection(verify ? ArtifactReader.openVerified(file) : ArtifactReader.open(file));
+  }
+
+  @Override
+  public String summary() {
+    Manifest.Model m = manifest.model();
+    StringBuilder s = new StringBuilder();
+    s.append("model       ").append(m.name()).append(": ").append(m.layers()).append(" layers of ").append(m.hidden())
+        .append(", vocabulary ").append(m.vocab()).append(", context ").append(m.maxSeqLen()).append('\n');
+    s.append("tokens      BOS ").append(m.bos() == null ? "none" : m.bos().toString())
+        .append(m.addBos() ? " (put before a prompt)" : "").append(", EOS ")
+        .append(m.eos().isEmpty() ? "none" : m.eos().stream().map(String::valueOf).collect(Collectors.joining(", ")))
+        .append(reader.contains("tokenizer.json") ? "" : "; no tokenizer: takes and gives ids only").append('\n');
+    s.append("settings    ").append(manifest.settings().entrySet().stream().map(e -> e.getKey() + " = " + e.getValue())
+        .collect(Collectors.joining(", "))).append('\n');
+    s.append("format      ").append(manifest.format()).append(", written by Catena ").append(manifest.compiler())
+        .append('\n');
+    for (Manifest.Target t : manifest.targets()) {
+      s.append("target      ").append(t.name()).append(" (").append(String.join(", ", t.features())).append(")\n");
+    }
+    s.append("passes      ").append(String.join(", ", passes())).append("\n\n");
+    s.append(stageTable()).append('\n').append(weightTable()).append('\n');
+    s.append(OperationCounts.text(manifest.operations()));
+    return s.toString();
+  }
+
+  private String stageTable() {
+    TextTable table = new TextTable("stage", "role", "input", "output", "cache", "weights", "code");
+    for (Runs.Run<Manifest.Stage> run : Runs.of(manifest.stages(), ArtifactInspection::alike)) {
+      Manifest.Stage s = run.first();
+      table.row(run.name(Manifest.Stage::name) + (run.members().size() > 1 ? " (" + run.members().size() + " alike)" : ""),
+          s.role(), port(s.input()), port(s.output()), cache(s.kv()), Bytes.text(weightBytes(s)), symbol(s));
+    }
+    return table.text();
+  }
+
+  private static boolean alike(Manifest.Stage a, Manifest.Stage b) {
+    return a.role().equals(b.role()) && a.input().equals(b.input()) && a.output().equals(b.output())
+        && a.code().equals(b.code()) && weightBytes(a) == weightBytes(b);
+  }
+
+  private static String port(Manifest.Port port) {
+    return port.kind().equals("tokens") ? "tokens" : port.kind() + " × " + port.width();
+  }
+
+  private static String cache(Manifest.Kv kv) {
+    return kv == null ? "-" : kv.heads() + " × " + kv.dim() + " " + kv.k() + (kv.k().equals(kv.v()) ? "" : "/" + kv.v());
+  }
+
+  private static String symbol(Manifest.Stage stage) {
+    return stage.code().values().stream().map(Manifest.Code::symbol).distinct().collect(Collectors.joining(", "));
+  }
+
+  private static long weightBytes(Manifest.Stage stage) {
+    return stage.weights().stream().mapToLong(Manifest.Weight::bytes).sum();
+  }
+
+  /** Weights by storage; the shape at a type's end is left out. One that several stages share counts once. */
+  private String weightTable() {
+    Map<String, long[]> byType = new TreeMap<>();
+    Set<String> seen = new HashSet<>();
+    for (Manifest.Stage stage : manifest.stages()) {
+      for (Manifest.Weight w : stage.weights()) {
+        if (seen.add(w.entry())) {
+          long[] sum = byType.computeIfAbsent(storage(w.type()), t -> new long[2]);
+          sum[0]++;
+          sum[1] += w.bytes();
+        }
+      }
+    }
+    TextTable table = new TextTable("weights", "count", "bytes");
+    byType.forEach((type, sum) -> table.row(type, sum[0], Bytes.text(sum[1])));
+    table.row("all", seen.size(), Bytes.text(manifest.memory().weightsBytes()));
+    return table.text();
+  }
+
+  private static String storage(String type) {
+    int shape = type.lastIndexOf(", [");
+    return shape < 0 ? type : type.substring(0, shape) + ">";
+  }
+
+  /** The passes in order, as {@code 00-import}. */
+  private List<String> passes() {
+    List<String> passes = new ArrayList<>();
+    for (String name : reader.names()) {
+      if (name.startsWith("ir/") && name.endsWith(".cir")) {
+        passes.add(name.substring("ir/".length(), name.length() - ".cir".length()));
+      }
+    }
+    return passes;
+  }
+
+  @Override
+  public String ir(String pass) {
+    List<String> passes = passes();
+    String found = null;
+    for (String candidate : passes) {
+      if (pass.isEmpty() || candidate.equals(pass) || candidate.replaceFirst("^[0-9]+-", "").equals(pass)) {
+        found = candidate;   // of a pass that ran twice, the last
+      }
+    }
+    if (found == null) {
+      throw new UserError(reader.path() + (pass.isEmpty() ? ": holds no IR" : ": holds no module after a pass '" + pass
+          + "'; there are " + String.join(", ", passes)));
+    }
+    return text("ir/" + found + ".cir");
+  }
+
+  @Override
+  public String kernels() {
+    StringBuilder s = new StringBuilder();
+    for (Manifest.Target target : manifest.targets()) {
+      s.append("// target ").append(target.name()).append(": ").append(KernelFacts.of(manifest).stream()
+          .filter(k -> k.target().equals(target.name()))
+          .map(k -> k.name() + " runs " + String.join(", ", k.stages())).collect(Collectors.joining("; "))).append('\n');
+      s.append(source(target));
+    }
+    return s.toString();
+  }
+
+  private String source(Manifest.Target target) {
+    String entry = "code/" + target.name() + "/model.c";
+    return reader.contains(entry) ? text(entry) : "// no source in this artifact\n";
+  }
+
+  private String text(String entry) {
+    String text = new String(reader.bytes(entry), StandardCharsets.UTF_8);
+    return text.endsWith("\n") ? text : text + "\n";
+  }
+
+  @Override
+  public String memory() {
+    return new MemoryPlan(manifest).text();
+  }
+
+  @Override
+  public String verified() {
+    long bytes = manifest.entries().values().stream().mapToLong(Manifest.Entry::bytes).sum();
+    return "verified    " + manifest.entries().size() + " entries, " + Bytes.text(bytes) + ": all as written\n";
+  }
+
+  @Override
+  public Map<String, Object> json(String pass, boolean withSources) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("format", manifest.format());
+    json.put("compiler", manifest.compiler());
+    json.put("model", modelJson());
+    json.put("settings", manifest.settings());
+    json.put("targets", manifest.targets().stream().map(t -> Map.of("name", t.name(), "features", t.features())).toList());
+    json.put("passes", passes());
+    json.put("stages", manifest.stages().stream().map(ArtifactInspection::stageJson).toList());
+    json.put("operations", manifest.operations());
+    json.put("kernels", KernelFacts.of(manifest).stream().map(KernelFacts::json).toList());
+    json.put("memory", new MemoryPlan(manifest).json());
+    if (pass != null) {
+      json.put("ir", ir(pass));
+    }
+    if (withSources) {
+      Map<String, Object> sources = new LinkedHashMap<>();
+      manifest.targets().forEach(t -> sources.put(t.name(), source(t)));
+      json.put("sources", sources);
+    }
+    return json;
+  }
+
+  private Map<String, Object> modelJson() {
+    Manifest.Model m = manifest.model();
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("name", m.name());
+    json.put("vocab", m.vocab());
+    json.put("hidden", m.hidden());
+    json.put("layers", m.layers());
+    json.put("max_seq_len", m.maxSeqLen());
+    json.put("bos", m.bos());
+    json.put("eos", m.eos());
+    json.put("add_bos", m.addBos());
+    json.put("tokenizer", reader.contains("tokenizer.json"));
+    return json;
+  }
+
+  private static Map<String, Object> stageJson(Manifest.Stage stage) {
+    Map<String, Object> code = new LinkedHashMap<>();
+    stage.code().forEach((target, c) -> code.put(target, c.symbol()));
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("name", stage.name());
+    json.put("role", stage.role());
+    json.put("input", Map.of("kind", stage.input().kind(), "width", stage.input().width()));
+    json.put("output", Map.of("kind", stage.output().kind(), "width", stage.output().width()));
+    json.put("weights", stage.weights().size());
+    json.put("weights_bytes", weightBytes(stage));
+    json.put("kernels", code);
+    return json;
+  }
+
+  @Override
+  public void close() {
+    reader.close();
+  }
+}

@@ -1,0 +1,78 @@
+package dev.catena.tools;
+
+import dev.catena.artifact.Manifest;
+import dev.catena.runtime.CatenaModel;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code catena bench}: how fast a model reads and writes, beside what this machine's memory allows. */
+@Command(name = "bench", mixinStandardHelpOptions = true, sortOptions = false,
+    description = "Measure a compiled model's speed on this machine.")
+final class BenchCommand implements Callable<Integer> {
+  private static final int FEWEST_REPETITIONS = 3;
+
+  @Parameters(index = "0", paramLabel = "FILE.catena", description = "The artifact.")
+  private Path file;
+
+  @Option(names = "--prompt-len", defaultValue = "512", paramLabel = "N",
+      description = "Tokens of the prompt. Default: ${DEFAULT-VALUE}")
+  private int promptLength;
+
+  @Option(names = "--gen-len", defaultValue = "64", paramLabel = "N",
+      description = "Tokens generated after it. Default: ${DEFAULT-VALUE}")
+  private int generatedLength;
+
+  @Option(names = "--repeat", defaultValue = "5", paramLabel = "N",
+      description = "Repetitions, of which the medians count; at least 3. Default: ${DEFAULT-VALUE}")
+  private int repetitions;
+
+  @Mixin
+  private DeviceOptions devices;
+
+  @Option(names = "--json", description = "Print one JSON object.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    requireAtLeast("--prompt-len", promptLength, 1);
+    requireAtLeast("--gen-len", generatedLength, 1);
+    requireAtLeast("--repeat", repetitions, FEWEST_REPETITIONS);
+    int threads = devices.threads();
+    double load = LoadAverage.lastMinute();
+    if (load > LoadAverage.IDLE) {
+      Console.warn("this machine is not idle: its load average is " + load + "; measure again when it is");
+    }
+    try (CatenaModel model = CatenaModel.open(file)) {
+      clampTo(model.manifest().model());
+      Console.note("settings: target = " + model.target() + ", " + devices.described() + ", prompt-len = " + promptLength
+          + ", gen-len = " + generatedLength + ", repeat = " + repetitions);
+      BenchResult result = new Benchmark(model, devices.session(promptLength + generatedLength), threads)
+          .run(promptLength, generatedLength, repetitions, load);
+      System.out.print(json ? Json.text(result.json()) : result.text());
+    }
+    return 0;
+  }
+
+  private void clampTo(Manifest.Model model) {
+    int context = model.maxSeqLen();
+    if (context < 2) {
+      throw new UserError(file + ": has a context of " + context + ", too short to be measured");
+    }
+    if ((long) promptLength + generatedLength > context) {
+      generatedLength = Math.min(generatedLength, Math.max(1, context / 2));
+      promptLength = Math.min(promptLength, context - generatedLength);
+      Console.note("the context has " + context + " positions: measuring with a prompt of " + promptLength + " and "
+          + generatedLength + " generated tokens");
+    }
+  }
+
+  private static void requireAtLeast(String option, int value, int least) {
+    if (value < least) {
+      throw new UserError(option + " " + value + ": must be at least " + least);
+    }
+  }
+}

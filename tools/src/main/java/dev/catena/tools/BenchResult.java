@@ -1,0 +1,55 @@
+package dev.catena.tools;
+
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What {@code bench} found out.
+ *
+ * @param prefillPerSecond median tokens a second
+ * @param decodePerSecond  median tokens a second
+ * @param bytesPerToken    bytes that a decode step must read: weights, and the cache at the mean context
+ * @param readBandwidth    bytes a second that as many threads read from memory
+ * @param loadBefore       this machine's load average before
+ */
+record BenchResult(String target, int threads, int promptLength, int generatedLength, int repetitions,
+    double prefillPerSecond, double decodePerSecond, long bytesPerToken, double readBandwidth, double loadBefore) {
+
+  /** The fraction of the read bandwidth that decoding uses; small models stay in the cache and may pass 1. */
+  double shareOfBandwidth() {
+    return decodePerSecond * bytesPerToken / readBandwidth;
+  }
+
+  String text() {
+    StringBuilder s = new StringBuilder();
+    line(s, "prefill", "%.1f tokens/s (%d tokens)", prefillPerSecond, promptLength);
+    line(s, "decode", "%.1f tokens/s (%d tokens after %d)", decodePerSecond, generatedLength, promptLength);
+    line(s, "a token moves", "%s (%d bytes: weights, and the KV cache at the mean context)", Bytes.text(bytesPerToken),
+        bytesPerToken);
+    line(s, "bandwidth", "%.1f GB/s read by %d %s", readBandwidth / 1e9, threads, threads == 1 ? "thread" : "threads");
+    line(s, "share", "%.1f %% of it by decode", 100 * shareOfBandwidth());
+    line(s, "measured", "medians of %d repetitions; %s; load average before: %.2f", repetitions, target, loadBefore);
+    return s.toString();
+  }
+
+  private static void line(StringBuilder s, String name, String format, Object... values) {
+    s.append(String.format("%-14s", name)).append(String.format(Locale.ROOT, format, values)).append('\n');
+  }
+
+  Map<String, Object> json() {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("prefill_tokens_per_s", prefillPerSecond);
+    json.put("decode_tokens_per_s", decodePerSecond);
+    json.put("bytes_per_token", bytesPerToken);
+    json.put("read_bandwidth_bytes_per_s", readBandwidth);
+    json.put("share_of_bandwidth", shareOfBandwidth());
+    json.put("target", target);
+    json.put("threads", threads);
+    json.put("prompt_len", promptLength);
+    json.put("gen_len", generatedLength);
+    json.put("repeat", repetitions);
+    json.put("load_average_before", loadBefore);
+    return json;
+  }
+}

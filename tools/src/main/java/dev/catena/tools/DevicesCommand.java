@@ -1,0 +1,55 @@
+package dev.catena.tools;
+
+import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.runtime.Devices;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code catena devices}: what this machine has, and which targets' code it runs. */
+@Command(name = "devices", mixinStandardHelpOptions = true, description = "List this machine's devices.")
+final class DevicesCommand implements Callable<Integer> {
+  @Option(names = "--json", description = "Print one JSON object.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    List<Devices.Info> devices = Devices.list();
+    System.out.print(json ? Json.text(Map.of("devices", devices.stream().map(DevicesCommand::json).toList()))
+        : text(devices));
+    return 0;
+  }
+
+  private static String text(List<Devices.Info> devices) {
+    StringBuilder s = new StringBuilder();
+    for (Devices.Info d : devices) {
+      s.append(d.name()).append("  ").append(d.description()).append(", ").append(d.cores())
+          .append(d.cores() == 1 ? " core, " : " cores, ").append(Bytes.text(d.memoryBytes())).append('\n');
+      s.append("  features  ").append(String.join(" ", d.features())).append('\n');
+      for (CpuTarget target : CpuTarget.known()) {
+        List<String> missing = missing(target, d);
+        s.append("  target    ").append(target.name()).append(missing.isEmpty() ? ": runs"
+            : ": lacks " + String.join(", ", missing)).append('\n');
+      }
+    }
+    return s.append("cpu:1, cpu:2 and so on are the same processor, with memory and threads of their own\n").toString();
+  }
+
+  private static Map<String, Object> json(Devices.Info d) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("name", d.name());
+    json.put("description", d.description());
+    json.put("cores", d.cores());
+    json.put("memory_bytes", d.memoryBytes());
+    json.put("features", d.features());
+    json.put("targets", CpuTarget.known().stream().filter(t -> missing(t, d).isEmpty()).map(CpuTarget::name).toList());
+    return json;
+  }
+
+  private static List<String> missing(CpuTarget target, Devices.Info device) {
+    return target.features().stream().filter(f -> !device.features().contains(f)).toList();
+  }
+}

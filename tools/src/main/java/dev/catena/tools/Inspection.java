@@ -1,0 +1,37 @@
+package dev.catena.tools;
+
+import java.util.Map;
+
+/** Something that {@code inspect} has opened, and what can be printed of it. Each text ends with a line end. */
+interface Inspection extends AutoCloseable {
+  /** What it is, in a screenful. */
+  String summary();
+
+  /**
+   * The module's text form.
+   *
+   * @param pass the pass it stands after ({@code merge} or {@code 04-merge}), or empty for the last
+   * @throws UserError with those there are, when there is no such pass
+   */
+  String ir(String pass);
+
+  /** The generated source of every target. */
+  String kernels();
+
+  /** The memory plan. */
+  String memory();
+
+  /** One line about what was checked. */
+  String verified();
+
+  /**
+   * Always with {@code stages}, {@code operations} and {@code kernels}.
+   *
+   * @param pass        adds the module after it, unless null
+   * @param withSources adds the generated source
+   */
+  Map<String, Object> json(String pass, boolean withSources);
+
+  @Override
+  void close();
+}
