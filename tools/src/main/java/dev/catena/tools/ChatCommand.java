@@ -3,7 +3,6 @@ package dev.catena.tools;
 import dev.catena.runtime.FinishReason;
 import dev.catena.runtime.GenerationOptions;
 import dev.catena.runtime.Session;
-import dev.catena.runtime.sampling.Sampler;
 import dev.catena.runtime.text.TextStream;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -55,8 +54,7 @@ final class ChatCommand implements Callable<Integer> {
     try (OpenModel model = OpenModel.open(file, true);
         Session session = newSession(model)) {
       StopConditions stop = StopConditions.of(stops, model.facts().vocab(), model.tokenizer());
-      GenerationOptions options = new GenerationOptions(new Sampler(sampling.parameters(), model.facts().vocab())::sample,
-          maxTokens, stop.ids(), false, null);
+      GenerationOptions options = new GenerationOptions(sampling.parameters(), null, maxTokens, stop.ids(), false, null);
       Console.note("settings: target = " + model.model().target() + ", " + devices.described() + ", context = "
           + model.facts().maxSeqLen() + ", " + sampling.described());
       Console.note("/reset starts afresh, /exit ends");

@@ -2,7 +2,6 @@ package dev.catena.tools;
 
 import dev.catena.runtime.GenerationOptions;
 import dev.catena.runtime.Session;
-import dev.catena.runtime.sampling.Sampler;
 import dev.catena.runtime.sampling.SamplingParameters;
 import dev.catena.runtime.text.TextStream;
 import java.io.IOException;
@@ -41,7 +40,7 @@ final class DemoCommand implements Callable<Integer> {
     try (OpenModel model = OpenModel.open(artifact, true)) {
       int[] prompt = TokenIds.encode(BEGINNING, model.requireTokenizer(), model.facts(), true);
       SamplingParameters sampling = new SamplingParameters(TEMPERATURE, 0, TOP_P, 0, 1, storySeed);
-      GenerationOptions options = new GenerationOptions(new Sampler(sampling, model.facts().vocab())::sample, MAX_TOKENS,
+      GenerationOptions options = new GenerationOptions(sampling, null, MAX_TOKENS,
           Set.of(), false, null);
       try (Session session = model.model().newSession(devices.session(prompt.length + MAX_TOKENS));
           Interrupt interrupt = Interrupt.cancels(session)) {

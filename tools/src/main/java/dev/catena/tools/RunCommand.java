@@ -4,7 +4,6 @@ import dev.catena.runtime.FinishReason;
 import dev.catena.runtime.GenerationOptions;
 import dev.catena.runtime.LogitsSink;
 import dev.catena.runtime.Session;
-import dev.catena.runtime.sampling.Sampler;
 import dev.catena.runtime.text.TextStream;
 import java.nio.file.Path;
 import java.util.List;
@@ -85,8 +84,7 @@ final class RunCommand implements Callable<Integer> {
     int context = model.facts().maxSeqLen();
     // No more cache than this call can use.
     int positions = (int) Math.min(context, (long) ids.length + maxTokens);
-    GenerationOptions options = new GenerationOptions(new Sampler(sampling.parameters(), model.facts().vocab())::sample,
-        maxTokens, stop.ids(), prompt.ids != null, logits);
+    GenerationOptions options = new GenerationOptions(sampling.parameters(), null, maxTokens, stop.ids(), prompt.ids != null, logits);
     try (Session session = model.model().newSession(devices.session(positions));
         Interrupt interrupt = Interrupt.cancels(session)) {
       Console.note("settings: " + described(model, ids, stop, context));
