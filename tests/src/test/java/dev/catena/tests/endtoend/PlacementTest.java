@@ -26,13 +26,12 @@ class PlacementTest {
   private static final LlamaShape SHAPE = LlamaShape.of(6, 2, 20, 172, 512, 4, 64);
   private static final int TOKENS = 12;
 
-  @TempDir Path folder;
   private Path artifact;
   private Generation judge;
   private float[][] onOneThread;
 
   @BeforeAll
-  void compile() {
+  void compile(@TempDir Path folder) {
     var pieces = LlamaModel.write(folder.resolve("model"), SHAPE, ExportStyle.F32, 19);
     judge = ModelBench.judge(pieces, ModelBench.prompt(21, SHAPE.vocab(), 23), TOKENS);
     artifact = ModelBench.compile(pieces, folder.resolve("model.catena"), "--wbits", 32);

@@ -48,6 +48,12 @@ class SharedModelTest {
     try (CompiledModel model = new CompiledModel(artifact)) {
       new Agreement(judge, tolerance).check(model);
     }
+    try (CompiledModel model = new CompiledModel(artifact)) {
+      // PyTorch rounds every product of an f16 model to f16, ONNX Runtime and Catena don't
+      double rounding = shared.half() ? 1e-2 : 0;
+      new Agreement(new Generation(reference.prompt(), reference.greedy(), reference.logits()), tolerance + rounding)
+          .check(model);
+    }
 
     Path npy = folder.resolve("logits.npy");
     String out = CatenaCommand.run("run", artifact, "--ids", text(reference.prompt()), "--print-ids", "--max-tokens",
@@ -55,11 +61,6 @@ class SharedModelTest {
     int[] generated = ids(out);
     float[][] logits = NumpyArray.read(npy).rows();
     new Agreement(judge, tolerance).check(generated, logits);
-    for (int i = 0; i < reference.greedy().length && generated[i] == judge.generated()[i]; i++) {
-      if (reference.margins()[i] > tolerance * judge.largest()) {
-        assertEquals(reference.greedy()[i], generated[i], "token " + i);
-      }
-    }
   }
 
   private static String text(int[] ids) {

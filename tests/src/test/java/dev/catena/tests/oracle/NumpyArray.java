@@ -1,5 +1,6 @@
 package dev.catena.tests.oracle;
 
+import ai.onnxruntime.platform.Fp16Conversions;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -7,13 +8,15 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.zip.ZipFile;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** A float32 array as NumPy's {@code .npy} format holds it. */
+/** An array of reals as NumPy's {@code .npy} format holds it. */
 public record NumpyArray(int[] shape, float[] values) {
   private static final Pattern HEADER = Pattern.compile(
-      "\\{'descr': '<f4', 'fortran_order': False, 'shape': \\(([0-9, ]*)\\), \\}\\s*\n");
+      "\\{'descr': '<f([24])', 'fortran_order': False, 'shape': \\(([0-9, ]*)\\), \\}\\s*\n");
 
   public static NumpyArray read(Path file) {
     try {
@@ -23,7 +26,17 @@ public record NumpyArray(int[] shape, float[] values) {
     }
   }
 
-  static NumpyArray parse(byte[] bytes) {
+  /** An array of an {@code .npz} archive; null where it has none of that name. */
+  public static NumpyArray read(Path archive, String name) {
+    try (ZipFile zip = new ZipFile(archive.toFile())) {
+      var entry = zip.getEntry(name + ".npy");
+      return entry == null ? null : parse(zip.getInputStream(entry).readAllBytes());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static NumpyArray parse(byte[] bytes) {
     ByteBuffer b = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     if (b.get() != (byte) 0x93 || !text(b, 5).equals("NUMPY")) {
       throw new IllegalArgumentException("not a .npy file");
@@ -39,18 +52,21 @@ public record NumpyArray(int[] shape, float[] values) {
     if (!m.matches()) {
       throw new IllegalArgumentException("header: " + header);
     }
-    int[] shape = java.util.Arrays.stream(m.group(1).split(",")).map(String::strip).filter(s -> !s.isEmpty())
+    int[] shape = Arrays.stream(m.group(2).split(",")).map(String::strip).filter(s -> !s.isEmpty())
         .mapToInt(Integer::parseInt).toArray();
-    float[] values = new float[b.remaining() / 4];
-    b.asFloatBuffer().get(values);
-    int count = 1;
-    for (int d : shape) {
-      count *= d;
+    int width = Integer.parseInt(m.group(1));
+    float[] values = new float[b.remaining() / width];
+    if (count(shape) != values.length || b.remaining() % width != 0) {
+      throw new IllegalArgumentException(b.remaining() + " bytes for " + m.group(2));
     }
-    if (count != values.length || b.remaining() % 4 != 0) {
-      throw new IllegalArgumentException(b.remaining() + " bytes for " + m.group(1));
+    for (int i = 0; i < values.length; i++) {
+      values[i] = width == 2 ? Fp16Conversions.fp16ToFloat(b.getShort()) : b.getFloat();
     }
     return new NumpyArray(shape, values);
+  }
+
+  private static int count(int[] shape) {
+    return Arrays.stream(shape).reduce(1, Math::multiplyExact);
   }
 
   private static String text(ByteBuffer b, int length) {
@@ -59,14 +75,12 @@ public record NumpyArray(int[] shape, float[] values) {
     return new String(t, StandardCharsets.ISO_8859_1);
   }
 
-  /** A matrix as rows. */
+  /** The rows along the last axis. */
   public float[][] rows() {
-    if (shape.length != 2) {
-      throw new IllegalStateException("rank " + shape.length);
-    }
-    float[][] rows = new float[shape[0]][shape[1]];
+    int width = shape[shape.length - 1];
+    float[][] rows = new float[values.length / width][width];
     for (int r = 0; r < rows.length; r++) {
-      System.arraycopy(values, r * shape[1], rows[r], 0, shape[1]);
+      System.arraycopy(values, r * width, rows[r], 0, width);
     }
     return rows;
   }
