@@ -211,9 +211,8 @@ typedef struct {
 /* ---- the team ---- */
 typedef struct {
   int32_t count;
-  int64_t spin_cycles;  /* pause this long for another thread of a run, then yield */
-  int64_t yield_cycles; /* yield this long, then sleep */
-  int64_t idle_cycles;  /* pause this long for the next run, which a decoding loop asks for at once */
+  int64_t spin_cycles;  /* a waiting thread pauses this long, then yields */
+  int64_t yield_cycles; /* and after this long it sleeps */
   _Alignas(64) int32_t arrived;
   _Alignas(64) int32_t phase; /* counts barriers; a futex */
   int32_t phase_sleepers;
@@ -231,16 +230,16 @@ static int64_t cycles(void) { return (int64_t)__builtin_ia32_rdtsc(); }
 static int32_t load(const int32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 
 /* Returns when *word is no longer `value`. Whoever changes it wakes when *sleepers isn't 0, and looks after changing. */
-static void wait_while(int32_t *word, int32_t value, int32_t *sleepers, int64_t spin, int64_t yield) {
+static void wait_while(const team *t, int32_t *word, int32_t value, int32_t *sleepers) {
   if (load(word) != value) return;
   int64_t start = cycles();
-  while (cycles() - start < spin) {
+  while (cycles() - start < t->spin_cycles) {
     for (int i = 0; i < 8; i++) {
       if (load(word) != value) return;
       __builtin_ia32_pause();
     }
   }
-  while (cycles() - start < spin + yield) {
+  while (cycles() - start < t->spin_cycles + t->yield_cycles) {
     syscall(SYS_sched_yield);
     if (load(word) != value) return;
   }
@@ -259,7 +258,7 @@ static void barrier(void *of, int32_t id) {
     __atomic_add_fetch(&t->phase, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&t->phase_sleepers, __ATOMIC_SEQ_CST)) futex_wake_all(&t->phase);
   } else {
-    wait_while(&t->phase, phase, &t->phase_sleepers, t->spin_cycles, t->yield_cycles);
+    wait_while(t, &t->phase, phase, &t->phase_sleepers);
   }
 }
 
@@ -273,20 +272,19 @@ static void run_calls(team *t, int32_t id) {
   }
 }
 
-NATIVE(int64_t, teamOpen, int32_t threads, int64_t spin, int64_t yield, int64_t idle) {
+NATIVE(int64_t, teamOpen, int32_t threads, int64_t spin, int64_t yield) {
   team *t = mmap(0, sizeof(team), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (t == (void *)-1) return failure();
   t->count = threads;
   t->spin_cycles = spin;
   t->yield_cycles = yield;
-  t->idle_cycles = idle;
   return (int64_t)t;
 }
 
 NATIVE(void, teamWorker, int64_t address, int32_t id) {
   team *t = (team *)address;
   for (int32_t run = 0;; run++) {
-    wait_while(&t->run, run, &t->run_sleepers, t->idle_cycles, t->yield_cycles);
+    wait_while(t, &t->run, run, &t->run_sleepers);
     if (load(&t->stop)) return;
     run_calls(t, id);
   }

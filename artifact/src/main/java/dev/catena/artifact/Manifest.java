@@ -26,6 +26,9 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
     /** No single memory need or entry is larger: 1 PiB. Sums of a few of them can't overflow. */
     static final long MAX_BYTES = 1L << 50;
 
+    /** No row is wider, also not one of logits: its bytes fit an int with room to spare. */
+    static final int MAX_WIDTH = 1 << 24;
+
     public Manifest {
         if (format != FORMAT) {
             throw new IllegalArgumentException("format " + format + " is not " + FORMAT);
@@ -63,10 +66,10 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
             boolean addBos) {
         public Model {
             text("model.name", name);
-            range("model.vocab", vocab, 1, Integer.MAX_VALUE);
-            range("model.hidden", hidden, 1, 1 << 24);
+            range("model.vocab", vocab, 1, MAX_WIDTH);
+            range("model.hidden", hidden, 1, MAX_WIDTH);
             range("model.layers", layers, 0, 1 << 20);
-            range("model.max_seq_len", maxSeqLen, 1, 1 << 30);
+            range("model.max_seq_len", maxSeqLen, 1, 1 << 27);
             if (bos != null) {
                 range("model.bos", bos, 0, vocab - 1);
             }
@@ -117,7 +120,7 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
     /** What goes into or out of a stage: f32 rows of {@code width}; {@code tokens} have width 1. */
     public record Port(String kind, int width) {
         public Port {
-            range("width", width, 1, Integer.MAX_VALUE);
+            range("width", width, 1, MAX_WIDTH);
         }
     }
 

@@ -45,8 +45,7 @@ final class StageChain implements PageTable.Copier {
             for (int i = 0; i < placed.size(); i++) {
                 DeviceChain part = devices.get(names.get(i)).chain(placed.get(i), step, pageCount, liveRows);
                 parts.add(part);
-                crossings.add(i == 0 ? null : ByteBuffer.allocateDirect(Math.multiplyExact(4 * maxRows, part.inputWidth()))
-                        .order(ByteOrder.nativeOrder()));
+                crossings.add(i == 0 ? null : rows(maxRows, part.inputWidth()));
             }
             built = true;
         } finally {
@@ -54,6 +53,14 @@ final class StageChain implements PageTable.Copier {
                 closeAll();
             }
         }
+    }
+
+    private static ByteBuffer rows(int count, int width) {
+        long bytes = 4L * count * width;
+        if (bytes > Integer.MAX_VALUE) {
+            throw new DeviceException("rows of width " + width + " are too wide to go from one device to another");
+        }
+        return ByteBuffer.allocateDirect((int) bytes).order(ByteOrder.nativeOrder());
     }
 
     /** Opens each named device once, and shares the threads out between them, at least one each. */

@@ -162,7 +162,7 @@ class LifetimeTest {
         ToyModel toy = new ToyModel();
         for (List<String> devices : List.of(List.of("cpu:0"), List.of("cpu:0", "cpu:1"))) {
             try (CatenaModel model = CatenaModel.open(toy.write(folder.resolve("toy.catena")));
-                    Session session = model.newSession(threads(2).withDevices(devices))) {
+                    Session session = model.newSession(threads(devices.size()).withDevices(devices))) {
                 GenerationOptions options = GenerationOptions.greedy();
                 session.feed(1);
                 generate(session.generate(options), session, 20_000);   // until all is compiled

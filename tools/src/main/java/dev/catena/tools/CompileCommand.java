@@ -90,10 +90,7 @@ final class CompileCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    CompileSettings settings = settings();
-    Console.note("settings: " + settings.described().entrySet().stream()
-        .map(e -> e.getKey() + " = " + e.getValue()).collect(Collectors.joining(", ")));
-    CompileReport report = new ModelCompiler(settings).compile();
+    CompileReport report = new ModelCompiler(settings()).compile();
     System.out.print(report.text());
     return 0;
   }

@@ -23,8 +23,8 @@ public record CompileSettings(Path input, Path output, List<CpuTarget> targets, 
   /** What linear layers multiply in. */
   public enum Activations { F32, BF16, INT8 }
 
-  /** Name to value as printed and as the artifact records them; no paths. */
-  public Map<String, String> described() {
+  /** Name to value as printed and as the artifact records them; no paths. {@code positions} are the effective ones. */
+  public Map<String, String> described(int positions) {
     Map<String, String> s = new LinkedHashMap<>();
     s.put("target", String.join(",", targets.stream().map(CpuTarget::name).toList()));
     s.put("wbits", Integer.toString(weightBits));
@@ -36,6 +36,7 @@ public record CompileSettings(Path input, Path output, List<CpuTarget> targets, 
     s.put("kv_bits", keyBits == valueBits ? Integer.toString(keyBits) : keyBits + "," + valueBits);
     s.put("activations", activations.name().toLowerCase(java.util.Locale.ROOT));
     s.put("quant", quantizes ? "rtn" : "none");
+    s.put("max_seq_len", Integer.toString(positions));
     return s;
   }
 }

@@ -45,12 +45,10 @@ final class ManifestBuilder {
     }
     List<Manifest.Target> targets = libraries.stream().map(l -> new Manifest.Target(l.target().name(),
         l.target().features(), "code/" + l.target().name() + "/model.so", 0)).toList();
-    Map<String, String> described = new LinkedHashMap<>(settings.described());
-    described.put("max_seq_len", Integer.toString(facts.maxSeqLen()));
     return new Manifest(Manifest.FORMAT, Version.COMPILER,
         new Manifest.Model(module.name(), facts.vocab(), facts.hidden(), facts.layers(), facts.maxSeqLen(), facts.bos(),
             facts.eos(), facts.addBos()),
-        described, targets, list,
+        settings.described(facts.maxSeqLen()), targets, list,
         new Manifest.Memory(stages.get(0).maxRows(), weights.totalBytes(), kvPerToken, arena, weights.bytesPerToken()),
         operations, Map.of());
   }

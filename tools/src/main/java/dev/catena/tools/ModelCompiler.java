@@ -11,6 +11,7 @@ import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxImporter;
 import dev.catena.ir.MappedFile;
 import dev.catena.ir.Module;
+import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
 import dev.catena.passes.DefaultPipeline;
 import dev.catena.passes.PassContext;
@@ -29,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * One compilation from ONNX to an artifact. Only references to weights exist until the artifact is written; then one
@@ -43,17 +45,28 @@ final class ModelCompiler {
     this.settings = settings;
   }
 
+  /**
+   * Compiles. What can be wrong with the settings is found before the model is read, and the settings are printed once
+   * nothing can be wrong with the model any more: a mistake gets one line.
+   */
   CompileReport compile() {
     long start = System.nanoTime();
+    Pipeline pipeline = pipeline();
+    checkOutput();
     try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
       Module module = imported.module();
-      imported.warnings().forEach(Console::warn);
       List<Piece> before = pieces(module);
       PassContext context = new PassContext();
-      runPasses(module, context);
-      context.warnings().forEach(Console::warn);
+      pipeline.run(module, context, settings.verifyEach(), this::afterPass);
+      requireLaunches(module, pipeline);
       ModelFacts facts = ModelFacts.of(module, config(), settings.maxSeqLen());
-      List<StageLaunches> stages = module.stages().stream().map(s -> StageLaunches.of(s, activations())).toList();
+      LinearLaunch.Activations activations = activations();
+      List<StageLaunches> stages = module.stages().stream().map(s -> StageLaunches.of(s, activations)).toList();
+      Map<String, String> described = settings.described(facts.maxSeqLen());
+      Console.note("settings: " + described.entrySet().stream().map(e -> e.getKey() + " = " + e.getValue())
+          .collect(Collectors.joining(", ")));
+      imported.warnings().forEach(Console::warn);
+      context.warnings().forEach(Console::warn);
       List<CpuLibrary> libraries = generate(stages);
       return write(imported, module, facts, stages, libraries, before, context, start);
     } catch (IOException e) {
@@ -73,16 +86,39 @@ final class ModelCompiler {
     return pieces;
   }
 
-  private void runPasses(Module module, PassContext context) {
-    String text = settings.pipeline().orElse(DefaultPipeline.text(new DefaultPipeline.Settings(settings.weightBits(),
-        settings.groupSize(), settings.symmetric(), settings.embedBits(), settings.headBits(), settings.keyBits(),
-        settings.valueBits(), settings.maxRows())));
-    Pipeline pipeline = Pipeline.parse(text);
+  private Pipeline pipeline() {
+    Pipeline pipeline = Pipeline.parse(settings.pipeline().orElse(DefaultPipeline.text(new DefaultPipeline.Settings(
+        settings.weightBits(), settings.groupSize(), settings.symmetric(), settings.embedBits(), settings.headBits(),
+        settings.keyBits(), settings.valueBits(), settings.maxRows()))));
     settings.printAfter().filter(p -> !p.equals("all") && !p.equals("import")
         && pipeline.steps().stream().noneMatch(s -> s.pass().name().equals(p))).ifPresent(p -> {
           throw new UserError("--print-after " + p + ": the pipeline has no such pass: " + pipeline);
         });
-    pipeline.run(module, context, settings.verifyEach(), this::afterPass);
+    return pipeline;
+  }
+
+  private void checkOutput() {
+    Path output = settings.output().toAbsolutePath();
+    if (Files.isDirectory(output)) {
+      throw new UserError(settings.output() + ": is a folder; -o names the artifact's file");
+    }
+    if (!Files.isDirectory(output.getParent())) {
+      throw new UserError(settings.output() + ": the folder " + output.getParent() + " does not exist");
+    }
+    if (!Files.isWritable(output.getParent())) {
+      throw new UserError(settings.output() + ": can't write to " + output.getParent() + "; name another place with -o");
+    }
+  }
+
+  private static void requireLaunches(Module module, Pipeline pipeline) {
+    for (Stage stage : module.stages()) {
+      for (Operation op : stage.operations()) {
+        if (!op.definition().dialect().equals("kernel") || !stage.attributes().containsKey("plan.rows")) {
+          throw new UserError("--pipeline " + pipeline + ": leaves " + op.name() + " in @" + stage.name()
+              + "; a pipeline for compile ends with lower,plan");
+        }
+      }
+    }
   }
 
   private void afterPass(int step, String pass, Module module) {

@@ -3,6 +3,7 @@ package dev.catena.codegen.cpu;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.catena.codegen.Buffer;
 import dev.catena.codegen.Launch;
@@ -12,9 +13,11 @@ import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RowCount;
 import dev.catena.codegen.View;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -58,6 +61,41 @@ class LinearKernelTest {
         try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
             for (int i = 0; i < types.size(); i++) {
                 check(loaded, i, types.get(i), false, 2e-2, new Random(i));
+            }
+        }
+    }
+
+    @Test
+    void withVnniARowsResultDoesNotDependOnItsCompany() throws Exception {
+        assumeTrue(CpuTarget.host().has("avx512vnni"), "the host has no VNNI");
+        MatrixType type = MatrixType.quantized(40, 300, 4, 64, false);
+        TestMatrix matrix = TestMatrix.random(type, new Random(3));
+        float[] input = gaussian(257 * 300, new Random(4));
+        List<List<Launch>> stages = List.of(List.of(launch(type, false, Activations.F32)));
+        try (StageFixture.Loaded loaded = StageFixture.load(stages, CpuTarget.host()); StageFixture stage = loaded.stage(0)) {
+            stage.weight(matrix.linear());
+            float[] together = stage.rows(257).run(2, input, 257 * 40);
+            for (int r : new int[] {0, 1, 63, 64, 255, 256}) {
+                float[] alone = stage.rows(1).run(1, Arrays.copyOfRange(input, r * 300, (r + 1) * 300), 40);
+                assertArrayEquals(alone, Arrays.copyOfRange(together, r * 40, (r + 1) * 40), "row " + r);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("targets")
+    void whatIsNotANumberReachesTheResult(CpuTarget target) throws Exception {
+        MatrixType type = MatrixType.quantized(16, 256, 4, 32, true);
+        TestMatrix matrix = TestMatrix.random(type, new Random(3));
+        List<List<Launch>> stages = List.of(List.of(launch(type, false, Activations.F32)));
+        try (StageFixture.Loaded loaded = StageFixture.load(stages, target); StageFixture stage = loaded.stage(0)) {
+            stage.weight(matrix.linear());
+            for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+                float[] input = gaussian(256, new Random(4));
+                input[77] = bad;
+                for (float y : stage.rows(1).run(1, input, 16)) {
+                    assertTrue(Float.isNaN(y) || Float.isInfinite(y), bad + " vanished: " + y);
+                }
             }
         }
     }

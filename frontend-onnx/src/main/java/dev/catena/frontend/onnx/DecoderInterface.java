@@ -22,14 +22,6 @@ import java.util.Set;
  */
 record DecoderInterface(Map<String, ValueInfo> inputs, Map<String, ValueInfo> outputs) {
 
-  List<ValueInfo> inputsInOrder() {
-    return List.copyOf(inputs.values());
-  }
-
-  List<ValueInfo> outputsInOrder() {
-    return List.copyOf(outputs.values());
-  }
-
   /** Whether the graph has a cache to carry on: inputs of rank 4 that are continued and returned. */
   static boolean fits(OnnxGraph graph) {
     long cacheLike = graph.inputs().stream().filter(i -> i.rank() == 4 && isFloat(i)).count();

@@ -143,7 +143,7 @@ final class GraphImporter {
   }
 
   private Value weight(OnnxTensor t, String name) {
-    return weights.add(stage.name() + "." + NameHints.plain(name), loader.data(t)).value();
+    return weights.add(stage.name() + "." + NameHints.plain(NameHints.withoutCounter(name)), loader.data(t)).value();
   }
 
   private Value constant(Node node) {

@@ -17,7 +17,7 @@ final class NameHints {
 
   /** A name for what the graph calls {@code name}, computed by {@code operation}. */
   String value(String name, String operation) {
-    String s = name.replaceAll("_output_[0-9]+$", "").replaceAll(":[0-9]+$", "");
+    String s = withoutCounter(name);
     String[] parts = s.split("/");
     String last = parts[parts.length - 1];
     // "/self_attn/q_proj/MatMul" reads best as q_proj_matmul; "onnx::Mul_117" as mul.
@@ -27,6 +27,11 @@ final class NameHints {
       last = parts[parts.length - 2] + "_" + last;
     }
     return unique(plain(last).toLowerCase(Locale.ROOT));
+  }
+
+  /** {@code name} without what exporters append for a node's first, second, … output. */
+  static String withoutCounter(String name) {
+    return name.replaceAll("_output_[0-9]+$", "").replaceAll(":[0-9]+$", "");
   }
 
   /** A name for a stage's argument: the graph's own, as far as the text form allows. */

@@ -28,10 +28,11 @@ public final class OnnxImporter {
    * Imports the pieces of a model: a folder of {@code .onnx} files, one per stage, or one file of such a folder's kind.
    *
    * @return the module with stages {@code embed}, {@code decoder_0} …, {@code norm}, {@code head}; each has the
-   *     attributes {@code role} and {@code source}, and a decoder {@code arg.hidden}, {@code arg.mask},
-   *     {@code arg.positions}, {@code arg.past_key}, {@code arg.past_value}, {@code out.hidden},
-   *     {@code out.present_key}, {@code out.present_value} with the names of its arguments and outputs (mask and
-   *     positions only where it takes them)
+   *     attributes {@code role} and {@code source}, and the names of its arguments and outputs by what they are for:
+   *     {@code arg.ids} and {@code out.hidden} of embed, {@code arg.hidden} and {@code out.hidden} of norm,
+   *     {@code arg.hidden} and {@code out.logits} of head, and of a decoder {@code arg.hidden}, {@code arg.mask},
+   *     {@code arg.positions} (these two only where it takes them), {@code arg.past_key}, {@code arg.past_value},
+   *     {@code out.hidden}, {@code out.present_key}, {@code out.present_value}; arguments and outputs stand in this order
    * @throws OnnxException what can't be imported, in one line
    */
   public static ImportedModel importModel(Path fileOrDirectory) {
@@ -105,16 +106,11 @@ public final class OnnxImporter {
   private Stage importPiece(Path path, Pieces.Piece piece) {
     Path file = path.resolve(piece.graph().fileName());
     GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), file, files, weights);
-    Stage stage;
-    if (piece.decoder() == null) {
-      stage = g.run(piece.graph().inputs(), piece.graph().outputs());
-    } else {
-      stage = g.run(piece.decoder().inputsInOrder(), piece.decoder().outputsInOrder());
-      piece.decoder().inputs().forEach((role, input) ->
-          stage.setAttribute("arg." + role, new Attribute.Text(g.argumentName(input.name()))));
-      piece.decoder().outputs().forEach((role, output) ->
-          stage.setAttribute("out." + role, new Attribute.Text(NameHints.plain(output.name()))));
-    }
+    Stage stage = g.run(List.copyOf(piece.inputs().values()), List.copyOf(piece.outputs().values()));
+    piece.inputs().forEach((role, input) ->
+        stage.setAttribute("arg." + role, new Attribute.Text(g.argumentName(input.name()))));
+    piece.outputs().forEach((role, output) ->
+        stage.setAttribute("out." + role, new Attribute.Text(NameHints.plain(output.name()))));
     stage.setAttribute("role", new Attribute.Text(piece.role().text()));
     stage.setAttribute("source", new Attribute.Text(piece.graph().fileName()));
     return stage;

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
@@ -22,10 +23,32 @@ final class Pieces {
     String text() {
       return name().toLowerCase(Locale.ROOT);
     }
+
+    /** What the only input of a piece other than a decoder is for. */
+    String input() {
+      return this == EMBED ? "ids" : "hidden";
+    }
+
+    /** What the only output of a piece other than a decoder is for. */
+    String output() {
+      return this == HEAD ? "logits" : "hidden";
+    }
   }
 
-  /** One file with its part; {@code decoder} says what a decoder's inputs and outputs are for, else null. */
-  record Piece(OnnxGraph graph, Role role, String stageName, DecoderInterface decoder) {}
+  /** One file with its part, its inputs and outputs by what they are for, in the order of the stage's. */
+  record Piece(OnnxGraph graph, Role role, String stageName, Map<String, ValueInfo> inputs,
+      Map<String, ValueInfo> outputs) {
+
+    static Piece simple(OnnxGraph graph, Role role) {
+      return new Piece(graph, role, role.text(), Map.of(role.input(), graph.inputs().get(0)),
+          Map.of(role.output(), graph.outputs().get(0)));
+    }
+
+    static Piece decoder(OnnxGraph graph, int number) {
+      DecoderInterface d = DecoderInterface.of(graph);
+      return new Piece(graph, Role.DECODER, "decoder_" + number, d.inputs(), d.outputs());
+    }
+  }
 
   private final List<Piece> pieces;
 
@@ -71,15 +94,15 @@ final class Pieces {
     }
     String folder = String.valueOf(path.getFileName());
     List<Piece> found = new ArrayList<>();
-    found.add(new Piece(present(embed, Role.EMBED, folder), Role.EMBED, "embed", null));
+    found.add(Piece.simple(present(embed, Role.EMBED, folder), Role.EMBED));
     if (decoders.isEmpty()) {
       throw missing(Role.DECODER, folder);
     }
     for (OnnxGraph g : DecoderOrder.sorted(decoders, path)) {
-      found.add(new Piece(g, Role.DECODER, "decoder_" + (found.size() - 1), DecoderInterface.of(g)));
+      found.add(Piece.decoder(g, found.size() - 1));
     }
-    found.add(new Piece(present(norm, Role.NORM, folder), Role.NORM, "norm", null));
-    found.add(new Piece(present(head, Role.HEAD, folder), Role.HEAD, "head", null));
+    found.add(Piece.simple(present(norm, Role.NORM, folder), Role.NORM));
+    found.add(Piece.simple(present(head, Role.HEAD, folder), Role.HEAD));
     return new Pieces(found);
   }
 

@@ -180,7 +180,7 @@ class HostileFilesTest {
     refused(matMul().node("Concat", "x x", "z"), "Concat lacks the attribute 'axis'");
     refused(matMul().node("Concat", "x x", "z", ModelBytes.integer("axis", 9)), "axis 9 of a tensor of rank 2");
     refused(matMul().node("Neg", "x", "z", ModelBytes.integer("speed", 9)), "Neg has the attribute 'speed'");
-    refused(matMul().node("Gather", "x x", "z"), "indices of type f32");
+    refused(matMul().node("Gather", "x x", "z"), "indices of type tensor<f32");
     refused(new ModelBytes().input("x", F32, 2, 3).output("y", F32).node("MatMul", "x x", "y"),
         "m.onnx: node '/MatMul_2'", "tensor<f32, [2, 3]> times tensor<f32, [2, 3]>");
     refused(new ModelBytes().input("x", F32, 2, 3).input("z", F32, 4, 3).output("y", F32).node("Add", "x z", "y"),

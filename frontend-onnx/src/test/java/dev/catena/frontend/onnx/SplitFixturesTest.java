@@ -50,6 +50,8 @@ class SplitFixturesTest {
       assertEquals("split", model.module().name());
       assertEquals(List.of("embed", "decoder_0", "decoder_1", "decoder_2", "decoder_3", "decoder_4", "norm", "head"),
           model.module().stages().stream().map(Stage::name).toList());
+      assertEquals("input", model.module().stage("embed").textAttribute("arg.ids"));
+      assertEquals("output", model.module().stage("head").textAttribute("out.logits"));
       Stage decoder = model.module().stage("decoder_3");
       assertEquals("decoder", decoder.textAttribute("role"));
       assertEquals("decoder-merge-3.onnx", decoder.textAttribute("source"));

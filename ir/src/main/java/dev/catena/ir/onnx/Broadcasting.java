@@ -1,6 +1,7 @@
 package dev.catena.ir.onnx;
 
 import dev.catena.ir.Dim;
+import dev.catena.ir.IrException;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Tensor;
 import java.util.ArrayList;
@@ -39,6 +40,19 @@ final class Broadcasting {
     return y.isKnown() ? y : x;
   }
 
+  /** {@code from} must stretch to {@code to}, which doesn't grow by it. */
+  static void requireFits(Operation op, List<Dim> from, List<Dim> to) {
+    boolean fits = from.size() <= to.size();
+    for (int i = 1; fits && i <= from.size(); i++) {
+      Dim x = from.get(from.size() - i);
+      Dim y = to.get(to.size() - i);
+      fits = !x.isKnown() || x.is(1) || !y.isKnown() || x.equals(y);
+    }
+    if (!fits) {
+      throw op.broken("shape " + from + " doesn't stretch to " + to);
+    }
+  }
+
   static long[] shape(Operation op, long[] a, long[] b) {
     int rank = Math.max(a.length, b.length);
     long[] out = new long[rank];
@@ -55,6 +69,11 @@ final class Broadcasting {
 
   /** For each element of a tensor of shape {@code to}, in order, the index of the element of {@code from} found there. */
   static int[] indices(long[] from, long[] to) {
+    for (int i = 1; i <= Math.max(from.length, to.length); i++) {
+      if (i > to.length || i <= from.length && from[from.length - i] != 1 && from[from.length - i] != to[to.length - i]) {
+        throw new IrException("shape " + Arrays.toString(from) + " doesn't stretch to " + Arrays.toString(to));
+      }
+    }
     int n = Tensor.count(to);
     int[] out = new int[n];
     if (Arrays.equals(from, to)) {

@@ -51,22 +51,16 @@ final class ConstantOps {
   private static Inferred inferFilled(Operation op) {
     Value shape = op.operand(0);
     Tensor value = value(op);
+    Operands.lists(op, 0);
     if (value.size() != 1) {
       throw op.broken("value must have one element, has " + value.size());
     }
     Dim[] dims = shape.contents();
     if (dims == null) {
-      TensorType t = shape.tensorType();
-      if (t.rank() != 1 || !t.dim(0).isKnown() || t.dim(0).value() > Contents.LIMIT) {
-        throw op.broken("the rank of the result isn't known: the shape is " + t.text());
-      }
-      return Inferred.of(new TensorType(value.element(), OpaqueDims.shape(op, 0, (int) t.dim(0).value())));
+      int rank = ShapeOps.listLength(op, shape, Contents.LIMIT);
+      return Inferred.of(new TensorType(value.element(), OpaqueDims.shape(op, 0, rank)));
     }
-    for (Dim d : dims) {
-      if (d.isKnown() && d.value() < 0) {
-        throw op.broken("negative dimension in " + Arrays.toString(dims));
-      }
-    }
+    DataMovementOps.requireSizes(op, dims);
     TensorType type = new TensorType(value.element(), List.of(dims));
     return Contents.infer(type, () -> {
       Dim[] out = new Dim[Contents.smallCount(type)];
@@ -86,10 +80,9 @@ final class ConstantOps {
 
   private static Inferred inferRange(Operation op) {
     ElementType element = Elementwise.sameElement(op);
-    for (Value v : op.operands()) {
-      if (v.tensorType().rank() > 1) {
-        throw op.broken("operand %" + v.name() + " isn't a scalar: " + v.tensorType().text());
-      }
+    Operands.single(op, 0, 1, 2);
+    if (element == ElementType.BOOL || element == ElementType.STRING) {
+      throw op.broken("operands of type " + element.keyword());
     }
     Dim start = scalar(op.operand(0));
     Dim limit = scalar(op.operand(1));

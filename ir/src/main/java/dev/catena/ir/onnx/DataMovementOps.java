@@ -54,6 +54,8 @@ final class DataMovementOps {
             if (op.operand(0).tensorType().rank() < 2) {
               throw op.broken("operand of rank " + op.operand(0).tensorType().rank() + ", at least 2 is needed");
             }
+            Operands.integers(op, 1);
+            Operands.single(op, 1);
             return List.of(Inferred.of(op.operand(0).tensorType()));
           })
           .meaning((op, in) -> List.of(triangle(op, (Tensor) in.get(0), in.size() > 1 ? (Tensor) in.get(1) : null))).build());
@@ -180,9 +182,16 @@ final class DataMovementOps {
     TensorType x = op.operand(0).tensorType();
     int axis = Axes.attribute(op, x.rank());
     int parts = op.results().size();
+    Operands.lists(op, 1);
     Dim[] sizes = Contents.of(op.operand(1));
-    if (sizes != null && sizes.length != parts) {
-      throw op.broken(sizes.length + " sizes for " + parts + " results");
+    if (op.operand(1) != null && ShapeOps.listLength(op, op.operand(1), Contents.LIMIT) != parts) {
+      throw op.broken("sizes of type " + op.operand(1).type().text() + " for " + parts + " results");
+    }
+    if (op.intAttribute("num_outputs", parts) != parts) {
+      throw op.broken("num_outputs is " + op.intAttribute("num_outputs") + ", there are " + parts + " results");
+    }
+    if (sizes != null) {
+      requireSizes(op, sizes);
     }
     Dim d = x.dim(axis);
     if (sizes != null && d.isKnown()) {
@@ -247,14 +256,13 @@ final class DataMovementOps {
   private static Inferred inferExpand(Operation op) {
     TensorType x = op.operand(0).tensorType();
     Value shape = op.operand(1);
+    Operands.lists(op, 1);
     Dim[] wanted = shape.contents();
     if (wanted == null) {
-      TensorType t = shape.tensorType();
-      if (t.rank() != 1 || !t.dim(0).isKnown() || t.dim(0).value() > Contents.LIMIT) {
-        throw op.broken("the rank of the result isn't known: the shape is " + t.text());
-      }
-      return Inferred.of(x.withShape(OpaqueDims.shape(op, 0, Math.max(x.rank(), (int) t.dim(0).value()))));
+      int rank = ShapeOps.listLength(op, shape, Contents.LIMIT);
+      return Inferred.of(x.withShape(OpaqueDims.shape(op, 0, Math.max(x.rank(), rank))));
     }
+    requireSizes(op, wanted);
     TensorType type = x.withShape(Broadcasting.shape(op, x.shape(), List.of(wanted)));
     return Contents.infer(type, () -> {
       Dim[] c = op.operand(0).contents();
@@ -266,8 +274,18 @@ final class DataMovementOps {
     });
   }
 
+  /** Sizes and repeats, as far as they are known, aren't negative. */
+  static void requireSizes(Operation op, Dim[] sizes) {
+    for (Dim d : sizes) {
+      if (d.isKnown() && d.value() < 0) {
+        throw op.broken("negative size in " + Arrays.toString(sizes));
+      }
+    }
+  }
+
   private static Inferred inferTile(Operation op) {
     TensorType x = op.operand(0).tensorType();
+    Operands.lists(op, 1);
     Dim[] repeats = op.operand(1).contents();
     if (repeats == null) {
       return Inferred.of(x.withShape(OpaqueDims.shape(op, 0, x.rank())));
@@ -275,6 +293,7 @@ final class DataMovementOps {
     if (repeats.length != x.rank()) {
       throw op.broken(repeats.length + " repeats for a tensor of rank " + x.rank());
     }
+    requireSizes(op, repeats);
     List<Dim> out = new ArrayList<>();
     for (int i = 0; i < repeats.length; i++) {
       out.add(x.dim(i).times(repeats[i]));

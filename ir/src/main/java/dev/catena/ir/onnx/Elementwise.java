@@ -133,7 +133,8 @@ final class Elementwise {
     return e;
   }
 
-  private static Inferred infer(Operation op, ElementType element, ContentRule rule) {
+  /** The type and contents of an operation over operands 0 and 1. */
+  static Inferred infer(Operation op, ElementType element, ContentRule rule) {
     TensorType a = op.operand(0).tensorType();
     TensorType b = op.operand(1).tensorType();
     TensorType type = new TensorType(element, Broadcasting.shape(op, a.shape(), b.shape()));

@@ -65,6 +65,7 @@ final class ElementwiseOps {
           .traits(Trait.PURE, Trait.ELEMENTWISE, Trait.IN_PLACE)
           .shape(op -> {
             Elementwise.sameElement(op);
+            Operands.single(op, 1, 2);
             return List.of(Inferred.of(op.operand(0).tensorType()));
           })
           .meaning((op, in) -> List.of(clip(op, in))).build());
@@ -137,10 +138,10 @@ final class ElementwiseOps {
   private static Tensor clip(Operation op, List<EvalValue> in) {
     Tensor out = (Tensor) in.get(0);
     if (in.size() > 1 && in.get(1) != null) {
-      out = Elementwise.combine(op, out, (Tensor) in.get(1), Math::max, Scalars::max);
+      out = Elementwise.combine(op, out, ((Tensor) in.get(1)).reshaped(), Math::max, Scalars::max);
     }
     if (in.size() > 2 && in.get(2) != null) {
-      out = Elementwise.combine(op, out, (Tensor) in.get(2), Math::min, Scalars::min);
+      out = Elementwise.combine(op, out, ((Tensor) in.get(2)).reshaped(), Math::min, Scalars::min);
     }
     return out;
   }

@@ -30,6 +30,7 @@ final class IndexingOps {
               throw op.broken("data of rank " + data.rank() + ", indices of rank " + indices.rank());
             }
             Axes.attribute(op, data.rank());
+            Operands.integers(op, 1);
             return List.of(Inferred.of(indices.withElement(data.element())));
           })
           .meaning((op, in) -> List.of(gatherElements(op, (Tensor) in.get(0), (Tensor) in.get(1)))).build(),
@@ -41,12 +42,12 @@ final class IndexingOps {
       OpDefinition.named("onnx.ScatterND", "data with updates written at the tuples in indices' last axis.")
           .operand("data").operand("indices").operand("updates")
           .attribute("reduction", Attribute.Text.class, Attribute.of("none")).traits(Trait.PURE)
-          .shape(op -> List.of(Inferred.of(op.operand(0).tensorType())))
+          .shape(op -> List.of(inferScatterNd(op)))
           .meaning((op, in) -> List.of(scatterNd(op, (Tensor) in.get(0), (Tensor) in.get(1), (Tensor) in.get(2)))).build(),
       OpDefinition.named("onnx.ScatterElements", "data with each element of updates written at its index along axis.")
           .operand("data").operand("indices").operand("updates").attribute("axis", Attribute.Int.class, Attribute.of(0))
           .attribute("reduction", Attribute.Text.class, Attribute.of("none")).traits(Trait.PURE)
-          .shape(op -> List.of(Inferred.of(op.operand(0).tensorType())))
+          .shape(op -> List.of(inferScatterElements(op)))
           .meaning((op, in) -> List.of(
               scatterElements(op, (Tensor) in.get(0), (Tensor) in.get(1), (Tensor) in.get(2)))).build());
 
@@ -62,9 +63,7 @@ final class IndexingOps {
   private static Inferred inferGather(Operation op) {
     TensorType data = op.operand(0).tensorType();
     TensorType indices = op.operand(1).tensorType();
-    if (!indices.element().isInteger()) {
-      throw op.broken("indices of type " + indices.element().keyword());
-    }
+    Operands.integers(op, 1);
     int axis = Axes.attribute(op, data.rank());
     List<Dim> out = new ArrayList<>(data.shape().subList(0, axis));
     out.addAll(indices.shape());
@@ -141,10 +140,41 @@ final class IndexingOps {
     return out;
   }
 
+  private static void requireScattering(Operation op) {
+    Operands.integers(op, 1);
+    TensorType data = op.operand(0).tensorType();
+    TensorType updates = op.operand(2).tensorType();
+    if (data.element() != updates.element()) {
+      throw op.broken("updates of type " + updates.text() + " into " + data.text());
+    }
+  }
+
+  private static Inferred inferScatterElements(Operation op) {
+    requireScattering(op);
+    TensorType data = op.operand(0).tensorType();
+    TensorType indices = op.operand(1).tensorType();
+    Axes.attribute(op, data.rank());
+    if (indices.rank() != data.rank() || op.operand(2).tensorType().rank() != data.rank()) {
+      throw op.broken("indices " + indices.text() + " and updates " + op.operand(2).type().text() + " for " + data.text());
+    }
+    return Inferred.of(data);
+  }
+
+  private static Inferred inferScatterNd(Operation op) {
+    requireScattering(op);
+    TensorType data = op.operand(0).tensorType();
+    TensorType indices = op.operand(1).tensorType();
+    if (indices.rank() == 0 || !indices.dim(-1).isKnown() || indices.dim(-1).value() > data.rank()) {
+      throw op.broken("indices " + indices.text() + " into " + data.text());
+    }
+    return Inferred.of(data);
+  }
+
   private static Inferred inferGatherNd(Operation op) {
     TensorType data = op.operand(0).tensorType();
     TensorType indices = op.operand(1).tensorType();
     int batch = (int) op.intAttribute("batch_dims");
+    Operands.integers(op, 1);
     if (indices.rank() == 0 || !indices.dim(-1).isKnown()) {
       throw op.broken("the length of an index tuple isn't known: " + indices.text());
     }

@@ -26,9 +26,9 @@ final class LogicOps {
       test("Greater", "a > b.", (a, b) -> a > b, (e, a, b) -> Scalars.compare(e, a, b) > 0, (a, b) -> less(b, a)).build(),
       test("GreaterOrEqual", "a >= b.", (a, b) -> a >= b, (e, a, b) -> Scalars.compare(e, a, b) >= 0,
           (a, b) -> not(less(a, b))).build(),
-      test("And", "Both.", null, (e, a, b) -> (a & b) != 0, Dim::times, Trait.COMMUTATIVE).build(),
-      test("Or", "One or both.", null, (e, a, b) -> (a | b) != 0, Dim::max, Trait.COMMUTATIVE).build(),
-      test("Xor", "One but not both.", null, (e, a, b) -> a != b, null, Trait.COMMUTATIVE).build(),
+      logic("And", "Both.", (e, a, b) -> (a & b) != 0, Dim::times),
+      logic("Or", "One or both.", (e, a, b) -> (a | b) != 0, Dim::max),
+      logic("Xor", "One but not both.", (e, a, b) -> a != b, null),
       OpDefinition.named("onnx.Not", "The opposite.").operand("x").traits(Trait.PURE, Trait.ELEMENTWISE)
           .shape(op -> List.of(inferNot(op)))
           .meaning((op, in) -> List.of(Elementwise.map(op, (Tensor) in.get(0), null, (e, a) -> a == 0 ? 1 : 0))).build(),
@@ -41,6 +41,15 @@ final class LogicOps {
           .meaning((op, in) -> List.of(where(op, (Tensor) in.get(0), (Tensor) in.get(1), (Tensor) in.get(2)))).build());
 
   private LogicOps() {}
+
+  private static OpDefinition logic(String name, String doc, Elementwise.IntegerTest rule, Elementwise.ContentRule contents) {
+    return test(name, doc, null, rule, contents, Trait.COMMUTATIVE).shape(op -> {
+      if (Elementwise.sameElement(op) != ElementType.BOOL) {
+        throw op.broken("operands of type " + op.operand(0).tensorType().element().keyword() + ", not bool");
+      }
+      return List.of(Elementwise.infer(op, ElementType.BOOL, contents));
+    }).build();
+  }
 
   private static Dim equal(Dim a, Dim b) {
     if (a.equals(b)) {

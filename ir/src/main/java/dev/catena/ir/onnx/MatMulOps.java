@@ -139,11 +139,10 @@ final class MatMulOps {
       throw op.broken(a.text() + " times " + b.text());
     }
     List<Dim> out = List.of(a.dim(ta ? 1 : 0), b.dim(tb ? 0 : 1));
-    if (op.operand(2) != null && op.operand(2).tensorType().rank() > 2) {
-      throw op.broken("c of type " + op.operand(2).type().text());
+    if (op.operand(2) != null) {
+      Broadcasting.requireFits(op, op.operand(2).tensorType().shape(), out);
     }
-    return Inferred.of(new TensorType(element,
-        op.operand(2) == null ? out : Broadcasting.shape(op, out, op.operand(2).tensorType().shape())));
+    return Inferred.of(new TensorType(element, out));
   }
 
   private static Tensor gemm(Operation op, List<EvalValue> in) {

@@ -53,6 +53,7 @@ final class NormalizationOps {
 
   private static Inferred sameShape(Operation op) {
     TensorType x = op.operand(0).tensorType();
+    Operands.reals(op);
     Axes.attribute(op, x.rank());
     return Inferred.of(x);
   }
@@ -80,7 +81,11 @@ final class NormalizationOps {
   private static List<Inferred> inferNorm(Operation op, int statistics) {
     TensorType x = op.operand(0).tensorType();
     int axis = Axes.attribute(op, x.rank());
-    Broadcasting.shape(op, x.shape(), op.operand(1).tensorType().shape());
+    Operands.reals(op);
+    Broadcasting.requireFits(op, op.operand(1).tensorType().shape(), x.shape());
+    if (op.operand(2) != null) {
+      Broadcasting.requireFits(op, op.operand(2).tensorType().shape(), x.shape());
+    }
     List<Dim> reduced = new ArrayList<>(x.shape());
     for (int i = axis; i < x.rank(); i++) {
       reduced.set(i, Dim.of(1));

@@ -52,6 +52,7 @@ final class ReductionOps {
   private static Inferred infer(Operation op, Elementwise.ContentRule rule) {
     TensorType x = op.operand(0).tensorType();
     boolean keep = op.intAttribute("keepdims") != 0;
+    Operands.lists(op, 1);
     long[] axes = Contents.known(op.operand(1));
     if (op.operand(1) != null && axes == null) {
       int n = ShapeOps.axisCount(op, op.operand(1));

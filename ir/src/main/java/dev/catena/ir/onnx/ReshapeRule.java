@@ -16,13 +16,11 @@ final class ReshapeRule {
   static TensorType infer(Operation op) {
     TensorType x = op.operand(0).tensorType();
     Value shape = op.operand(1);
+    Operands.lists(op, 1);
     Dim[] wanted = shape.contents();
     if (wanted == null) {
-      TensorType t = shape.tensorType();
-      if (t.rank() != 1 || !t.dim(0).isKnown() || t.dim(0).value() > Contents.LIMIT) {
-        throw op.broken("the rank of the result isn't known: the shape is " + t.text());
-      }
-      return x.withShape(OpaqueDims.shape(op, 0, (int) t.dim(0).value()));
+      int rank = ShapeOps.listLength(op, shape, Contents.LIMIT);
+      return x.withShape(OpaqueDims.shape(op, 0, rank));
     }
     return x.withShape(resolve(op, x, wanted));
   }

@@ -112,6 +112,7 @@ final class ShapeOps {
   private static TensorType inferSqueeze(Operation op) {
     TensorType x = op.operand(0).tensorType();
     Value axes = op.operand(1);
+    Operands.lists(op, 1);
     List<Dim> out = new ArrayList<>();
     if (axes == null) {
       for (Dim d : x.shape()) {
@@ -141,9 +142,17 @@ final class ShapeOps {
 
   /** How many axes a list of axes names that is known only when running. */
   static int axisCount(Operation op, Value axes) {
-    TensorType t = axes.tensorType();
-    if (t.rank() != 1 || !t.dim(0).isKnown() || t.dim(0).value() > op.operand(0).tensorType().rank() + 8) {
-      throw op.broken("the number of axes isn't known: " + t.text());
+    return listLength(op, axes, op.operand(0).tensorType().rank() + 8);
+  }
+
+  /** The length of a list whose elements are known only when running; a scalar counts as one. */
+  static int listLength(Operation op, Value list, int most) {
+    TensorType t = list.tensorType();
+    if (t.rank() == 0) {
+      return 1;
+    }
+    if (t.rank() != 1 || !t.dim(0).isKnown() || t.dim(0).value() > most) {
+      throw op.broken("how many numbers %" + list.name() + " holds isn't known: " + t.text());
     }
     return (int) t.dim(0).value();
   }
@@ -170,6 +179,7 @@ final class ShapeOps {
 
   private static TensorType inferUnsqueeze(Operation op) {
     TensorType x = op.operand(0).tensorType();
+    Operands.lists(op, 1);
     long[] axes = Contents.known(op.operand(1));
     if (axes == null) {
       return x.withShape(OpaqueDims.shape(op, 0, x.rank() + axisCount(op, op.operand(1))));

@@ -22,6 +22,7 @@ final class SliceRule {
 
   static Inferred infer(Operation op) {
     TensorType x = op.operand(0).tensorType();
+    Operands.lists(op, 1, 2, 3, 4);
     Dim[] starts = Contents.of(op.operand(1));
     Dim[] ends = Contents.of(op.operand(2));
     int n = ShapeOps.axisCount(op, op.operand(1));

@@ -29,7 +29,11 @@ final class SortingOps {
       OpDefinition.named("onnx.CumSum", "The running sum along axis.").operand("x").operand("axis")
           .attribute("exclusive", Attribute.Int.class, Attribute.of(0))
           .attribute("reverse", Attribute.Int.class, Attribute.of(0)).traits(Trait.PURE)
-          .shape(op -> List.of(Inferred.of(op.operand(0).tensorType())))
+          .shape(op -> {
+            Operands.integers(op, 1);
+            Operands.single(op, 1);
+            return List.of(Inferred.of(op.operand(0).tensorType()));
+          })
           .meaning((op, in) -> List.of(runningSum(op, (Tensor) in.get(0), ((Tensor) in.get(1)).getLong(0)))).build());
 
   private SortingOps() {}
@@ -89,7 +93,12 @@ final class SortingOps {
   private static List<Inferred> inferTopK(Operation op) {
     TensorType x = op.operand(0).tensorType();
     int axis = Axes.attribute(op, x.rank());
+    Operands.integers(op, 1);
+    Operands.single(op, 1);
     Dim[] k = op.operand(1).contents();
+    if (k != null) {
+      DataMovementOps.requireSizes(op, k);
+    }
     List<Dim> out = new ArrayList<>(x.shape());
     out.set(axis, k != null && k.length == 1 ? k[0] : OpaqueDims.of(op, 0, axis));
     return List.of(Inferred.of(x.withShape(out)), Inferred.of(new TensorType(ElementType.I64, out)));

@@ -3,6 +3,7 @@ package dev.catena.passes.rules;
 import static dev.catena.passes.rules.Patterns.any;
 import static dev.catena.passes.rules.Patterns.attribute;
 import static dev.catena.passes.rules.Patterns.constantOfRank;
+import static dev.catena.passes.rules.Patterns.either;
 import static dev.catena.passes.rules.Patterns.ints;
 import static dev.catena.passes.rules.Patterns.knownIntegers;
 import static dev.catena.passes.rules.Patterns.lastAxis;
@@ -30,6 +31,9 @@ public final class RopeRules {
       op("onnx.Neg", op("onnx.Slice", v("t"), v("start"), v("end"), v("axis2"), ints(1))),
       op("onnx.Slice", v("t"), ints(0), v("start"), v("axis1"), ints(1))).where(Patterns::lastAxis);
 
+  private static final Pattern CUT_4D =
+      op("onnx.Slice", v("table", constantOfRank(4)), ints(0), any(), ints(2), ints(1)).as("cut");
+
   public static final List<Rule> RULES = List.of(
       new Rule("table_slice", "Rows of a table that was cut to the total length: the cut changes nothing.",
           op("onnx.Gather", op("onnx.Slice", v("table", constantOfRank(2)), ints(0), any(), ints(0), ints(1)),
@@ -40,9 +44,8 @@ public final class RopeRules {
               .where(o -> o.intAttribute("axis", 0) == 0 && o.operand(0).tensorType().element().isFloat()),
           m -> m.value("positions").tensorType().rank() == 2 && m.value("positions").uses().size() > 1,
           RopeRules::emitTableRows),
-      new Rule("table_gather_elements", "torch.gather on a table [1, 1, rows, dim] with the positions tiled over dim.",
-          op("onnx.GatherElements",
-              op("onnx.Slice", v("table", constantOfRank(4)), ints(0), any(), ints(2), ints(1)),
+      new Rule("table_gather_elements", "torch.gather on a table [1, 1, rows, dim], repeated for a batch or not, with the positions tiled over dim.",
+          op("onnx.GatherElements", either(CUT_4D, op("onnx.Tile", CUT_4D, any())).as("rows"),
               op("onnx.Tile", op("onnx.Unsqueeze", op("onnx.Unsqueeze", v("positions", RopeRules::isPositions), ints(1)),
                   ints(3)), any())).where(o -> o.intAttribute("axis", 0) == 2),
           RopeRules::tilesOverColumns, RopeRules::emitGatheredElements),
@@ -65,7 +68,10 @@ public final class RopeRules {
 
   private static boolean tilesOverColumns(Match m) {
     TensorType table = m.value("table").tensorType();
-    return table.dim(0).is(1) && table.dim(1).is(1) && m.value("positions").tensorType().rank() == 2;
+    TensorType rows = m.value("rows").tensorType();
+    TensorType cut = m.value("cut").tensorType();
+    return table.dim(0).is(1) && table.dim(1).is(1) && m.value("positions").tensorType().rank() == 2
+        && rows.shape().subList(1, 4).equals(cut.shape().subList(1, 4));
   }
 
   private static void emitGatheredElements(Match m, Rewrite rw) {

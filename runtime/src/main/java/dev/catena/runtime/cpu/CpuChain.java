@@ -15,8 +15,6 @@ import java.util.List;
  * scratch) they share, since they run one after the other.
  */
 final class CpuChain implements DeviceChain {
-    private static final int MAX_STRUCTS = 1 << 30;
-
     private final ThreadTeam team;
     private final Step step;
     private final List<NativeMemory> owned = new ArrayList<>();
@@ -68,7 +66,7 @@ final class CpuChain implements DeviceChain {
             long structBytes = STAGE_BYTES + (long) stages.size() * (STAGE_BYTES + CALL_BYTES) + weightCount * 8;
             NativeMemory structs = new NativeMemory("stage structs", structBytes);
             owned.add(structs);
-            ByteBuffer view = structs.view(0, Math.toIntExact(Math.min(structBytes, MAX_STRUCTS)));
+            ByteBuffer view = structs.view(0, Math.toIntExact(structBytes));
             stepStruct = view;
             writeStep(view);
             int stagesAt = STAGE_BYTES;   // the step's struct has the first place, rounded up to a line

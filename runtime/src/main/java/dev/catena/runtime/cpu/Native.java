@@ -57,8 +57,8 @@ final class Native {
     /** Asks the system to let this process use AMX tiles. @return 0 or −errno */
     static native int requestAmx();
 
-    /** @param spin,yield,idle cycles of the time stamp counter, see the struct in C */
-    static native long teamOpen(int threads, long spin, long yield, long idle);
+    /** @param spin,yield cycles of the time stamp counter: how long a waiting thread pauses, and yields, before it sleeps */
+    static native long teamOpen(int threads, long spin, long yield);
 
     /** Works as thread {@code id} (from 1) until {@link #teamStop}. */
     static native void teamWorker(long team, int id);

@@ -8,10 +8,11 @@ import dev.catena.runtime.DeviceException;
  * briefly for the next run, then yield, then sleep. One {@code run} at a time; the caller keeps that order.
  */
 final class ThreadTeam implements AutoCloseable {
-    // In cycles of the time stamp counter, which ticks at 2 to 4 GHz: about 20 µs, 100 µs and 100 µs.
-    private static final long SPIN = 50_000;
+    // In cycles of the time stamp counter, which ticks at 2 to 4 GHz: about 3 µs and 100 µs. Spinning longer pays on an idle
+    // machine only: when the system puts two of the threads on one core, each barrier costs the whole spin (measured with
+    // 20 µs: 260 µs for a step of 14 barriers that takes 2 µs on two cores). Yielding costs nothing in either case.
+    private static final long SPIN = 8_000;
     private static final long YIELD = 250_000;
-    private static final long IDLE = 250_000;
 
     private final int threads;
     private final Thread[] workers;
@@ -26,7 +27,7 @@ final class ThreadTeam implements AutoCloseable {
         this.threads = threads;
         // With more threads than processors, whoever spins keeps the one that it waits for from running.
         boolean crowded = threads > Runtime.getRuntime().availableProcessors();
-        team = Native.teamOpen(threads, crowded ? 0 : SPIN, YIELD, crowded ? 0 : IDLE);
+        team = Native.teamOpen(threads, crowded ? 0 : SPIN, YIELD);
         if (team < 0) {
             throw new DeviceException("no memory for a team of threads");
         }
