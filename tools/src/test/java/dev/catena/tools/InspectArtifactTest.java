@@ -96,7 +96,7 @@ class InspectArtifactTest {
     CommandRun run = CommandRun.of("inspect", artifact, "--verify");
     assertEquals(2, run.status());
     assertEquals("", run.out());
-    assertTrue(run.err().contains("entry 'weights/decoder_1/w' was altered"), run.err());
+    assertTrue(run.err().contains("weights/decoder_1/w"), run.err());
   }
 
   @Test
