@@ -7,6 +7,7 @@
 #define CODES_PER_WORD ${codes_per_word}
 #define WORDS ((K + CODES_PER_WORD - 1) / CODES_PER_WORD)
 #define K_PADDED (WORDS * CODES_PER_WORD)
+#define ROWS_TOGETHER ${rows_together} /* rows of x that share a loaded word */
 #define BLOCKS ((N + 15) / 16)
 #define BLOCK_BYTES ${block_bytes}ll
 
