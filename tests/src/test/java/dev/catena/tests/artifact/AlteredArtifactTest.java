@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 import java.util.zip.ZipEntry;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 import org.apache.commons.compress.archivers.zip.ZipFile;
@@ -65,6 +66,21 @@ class AlteredArtifactTest {
     assertTrue(names.stream().anyMatch(n -> n.startsWith("weights/decoder_0/")), names.toString());
     assertTrue(names.stream().anyMatch(n -> n.matches("ir/[0-9]{2}-merge\\.cir")), names.toString());
     assertTrue(names.stream().anyMatch(n -> n.startsWith("code/cpu:")), names.toString());
+  }
+
+  @Test
+  void aChangedBitAnywhereIsRefused() throws IOException {
+    byte[] whole = Files.readAllBytes(artifact);
+    Random random = new Random(79);
+    for (int i = 0; i < 300; i++) {
+      int at = random.nextInt(whole.length);
+      byte[] altered = whole.clone();
+      altered[at] ^= (byte) (1 << random.nextInt(8));
+      Path file = folder.resolve("altered" + i + ".catena");
+      Files.write(file, altered);
+      assertThrows(ArtifactException.class, () -> CatenaModel.open(file).close(), "byte " + at);
+      Files.delete(file);
+    }
   }
 
   @TestFactory
