@@ -8,6 +8,7 @@ import dev.catena.codegen.KvFormat;
 import dev.catena.codegen.Launch;
 import dev.catena.codegen.LinearLaunch.Activations;
 import dev.catena.codegen.MatrixType;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -60,6 +61,46 @@ class DecoderStageTest {
                 }
             }
         }
+    }
+
+    @Test
+    void chunksAndSingleRowsGiveTheSameBitsAsOnePrefill() throws Exception {
+        Random random = new Random(12);
+        float[] norm = gaussian(HIDDEN, 1, random);
+        float[] tables = gaussian(ROWS * DIM, 1, random);
+        List<TestMatrix> matrices = new ArrayList<>();
+        for (MatrixType type : List.of(QKV_TYPE, OUT_TYPE, GATE_UP_TYPE, DOWN_TYPE)) {
+            matrices.add(TestMatrix.random(type, random));
+        }
+        float[] x = gaussian(ROWS * HIDDEN, 1, random);
+        for (CpuTarget target : StageFixture.targetsOfThisMachine()) {
+            try (StageFixture.Loaded loaded = StageFixture.load(List.of(DECODER.launches()), target)) {
+                float[] whole = inSteps(loaded, norm, tables, matrices, x, ROWS);
+                assertArrayEquals(whole, inSteps(loaded, norm, tables, matrices, x, 20, 1, 1, 1, 2, 3, 7, 1, 1), target.name());
+            }
+        }
+    }
+
+    private static float[] inSteps(StageFixture.Loaded loaded, float[] norm, float[] tables, List<TestMatrix> matrices, float[] x,
+            int... rowsOfStep) {
+        float[] y = new float[ROWS * HIDDEN];
+        try (StageFixture stage = loaded.stage(0)) {
+            stage.weight(norm).weight(matrices.get(0).linear()).weight(tables).weight(tables).weight(matrices.get(1).linear())
+                    .weight(matrices.get(2).linear()).weight(matrices.get(3).linear());
+            stage.cache(stage.memory.allocate(2 * KV.pageBytes()));
+            int first = 0;
+            for (int rows : rowsOfStep) {
+                int[] positions = new int[rows];
+                for (int r = 0; r < rows; r++) {
+                    positions[r] = first + r;
+                }
+                float[] part = stage.sequences(positions, new int[rows], new int[][] {{1}})
+                        .run(2, Arrays.copyOfRange(x, first * HIDDEN, (first + rows) * HIDDEN), rows * HIDDEN);
+                System.arraycopy(part, 0, y, first * HIDDEN, part.length);
+                first += rows;
+            }
+        }
+        return y;
     }
 
     @Test
