@@ -39,6 +39,12 @@ class ExactnessTest {
         Arguments.of(grouped, f32.withGatherElements().withExternalData(), 32, 1e-4),
         Arguments.of(grouped, f32.withQkvBias().withOpset(18), 32, 1e-4),
         Arguments.of(grouped, f32.named(PieceNames.OTHER).withDynamicBatch(), 32, 1e-4),
+        Arguments.of(grouped, f16.withGatherElements().withDynamicBatch(), 16, 5e-3),
+        // extremes
+        Arguments.of(LlamaShape.of(2, 1, 8, 24, 128_000, 1, 40), f32, 32, 1e-4),
+        Arguments.of(LlamaShape.of(2, 2, 8, 24, 105, 32, 40), f32, 32, 1e-4),
+        Arguments.of(new LlamaShape(200, 12, 1, 2, 8, 9, 2, 64), f32, 32, 1e-4),
+        Arguments.of(LlamaShape.of(1, 1, 256, 1000, 333, 1, 64), f32, 32, 1e-4),
         // storage
         Arguments.of(grouped, f32, 16, 2e-3),
         Arguments.of(LlamaShape.of(8, 4, 8, 96, 1000, 2, 64), f32, 16, 2e-3),
