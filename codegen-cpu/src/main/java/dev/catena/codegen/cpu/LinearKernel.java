@@ -70,7 +70,10 @@ final class LinearKernel {
         values.put("digits", digits);
         values.put("digit_bytes", digitBytes);
         values.put("segment", segment);
-        values.put("rows_together", target.lanes() == 16 ? 4 : shorts ? 2 : 1);
+        boolean wide = target.lanes() == 16;
+        values.put("blocks_by_1", wide ? 4 : 2);
+        values.put("blocks_by_2", wide ? 2 : 0);
+        values.put("blocks_by_4", wide ? 1 : 0);
         values.put("largest", int8 ? 127 : 127 * 65536);
         values.put("digits_note", int8 ? "" : ".\n   Together they are as fine as f32 beside the segment's largest value");
         values.put("choose", """
@@ -88,10 +91,13 @@ final class LinearKernel {
 
     /** The macros that this target's linear kernels share: how much work is in registers and in the cache at once. */
     static String targetMacros(CpuTarget target) {
+        boolean wide = target.lanes() == 16;
         return """
                 /* Linear kernels. */
-                #define PREFETCH %d     /* bytes ahead of those in use */
                 #define MOST_STREAMED %d  /* rows up to which float weights are used straight from memory */
+                #define PREFETCH_GROUPS 4 /* how far ahead scales and zeros are asked for */
+                #define FLOAT_BLOCKS_BY_2 %d /* blocks side by side for two rows */
+                #define FLOAT_BLOCKS_BY_4 %d /* for four */
                 #define PANEL_ROWS %d    /* more rows: how many share a tile of weights */
                 #define MICRO_ROWS %d     /* of which this many are in registers */
                 #define MICRO_TAIL %d      /* and of those left over this many */
@@ -99,7 +105,7 @@ final class LinearKernel {
                 #define TILE_BLOCKS %d
                 #define X_TILE_STRIDE (TILE_DEPTH + 16)
                 #define Y_TILE_STRIDE (TILE_BLOCKS * 16 + 16)
-                """.formatted(1024, MOST_STREAMED, panelRows(target), microRows(target), target.lanes() == 16 ? 4 : 2, TILE_DEPTH,
+                """.formatted(MOST_STREAMED, wide ? 4 : 2, wide ? 4 : 1, panelRows(target), microRows(target), wide ? 4 : 2, TILE_DEPTH,
                 TILE_BLOCKS);
     }
 
@@ -128,6 +134,8 @@ final class LinearKernel {
         values.put("block_bytes", layout.blockBytes());
         values.put("zeros_note", type.symmetric() ? ", zero " + type.middleCode() : "");
         values.put("zeros_layout", type.symmetric() ? "" : ", u8 zeros [GROUPS][16]");
+        values.put("prefetch_zero",
+                type.symmetric() ? "" : "__builtin_prefetch(block + WORDS * 64ll + GROUPS * 32ll + 16 * group);");
         values.put("return_zero", type.symmetric() ? "return splat(" + type.middleCode() + ");"
                 : "return load16_u8((const uint8_t *)(block + WORDS * 64ll + GROUPS * 32ll) + 16 * group);");
         return values;

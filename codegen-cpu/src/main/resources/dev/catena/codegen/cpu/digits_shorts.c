@@ -12,17 +12,18 @@ INLINE f32x16 ${name}_join_digits(const s32x16 *sums) {
   return fma16(to_f32(sums[0]), splat(4096), to_f32(sums[DIGITS - 1]));
 }
 
-/* Adds the products of columns begin ... end - 1. */
-INLINE void ${name}_segment(const int M, const u32x16 *words, const char *prepared, int32_t begin, int32_t end,
-                            s32x16 sums[ROWS_TOGETHER][DIGITS]) {
-  for (int32_t k = begin; k < end; k += CODES_PER_WORD) {
-    const u32x16 word = words[k / CODES_PER_WORD];
-    __builtin_prefetch((const char *)(words + k / CODES_PER_WORD) + PREFETCH);
-    const s16x32 even = (s16x32)(word & 0x00FF00FFu), odd = (s16x32)((word >> 8) & 0x00FF00FFu);
-    UNROLL for (int m = 0; m < M; m++)
-      UNROLL for (int d = 0; d < DIGITS; d++) {
-        const int32_t *digits = (const int32_t *)(prepared + m * PREPARED_BYTES + d * DIGIT_STRIDE + 2 * k);
-        sums[m][d] += multiply_shorts(even, (s16x32)(s32x16)(digits[0])) + multiply_shorts(odd, (s16x32)(s32x16)(digits[1]));
-      }
-  }
+/* Adds the products of columns begin ... end - 1 with B blocks. */
+INLINE void ${name}_segment(const int M, const int B, const char *blocks, const char *prepared, int32_t begin, int32_t end,
+                            s32x16 sums[4][4][DIGITS]) {
+  for (int32_t k = begin; k < end; k += CODES_PER_WORD)
+    UNROLL for (int b = 0; b < B; b++) {
+      const u32x16 word = ${name}_word(blocks + b * BLOCK_BYTES, k);
+      const s16x32 even = (s16x32)(word & 0x00FF00FFu), odd = (s16x32)((word >> 8) & 0x00FF00FFu);
+      UNROLL for (int m = 0; m < M; m++)
+        UNROLL for (int d = 0; d < DIGITS; d++) {
+          const int32_t *digits = (const int32_t *)(prepared + m * PREPARED_BYTES + d * DIGIT_STRIDE + 2 * k);
+          sums[m][b][d] += multiply_shorts(even, (s16x32)(s32x16)(digits[0]))
+                         + multiply_shorts(odd, (s16x32)(s32x16)(digits[1]));
+        }
+    }
 }

@@ -32,29 +32,36 @@ static void ${name}_prepare(const float *x, char *prepared) {
   }
 }
 
-INLINE void ${name}_dot(const int M, const char *block, const char *prepared, f32x16 *y) {
-  const u32x16 *words = (const u32x16 *)block;
-  UNROLL for (int m = 0; m < M; m++) y[m] = splat(0);
+INLINE void ${name}_dot(const int M, const int B, const char *blocks, const char *prepared, f32x16 y[4][4]) {
+  UNROLL for (int m = 0; m < M; m++)
+    UNROLL for (int b = 0; b < B; b++) y[m][b] = splat(0);
   for (int32_t group = 0; group < GROUPS; group++) {
-    f32x16 group_sums[ROWS_TOGETHER];
-    UNROLL for (int m = 0; m < M; m++) group_sums[m] = splat(0);
+    f32x16 group_sums[4][4];
+    UNROLL for (int m = 0; m < M; m++)
+      UNROLL for (int b = 0; b < B; b++) group_sums[m][b] = splat(0);
+    UNROLL for (int b = 0; b < B; b++) ${name}_prefetch_group(blocks + b * BLOCK_BYTES, group + PREFETCH_GROUPS);
     const int32_t group_end = least((group + 1) * GROUP, K_PADDED);
     for (int32_t j = 0; j < SEGMENTS_IN_GROUP; j++) {
       const int32_t begin = group * GROUP + j * SEGMENT, end = least(begin + SEGMENT, group_end);
-      s32x16 sums[ROWS_TOGETHER][DIGITS];
+      s32x16 sums[4][4][DIGITS];
       UNROLL for (int m = 0; m < M; m++)
-        UNROLL for (int d = 0; d < DIGITS; d++) sums[m][d] = (s32x16)(0);
-      ${name}_segment(M, words, prepared, begin, end, sums);
+        UNROLL for (int b = 0; b < B; b++)
+          UNROLL for (int d = 0; d < DIGITS; d++) sums[m][b][d] = (s32x16)(0);
+      ${name}_segment(M, B, blocks, prepared, begin, end, sums);
       UNROLL for (int m = 0; m < M; m++) {
         const float *scales = (const float *)(prepared + m * PREPARED_BYTES + DIGITS * DIGIT_STRIDE);
-        const f32x16 whole = ${name}_join_digits(sums[m]);
-        group_sums[m] = fma16(whole, splat(scales[group * SEGMENTS_IN_GROUP + j]), group_sums[m]);
+        const f32x16 scale = splat(scales[group * SEGMENTS_IN_GROUP + j]);
+        UNROLL for (int b = 0; b < B; b++)
+          group_sums[m][b] = fma16(${name}_join_digits(sums[m][b]), scale, group_sums[m][b]);
       }
     }
-    const f32x16 scale = ${name}_scale(block, group), zero = ${name}_zero(block, group);
-    UNROLL for (int m = 0; m < M; m++) {
-      const float *x_sums = (const float *)(prepared + m * PREPARED_BYTES + DIGITS * DIGIT_STRIDE) + GROUPS * SEGMENTS_IN_GROUP;
-      y[m] = fma16(scale, fma16(-zero, splat(x_sums[group]), group_sums[m]), y[m]);
+    UNROLL for (int b = 0; b < B; b++) {
+      const char *block = blocks + b * BLOCK_BYTES;
+      const f32x16 scale = ${name}_scale(block, group), zero = ${name}_zero(block, group);
+      UNROLL for (int m = 0; m < M; m++) {
+        const float *x_sums = (const float *)(prepared + m * PREPARED_BYTES + DIGITS * DIGIT_STRIDE) + GROUPS * SEGMENTS_IN_GROUP;
+        y[m][b] = fma16(scale, fma16(-zero, splat(x_sums[group]), group_sums[m][b]), y[m][b]);
+      }
     }
   }
 }

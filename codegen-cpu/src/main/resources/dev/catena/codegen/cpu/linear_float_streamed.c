@@ -10,10 +10,7 @@ INLINE void ${name}_chains(const int M, const int B, const char *weight, const f
   _Pragma("clang loop unroll_count(4)")
   for (int32_t k = 0; k < K; k++) {
     f32x16 columns[4];
-    UNROLL for (int b = 0; b < B; b++) {
-      __builtin_prefetch(blocks + b * BLOCK_BYTES + k * (BLOCK_BYTES / K) + PREFETCH);
-      columns[b] = ${name}_column(blocks + b * BLOCK_BYTES, k);
-    }
+    UNROLL for (int b = 0; b < B; b++) columns[b] = ${name}_column(blocks + b * BLOCK_BYTES, k);
     UNROLL for (int m = 0; m < M; m++)
       UNROLL for (int b = 0; b < B; b++)
         sums[m][b] = fma16(splat(in[(int64_t)m * x_stride + k]), columns[b], sums[m][b]);
@@ -24,7 +21,8 @@ INLINE void ${name}_chains(const int M, const int B, const char *weight, const f
                      residual ? residual + (int64_t)(r + m) * residual_stride : 0, block + b);
 }
 
-/* Few rows: the weights stream by once and are used straight from memory. */
+/* Few rows: the weights stream by once and are used straight from memory. Blocks side by side are as many streams for the
+   CPU's prefetcher: one alone doesn't fill the memory's bandwidth. */
 static void ${name}_streamed(int32_t rows, const float *x, int32_t x_stride, float *y, int32_t y_stride,
                              const char *weight, const float *bias, const float *residual, int32_t residual_stride,
                              int32_t first, int32_t end) {
@@ -32,11 +30,11 @@ static void ${name}_streamed(int32_t rows, const float *x, int32_t x_stride, flo
   for (; block + 4 <= end; block += 4) {
     int32_t r = 0;
     for (; r + 4 <= rows; r += 4)
-      for (int32_t b = 0; b < 4; b++)
-        ${name}_chains(4, 1, weight, x, x_stride, y, y_stride, bias, residual, residual_stride, r, block + b);
+      for (int32_t b = 0; b < 4; b += FLOAT_BLOCKS_BY_4)
+        ${name}_chains(4, FLOAT_BLOCKS_BY_4, weight, x, x_stride, y, y_stride, bias, residual, residual_stride, r, block + b);
     for (; r + 2 <= rows; r += 2)
-      for (int32_t b = 0; b < 4; b += 2)
-        ${name}_chains(2, 2, weight, x, x_stride, y, y_stride, bias, residual, residual_stride, r, block + b);
+      for (int32_t b = 0; b < 4; b += FLOAT_BLOCKS_BY_2)
+        ${name}_chains(2, FLOAT_BLOCKS_BY_2, weight, x, x_stride, y, y_stride, bias, residual, residual_stride, r, block + b);
     if (r < rows) ${name}_chains(1, 4, weight, x, x_stride, y, y_stride, bias, residual, residual_stride, r, block);
   }
   for (; block < end; block++)
