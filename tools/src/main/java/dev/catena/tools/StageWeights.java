@@ -2,13 +2,13 @@ package dev.catena.tools;
 
 import dev.catena.artifact.ArtifactWriter;
 import dev.catena.artifact.Manifest;
+import dev.catena.codegen.LinearPacker;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.QuantizedRowSource;
 import dev.catena.codegen.RowSource;
 import dev.catena.codegen.StageLaunches;
 import dev.catena.codegen.StageWeight;
-import dev.catena.codegen.cpu.LinearPacker;
-import dev.catena.codegen.cpu.TablePacker;
+import dev.catena.codegen.TablePacker;
 import dev.catena.ir.Operation;
 import dev.catena.ir.QuantType;
 import dev.catena.ir.QuantizedWeight;

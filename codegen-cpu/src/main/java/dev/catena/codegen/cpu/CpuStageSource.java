@@ -9,6 +9,7 @@ import dev.catena.codegen.LoopNestLaunch;
 import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.RopeAppendLaunch;
 import dev.catena.codegen.SelectRowsLaunch;
+import dev.catena.codegen.StructureHash;
 import dev.catena.codegen.View;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

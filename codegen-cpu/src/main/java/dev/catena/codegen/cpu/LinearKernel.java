@@ -1,7 +1,8 @@
 package dev.catena.codegen.cpu;
 
-import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.LinearLaunch.Activations;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.MatrixLayout;
 import dev.catena.codegen.MatrixType;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -1,12 +1,13 @@
 package dev.catena.codegen.cpu;
 
-import dev.catena.codegen.LoopNest;
 import dev.catena.codegen.LoopNest.Binary;
 import dev.catena.codegen.LoopNest.Constant;
 import dev.catena.codegen.LoopNest.Expression;
 import dev.catena.codegen.LoopNest.Load;
 import dev.catena.codegen.LoopNest.Unary;
+import dev.catena.codegen.LoopNest;
 import dev.catena.codegen.LoopNestLaunch;
+import dev.catena.codegen.StructureHash;
 import dev.catena.codegen.View;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -4,6 +4,7 @@ import dev.catena.codegen.EmbeddingLaunch;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.SelectRowsLaunch;
+import dev.catena.codegen.TableLayout;
 import java.util.Locale;
 import java.util.Map;
 

@@ -5,8 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.codegen.AttentionLaunch;
 import dev.catena.codegen.Buffer;
-import dev.catena.codegen.KvFormat;
+import dev.catena.codegen.Float16;
 import dev.catena.codegen.KvFormat.Element;
+import dev.catena.codegen.KvFormat;
 import dev.catena.codegen.Launch;
 import dev.catena.codegen.RopeAppendLaunch;
 import dev.catena.codegen.View;

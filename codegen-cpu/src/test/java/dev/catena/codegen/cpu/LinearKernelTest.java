@@ -6,8 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.codegen.Buffer;
 import dev.catena.codegen.Launch;
-import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.LinearLaunch.Activations;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.LinearPacker;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RowCount;
 import dev.catena.codegen.View;

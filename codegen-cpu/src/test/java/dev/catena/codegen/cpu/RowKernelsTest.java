@@ -10,6 +10,7 @@ import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.RowCount;
 import dev.catena.codegen.SelectRowsLaunch;
+import dev.catena.codegen.TablePacker;
 import dev.catena.codegen.View;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,8 +1,11 @@
 package dev.catena.codegen.cpu;
 
+import dev.catena.codegen.Float16;
+import dev.catena.codegen.LinearPacker;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.QuantizedRowSource;
 import dev.catena.codegen.RowSource;
+import dev.catena.codegen.TablePacker;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.channels.Channels;

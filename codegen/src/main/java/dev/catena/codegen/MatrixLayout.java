@@ -1,9 +1,8 @@
-package dev.catena.codegen.cpu;
+package dev.catena.codegen;
 
-import dev.catena.codegen.MatrixType;
 
 /**
- * How this target stores a matrix for its linear kernels: blocks of 16 rows, one after the other, the last one padded
+ * How all targets store the matrix of a linear layer: blocks of 16 rows, one after the other, the last one padded
  * with zeros. A block holds
  * <ul>
  *   <li>f32, f16: the elements, [columns][16];
@@ -14,45 +13,45 @@ import dev.catena.codegen.MatrixType;
  * </ul>
  * One block is thus one stretch of memory, which a thread reads from front to back.
  */
-record MatrixLayout(MatrixType type) {
+public record MatrixLayout(MatrixType type) {
     /** Rows of a block: the lanes of a vector. */
-    static final int BLOCK_ROWS = 16;
+    public static final int BLOCK_ROWS = 16;
 
     /** The layout's name in a manifest. */
-    String name() {
+    public String name() {
         return switch (type.element()) {
-            case F32 -> "cpu.n16.f32";
-            case F16 -> "cpu.n16.f16";
-            case U8 -> "cpu.n16k4.u8";
-            case U4 -> "cpu.n16k8.u4";
+            case F32 -> "n16.f32";
+            case F16 -> "n16.f16";
+            case U8 -> "n16k4.u8";
+            case U4 -> "n16k8.u4";
         };
     }
 
-    int blocks() {
+    public int blocks() {
         return (type.rows() + BLOCK_ROWS - 1) / BLOCK_ROWS;
     }
 
     /** Codes in a 32-bit word. */
-    int codesPerWord() {
+    public int codesPerWord() {
         return 32 / type.element().bits();
     }
 
     /** Words that a row's codes take. */
-    int words() {
+    public int words() {
         return (type.columns() + codesPerWord() - 1) / codesPerWord();
     }
 
     /** Where a block's scales begin. */
-    long scalesOffset() {
+    public long scalesOffset() {
         return words() * 4L * BLOCK_ROWS;
     }
 
     /** Where a block's zeros begin, if it has any. */
-    long zerosOffset() {
+    public long zerosOffset() {
         return scalesOffset() + type.groups() * 2L * BLOCK_ROWS;
     }
 
-    long blockBytes() {
+    public long blockBytes() {
         if (!type.element().quantized()) {
             return type.columns() * (type.element().bits() / 8L) * BLOCK_ROWS;
         }
@@ -60,7 +59,7 @@ record MatrixLayout(MatrixType type) {
         return (end + 63) / 64 * 64;
     }
 
-    long bytes() {
+    public long bytes() {
         return blocks() * blockBytes();
     }
 }

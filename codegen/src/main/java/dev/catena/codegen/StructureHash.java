@@ -1,4 +1,4 @@
-package dev.catena.codegen.cpu;
+package dev.catena.codegen;
 
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -6,11 +6,11 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /** Names code by what it is. */
-final class StructureHash {
+public final class StructureHash {
     private StructureHash() {}
 
     /** 16 hexadecimal digits of the text's SHA-256. */
-    static String of(String text) {
+    public static String of(String text) {
         try {
             byte[] digest = MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
             return HexFormat.of().formatHex(digest, 0, 8);

@@ -1,11 +1,11 @@
-package dev.catena.codegen.cpu;
+package dev.catena.codegen;
 
 /** Conversion between f32 and the bits of IEEE 754 binary16, which Java 17 doesn't have. */
-final class Float16 {
+public final class Float16 {
     private Float16() {}
 
     /** The nearest f16, ties to even; infinity beyond 65504 + half a step. */
-    static short bitsOf(float value) {
+    public static short bitsOf(float value) {
         int bits = Float.floatToRawIntBits(value);
         int sign = bits >>> 16 & 0x8000;
         int magnitude = bits & 0x7FFFFFFF;
@@ -23,7 +23,7 @@ final class Float16 {
     }
 
     /** The value of f16 bits. */
-    static float valueOf(short half) {
+    public static float valueOf(short half) {
         int sign = (half & 0x8000) << 16;
         int exponent = half >>> 10 & 31;
         int mantissa = half & 0x3FF;

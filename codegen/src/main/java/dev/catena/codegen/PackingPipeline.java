@@ -1,4 +1,4 @@
-package dev.catena.codegen.cpu;
+package dev.catena.codegen;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;

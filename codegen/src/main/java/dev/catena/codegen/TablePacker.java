@@ -1,8 +1,5 @@
-package dev.catena.codegen.cpu;
+package dev.catena.codegen;
 
-import dev.catena.codegen.MatrixType;
-import dev.catena.codegen.QuantizedRowSource;
-import dev.catena.codegen.RowSource;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

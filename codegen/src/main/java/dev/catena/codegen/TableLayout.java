@@ -1,36 +1,37 @@
-package dev.catena.codegen.cpu;
+package dev.catena.codegen;
 
-import dev.catena.codegen.MatrixType;
+
+import java.util.Locale;
 
 /**
- * How this target stores a table whose rows are looked up: row after row. A quantized row holds its codes (u4: code 2j in
+ * How all targets store a table whose rows are looked up: row after row. A quantized row holds its codes (u4: code 2j in
  * the low nibble of byte j, code 2j + 1 in the high one), padded to 4 bytes, then a f16 scale for each group, then, where
  * asymmetric, a u8 zero for each group; padded to 4 bytes.
  */
-record TableLayout(MatrixType type) {
+public record TableLayout(MatrixType type) {
     /** The layout's name in a manifest. */
-    String name() {
-        return "cpu.rows." + type.element().name().toLowerCase(java.util.Locale.ROOT);
+    public String name() {
+        return "rows." + type.element().name().toLowerCase(Locale.ROOT);
     }
 
     /** Where a row's scales begin. */
-    int scalesOffset() {
+    public int scalesOffset() {
         return roundUp4((type.columns() * type.element().bits() + 7) / 8);
     }
 
     /** Where a row's zeros begin, if it has any. */
-    int zerosOffset() {
+    public int zerosOffset() {
         return scalesOffset() + 2 * type.groups();
     }
 
-    int rowBytes() {
+    public int rowBytes() {
         if (!type.element().quantized()) {
             return type.columns() * type.element().bits() / 8;
         }
         return roundUp4(zerosOffset() + (type.symmetric() ? 0 : type.groups()));
     }
 
-    long bytes() {
+    public long bytes() {
         return (long) type.rows() * rowBytes();
     }
 

@@ -1,0 +1,10 @@
+package dev.catena.codegen.cuda;
+
+/** Generated CUDA C++ that NVRTC refused: always a bug of the generator. The message has NVRTC's words and the source's lines. */
+public final class CompileError extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    CompileError(String message) {
+        super(message);
+    }
+}

@@ -1,0 +1,43 @@
+package dev.catena.codegen.cuda;
+
+import java.util.List;
+
+/**
+ * A GPU architecture that code is generated for.
+ *
+ * @param name as it stands in a manifest and as NVRTC knows it, such as {@code sm_86}
+ * @param capability its compute capability, ten times the major number plus the minor one
+ */
+public record CudaTarget(String name, int capability) {
+    private static final List<CudaTarget> KNOWN = List.of(75, 80, 86, 89, 90, 100, 120).stream()
+            .map(capability -> new CudaTarget("sm_" + capability, capability)).toList();
+
+    /**
+     * The target that {@code text} names.
+     *
+     * @throws IllegalArgumentException in one line, if there is no such target
+     */
+    public static CudaTarget parse(String text) {
+        for (CudaTarget target : KNOWN) {
+            if (target.name.equals(text)) {
+                return target;
+            }
+        }
+        throw new IllegalArgumentException("unknown target '" + text + "'; known GPU architectures are "
+                + String.join(", ", KNOWN.stream().map(CudaTarget::name).toList())
+                + " (code runs on its own and on higher minor versions: sm_86 also serves sm_89)");
+    }
+
+    /** All targets, older ones first. */
+    public static List<CudaTarget> known() {
+        return KNOWN;
+    }
+
+    /**
+     * The virtual architecture whose PTX goes along, for GPUs that the target's own code doesn't fit: one for all from
+     * compute capability 8.0 on, one below.
+     */
+    public String ptxFamily() {
+        return capability < 80 ? "compute_75" : "compute_80";
+    }
+}
