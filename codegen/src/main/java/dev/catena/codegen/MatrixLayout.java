@@ -1,6 +1,5 @@
 package dev.catena.codegen;
 
-
 /**
  * How all targets store the matrix of a linear layer: blocks of 16 rows, one after the other, the last one padded
  * with zeros. A block holds

@@ -1,6 +1,5 @@
 package dev.catena.codegen;
 
-
 import java.util.Locale;
 
 /**

@@ -1,0 +1,84 @@
+package dev.catena.codegen.cuda;
+
+import dev.catena.codegen.AttentionLaunch;
+import dev.catena.codegen.Buffer;
+import dev.catena.codegen.EmbeddingLaunch;
+import dev.catena.codegen.Launch;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.LoopNestLaunch;
+import dev.catena.codegen.RmsNormLaunch;
+import dev.catena.codegen.RopeAppendLaunch;
+import dev.catena.codegen.SelectRowsLaunch;
+import dev.catena.codegen.StructureHash;
+import dev.catena.codegen.View;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * The CUDA C++ of all stages of a model, the same for every architecture, and what each stage launches. Stages of equal
+ * structure share their launches and kernels of equal shape one body, so that neither code nor compile time grows with a
+ * model's depth.
+ *
+ * @param source to be compiled, and to be read ({@code inspect --kernels})
+ * @param kernelNames in the order of the source
+ * @param stages for each list of launches that was given, in its order
+ */
+public record CudaProgram(String source, List<String> kernelNames, List<CudaStage> stages) {
+    /** Generates the code for steps of up to {@code maxRows} rows. */
+    public static CudaProgram of(List<List<Launch>> stages, int maxRows) {
+        KernelSet kernels = new KernelSet();
+        Map<List<Launch>, CudaStage> known = new LinkedHashMap<>();
+        List<CudaStage> list = new ArrayList<>();
+        for (List<Launch> launches : stages) {
+            list.add(known.computeIfAbsent(launches, l -> stage(l, maxRows, kernels)));
+        }
+        return new CudaProgram(kernels.source(), kernels.names(), List.copyOf(list));
+    }
+
+    private static CudaStage stage(List<Launch> launches, int maxRows, KernelSet kernels) {
+        List<RowBucket> buckets = new ArrayList<>();
+        for (int rows : RowBucket.sizes(maxRows)) {
+            List<KernelLaunch> list = new ArrayList<>();
+            launches.forEach(launch -> list.addAll(launches(launch, rows, maxRows, kernels)));
+            buckets.add(new RowBucket(rows, list));
+        }
+        long arena = launches.stream().mapToLong(CudaProgram::arenaEnd).max().orElse(0);
+        long scratch = launches.stream().mapToLong(launch -> scratchBytes(launch, maxRows)).max().orElse(0);
+        return new CudaStage("stage_" + StructureHash.of(buckets.toString()), roundUp256(arena), roundUp256(scratch), buckets);
+    }
+
+    private static List<KernelLaunch> launches(Launch launch, int rows, int maxRows, KernelSet kernels) {
+        if (launch instanceof LinearLaunch linear) {
+            return LinearKernels.of(linear, rows, maxRows, kernels);
+        } else if (launch instanceof AttentionLaunch attention) {
+            return AttentionKernels.of(attention, rows, kernels);
+        } else if (launch instanceof RopeAppendLaunch append) {
+            return List.of(AttentionKernels.of(append, rows, kernels));
+        } else if (launch instanceof RmsNormLaunch norm) {
+            return List.of(RowKernels.of(norm, rows, kernels));
+        } else if (launch instanceof EmbeddingLaunch embedding) {
+            return List.of(RowKernels.of(embedding, rows, kernels));
+        } else if (launch instanceof SelectRowsLaunch select) {
+            return List.of(RowKernels.of(select, rows, kernels));
+        }
+        return List.of(LoopNestKernel.of((LoopNestLaunch) launch, rows, kernels));
+    }
+
+    private static long scratchBytes(Launch launch, int maxRows) {
+        return launch instanceof LinearLaunch linear ? LinearKernels.scratchBytes(linear, maxRows)
+                : launch instanceof AttentionLaunch attention ? AttentionKernels.scratchBytes(attention, maxRows) : 0;
+    }
+
+    private static long arenaEnd(Launch launch) {
+        return Stream.concat(launch.reads().stream(), launch.writes().stream()).map(View::buffer)
+                .filter(Buffer.Arena.class::isInstance).map(Buffer.Arena.class::cast)
+                .mapToLong(arena -> arena.offset() + arena.bytes()).max().orElse(0);
+    }
+
+    private static long roundUp256(long bytes) {
+        return (bytes + 255) / 256 * 256;
+    }
+}

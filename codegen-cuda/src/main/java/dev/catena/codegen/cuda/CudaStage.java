@@ -1,0 +1,17 @@
+package dev.catena.codegen.cuda;
+
+import java.util.List;
+
+/**
+ * The code of one stage structure.
+ *
+ * @param name made from a hash of the launches: equal structures have equal names
+ * @param arenaBytes how far into the device's arena it reaches
+ * @param scratchBytes how far into the device's scratch it reaches
+ * @param buckets by rising number of rows
+ */
+public record CudaStage(String name, long arenaBytes, long scratchBytes, List<RowBucket> buckets) {
+    public CudaStage {
+        buckets = List.copyOf(buckets);
+    }
+}

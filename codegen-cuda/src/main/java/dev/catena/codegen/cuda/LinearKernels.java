@@ -1,0 +1,128 @@
+package dev.catena.codegen.cuda;
+
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.MatrixLayout;
+import dev.catena.codegen.MatrixType;
+import dev.catena.codegen.RowCount;
+import dev.catena.codegen.View;
+import java.util.List;
+
+/**
+ * Matrix products with packed weights ({@link MatrixLayout}). Up to {@value #MOST_FEW_ROWS} rows are multiplied in f32 while
+ * the weights stream by; more go through tensor cores in f16 with f32 sums. f32 weights, and groups that no chunk of 32
+ * columns fits, are multiplied in f32 for any number of rows.
+ */
+final class LinearKernels {
+    private static final int MOST_FEW_ROWS = 8;
+    private static final int WARPS = 4;
+    private static final int THREADS = WARPS * 32;
+    private static final int LARGEST_TILE = 64;
+
+    private LinearKernels() {}
+
+    static List<KernelLaunch> of(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
+        return rows <= MOST_FEW_ROWS || !fitsTensorCores(launch.type()) ? List.of(fewRows(launch, rows, kernels))
+                : List.of(rowsToHalf(launch, rows, maxRows, kernels), manyRows(launch, rows, maxRows, kernels));
+    }
+
+    /** What the launches need of the device's scratch for steps of up to so many rows. */
+    static long scratchBytes(LinearLaunch launch, int maxRows) {
+        return maxRows <= MOST_FEW_ROWS || !fitsTensorCores(launch.type()) ? 0
+                : scalesOffset(launch.type(), maxRows) + 4L * maxRows;
+    }
+
+    private static boolean fitsTensorCores(MatrixType type) {
+        return type.element() != MatrixType.Element.F32
+                && (!type.element().quantized() || type.groups() == 1 || type.group() % 32 == 0);
+    }
+
+    private static KernelLaunch fewRows(LinearLaunch launch, int rows, KernelSet kernels) {
+        int together = Math.min(rows, MOST_FEW_ROWS);
+        String body = "linear_few_rows<%s, %d, %d, %d, %d, %s>(%s, x, weight, %s, %s, y);".formatted(matrix(launch.type()),
+                together, launch.x().rowStride(), launch.y().rowStride(), residualStride(launch),
+                CudaKernel.vectorAligned(launch.x()), CudaKernel.rows(launch.rows()), bias(launch), residual(launch));
+        CudaKernel kernel = new CudaKernel(name(launch) + "_rows" + together,
+                purpose(launch) + ", " + together + (together == 1 ? " row" : " rows") + " at a time.", THREADS,
+                "weights.cuh", "linear_few_rows.cuh")
+                .step().read("x", launch.x()).weight("weight", launch.weight()).vector("bias", launch.bias());
+        return finish(kernel, launch).body(body)
+                .launch(kernels, new MatrixLayout(launch.type()).blocks(), (rows + together - 1) / together);
+    }
+
+    private static KernelLaunch rowsToHalf(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
+        int columns = launch.type().columns();
+        int threads = CudaKernel.threadsForRow(columns);
+        return new CudaKernel("rows_to_half_c" + columns, "Rows of " + columns + " as scaled f16, for tensor cores.", threads,
+                "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
+                .step().read("x", launch.x()).parameter("uint16 *x_half", "scratch+0")
+                .parameter("float *row_scale", "scratch+" + scalesOffset(launch.type(), maxRows))
+                .body("rows_to_half<%d, %d, %d, %d>(%s, x, x_half, row_scale);".formatted(columns, paddedColumns(launch.type()),
+                        launch.x().rowStride(), threads / 32, CudaKernel.rows(launch.rows())))
+                .launch(kernels, rows);
+    }
+
+    private static KernelLaunch manyRows(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
+        int tile = Math.min(LARGEST_TILE, (rows + 15) / 16 * 16);
+        String body = "linear_many_rows<%s, %d, %d, %d>(%s, x_half, row_scale, weight, %s, %s, y);".formatted(
+                matrix(launch.type()), tile, launch.y().rowStride(), residualStride(launch), CudaKernel.rows(launch.rows()),
+                bias(launch), residual(launch));
+        CudaKernel kernel = new CudaKernel(name(launch) + "_tile" + tile, purpose(launch) + ", " + tile + " rows at a time.",
+                THREADS, "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
+                .step().parameter("const uint16 *__restrict__ x_half", "scratch+0")
+                .parameter("const float *__restrict__ row_scale", "scratch+" + scalesOffset(launch.type(), maxRows))
+                .weight("weight", launch.weight()).vector("bias", launch.bias());
+        int blocks = new MatrixLayout(launch.type()).blocks();
+        return finish(kernel, launch).body(body).launch(kernels, (blocks + WARPS - 1) / WARPS, (rows + tile - 1) / tile);
+    }
+
+    private static CudaKernel finish(CudaKernel kernel, LinearLaunch launch) {
+        launch.residual().ifPresent(view -> kernel.readAliased("residual", view));
+        return kernel.write("y", launch.y());
+    }
+
+    private static int paddedColumns(MatrixType type) {
+        return (type.columns() + 63) / 64 * 64;
+    }
+
+    private static long scalesOffset(MatrixType type, int maxRows) {
+        return (2L * maxRows * paddedColumns(type) + 255) / 256 * 256;
+    }
+
+    private static int residualStride(LinearLaunch launch) {
+        return launch.residual().map(View::rowStride).orElse(0);
+    }
+
+    private static String bias(LinearLaunch launch) {
+        return launch.bias().isPresent() ? "bias" : "nullptr";
+    }
+
+    private static String residual(LinearLaunch launch) {
+        return launch.residual().isPresent() ? "residual" : "nullptr";
+    }
+
+    private static String matrix(MatrixType type) {
+        return switch (type.element()) {
+            case F32 -> "Floats<%d, %d>".formatted(type.rows(), type.columns());
+            case F16 -> "Halves<%d, %d>".formatted(type.rows(), type.columns());
+            case U8, U4 -> "Codes%d<%d, %d, %d, Zeros::%s>".formatted(type.element().bits(), type.rows(), type.columns(),
+                    type.group(), type.symmetric() ? "MIDDLE" : "STORED");
+        };
+    }
+
+    /** Such as {@code linear_w4_g128_4096x11008_residual}. */
+    private static String name(LinearLaunch launch) {
+        MatrixType type = launch.type();
+        return "linear_w" + type.element().bits() + (type.element().quantized() ? "_g" + type.group() : "") + "_" + type.rows()
+                + "x" + type.columns() + (type.element().quantized() && type.symmetric() ? "_symmetric" : "")
+                + (launch.bias().isPresent() ? "_bias" : "") + (launch.residual().isPresent() ? "_residual" : "")
+                + (launch.rows() == RowCount.SELECTED ? "_selected" : "");
+    }
+
+    private static String purpose(LinearLaunch launch) {
+        MatrixType type = launch.type();
+        String stored = type.element().quantized()
+                ? type.element().bits() + "-bit codes in groups of " + type.group() : type.element().bits() + "-bit floats";
+        return "y = x W^T" + (launch.bias().isPresent() ? " + bias" : "") + (launch.residual().isPresent() ? " + residual" : "")
+                + "; W " + type.rows() + " x " + type.columns() + " of " + stored;
+    }
+}

@@ -1,0 +1,24 @@
+package dev.catena.codegen.cuda;
+
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The PTX version that a text declares. NVRTC declares its own newest one, which drivers older than it refuse, though the
+ * instructions of these kernels are years older: PTX ISA 7.0 has all of them (cp.async and mma.m16n8k16 came with it).
+ */
+final class PtxVersion {
+    private static final String SUFFICIENT = "7.0";
+    private static final Pattern DECLARATION = Pattern.compile("(?m)^\\.version [0-9.]+$");
+
+    private PtxVersion() {}
+
+    /** The text with the lowest version that suffices; a test links it for each architecture. */
+    static String lowered(String ptx) {
+        Matcher declaration = DECLARATION.matcher(ptx);
+        if (!declaration.find()) {
+            throw new IllegalArgumentException("PTX without a version");
+        }
+        return declaration.replaceFirst(".version " + SUFFICIENT);
+    }
+}

@@ -1,0 +1,99 @@
+/* What every kernel uses. NVRTC compiles without headers: half arithmetic, warp reductions and copies are our own. */
+typedef unsigned char uint8;
+typedef unsigned short uint16;
+typedef unsigned int uint32;
+typedef long long int64;
+
+constexpr uint32 ALL_LANES = 0xFFFFFFFF;
+constexpr int PAGE = 64; /* positions in a page of the cache */
+
+/* Where the step's numbers stand in `step` (docs/cuda-abi.md). */
+constexpr int STEP_ROWS = 0, STEP_SELECTED = 2, STEP_PAGE_TABLE_STRIDE = 3;
+
+constexpr int divide_up(int a, int b) { return (a + b - 1) / b; }
+constexpr int least(int a, int b) { return a < b ? a : b; }
+constexpr int most(int a, int b) { return a > b ? a : b; }
+
+inline int lane_id() { return threadIdx.x % 32; }
+inline int warp_id() { return threadIdx.x / 32; }
+
+inline float infinity() { return __int_as_float(0x7F800000); }
+
+/* f16 is kept in 16 bits, two of them in 32: the first in the low half. */
+inline float float_of_half(uint16 half) {
+  float value;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(half));
+  return value;
+}
+
+inline uint16 half_of_float(float value) {
+  uint16 half;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(half) : "f"(value));
+  return half;
+}
+
+inline uint32 halves(uint16 low, uint16 high) { return low | (uint32)high << 16; }
+inline float low_half(uint32 pair) { return float_of_half((uint16)pair); }
+inline float high_half(uint32 pair) { return float_of_half((uint16)(pair >> 16)); }
+
+/* a - b of two pairs of halves. */
+inline uint32 subtract_halves(uint32 a, uint32 b) {
+  uint32 difference;
+  asm("sub.rn.f16x2 %0, %1, %2;" : "=r"(difference) : "r"(a), "r"(b));
+  return difference;
+}
+
+/* A whole number below 2^23 as a float, without the slow conversion: it becomes the mantissa of 2^23. */
+inline float float_of_code(uint32 code) { return __uint_as_float(0x4B000000u | code) - 8388608.0f; }
+
+inline float warp_sum(float x) {
+  for (int distance = 16; distance > 0; distance /= 2) x += __shfl_xor_sync(ALL_LANES, x, distance);
+  return x;
+}
+
+inline float warp_max(float x) {
+  for (int distance = 16; distance > 0; distance /= 2) x = fmaxf(x, __shfl_xor_sync(ALL_LANES, x, distance));
+  return x;
+}
+
+inline float warp_min(float x) {
+  for (int distance = 16; distance > 0; distance /= 2) x = fminf(x, __shfl_xor_sync(ALL_LANES, x, distance));
+  return x;
+}
+
+/* Over all threads of a block of WARPS full warps, for all of them; ends with a barrier, so that it may be called again. */
+template <int WARPS> float block_sum(float x) {
+  __shared__ float of_warp[WARPS];
+  x = warp_sum(x);
+  if (lane_id() == 0) of_warp[warp_id()] = x;
+  __syncthreads();
+  float sum = 0;
+  for (int w = 0; w < WARPS; w++) sum += of_warp[w];
+  __syncthreads();
+  return sum;
+}
+
+template <int WARPS> float block_max(float x) {
+  __shared__ float of_warp[WARPS];
+  x = warp_max(x);
+  if (lane_id() == 0) of_warp[warp_id()] = x;
+  __syncthreads();
+  float largest = of_warp[0];
+  for (int w = 1; w < WARPS; w++) largest = fmaxf(largest, of_warp[w]);
+  __syncthreads();
+  return largest;
+}
+
+/* COUNT floats from `from` on; with VECTOR they lie at a multiple of 16 bytes. */
+template <int COUNT, bool VECTOR> void load_floats(const float *from, float (&to)[COUNT]) {
+  if constexpr (VECTOR && COUNT % 4 == 0) {
+#pragma unroll
+    for (int i = 0; i < COUNT; i += 4) {
+      const float4 four = *(const float4 *)(from + i);
+      to[i] = four.x, to[i + 1] = four.y, to[i + 2] = four.z, to[i + 3] = four.w;
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) to[i] = from[i];
+  }
+}

@@ -1,0 +1,131 @@
+/* Packed matrices of linear layers (docs/cuda-kernels.md): blocks of 16 rows, which are 16 outputs. Both loops over them,
+   for few rows of x and for many, are written once against these structures:
+
+   COLUMNS        columns that `values` reads together
+   values         COLUMNS columns from `column` on of 4 outputs; codes where the matrix is quantized
+   scale, zero    of an output in a group; a value is (code - zero) * scale
+   Chunk          what a lane holds of 32 columns for mma.sync: 8 columns of each of two outputs
+   fragments      a chunk as the A operand of two mma.m16n8k16. Which column stands at which k doesn't matter as long as B
+                  agrees: lane (g, t) has columns 8 t ... 8 t + 7 of the chunk
+   output         the output in row g or g + 8 of the A operand */
+enum class Zeros { MIDDLE, STORED };
+
+template <int N, int K, int GROUP, Zeros ZEROS, int BITS> struct QuantizedMatrix {
+  static constexpr bool QUANTIZED = true;
+  static constexpr int OUTPUTS = N, INPUTS = K, GROUP_COLUMNS = GROUP, GROUPS = divide_up(K, GROUP), COLUMNS = 32 / BITS;
+  static constexpr int WORDS = divide_up(K, COLUMNS), SCALES = WORDS * 64, ZERO_CODES = SCALES + GROUPS * 32;
+  static constexpr int64 BLOCK_BYTES = divide_up(ZERO_CODES + (ZEROS == Zeros::STORED ? GROUPS * 16 : 0), 64) * 64ll;
+
+  static uint32 code(uint32 word, int i) {
+    return BITS == 4 ? word >> (i % 4 * 8 + i / 4 * 4) & 15 : word >> i * 8 & 255;
+  }
+
+  static void values(const uint8 *block, int column, int first_output, float (&to)[4][COLUMNS]) {
+    const uint4 words = *(const uint4 *)(block + (column / COLUMNS * 16 + first_output) * 4);
+    const uint32 of_output[4] = {words.x, words.y, words.z, words.w};
+#pragma unroll
+    for (int o = 0; o < 4; o++)
+#pragma unroll
+      for (int i = 0; i < COLUMNS; i++) to[o][i] = float_of_code(code(of_output[o], i));
+  }
+
+  static float scale(const uint8 *block, int group, int output) {
+    return float_of_half(*(const uint16 *)(block + SCALES + (group * 16 + output) * 2));
+  }
+
+  static int zero(const uint8 *block, int group, int output) {
+    return ZEROS == Zeros::STORED ? block[ZERO_CODES + group * 16 + output] : 1 << (BITS - 1);
+  }
+
+  static constexpr int CHUNK_WORDS = 8 / COLUMNS;
+  struct Chunk { uint32 words[2][CHUNK_WORDS]; };
+
+  static Chunk load(const uint8 *block, int chunk, int g, int t) {
+    Chunk loaded;
+#pragma unroll
+    for (int half = 0; half < 2; half++)
+#pragma unroll
+      for (int i = 0; i < CHUNK_WORDS; i++) {
+        const int word = (chunk * 4 + t) * CHUNK_WORDS + i;
+        loaded.words[half][i] = K % 32 == 0 || word < WORDS ? ((const uint32 *)block)[word * 16 + output(g, half)] : 0;
+      }
+    return loaded;
+  }
+
+  /* Two codes as halves 1024 + code: in f16, 0x6400 is 1024, whose last place is 1. */
+  static uint32 two_codes(uint32 bytes, int selector) { return __byte_perm(bytes, 0x64646464u, selector); }
+
+  static uint32 zero_halves(int zero) { return (0x6400u + zero) * 0x10001u; }
+
+  static void fragments(const Chunk &chunk, const uint32 (&zeros)[2], uint32 (&a)[2][4]) {
+#pragma unroll
+    for (int half = 0; half < 2; half++)
+#pragma unroll
+      for (int step = 0; step < 2; step++) {
+        const uint32 bytes = BITS == 4 ? chunk.words[half][0] >> step * 4 & 0x0F0F0F0Fu
+                                       : chunk.words[half][step % CHUNK_WORDS];
+        a[step][half] = subtract_halves(two_codes(bytes, 0x4140), zeros[half]);
+        a[step][half + 2] = subtract_halves(two_codes(bytes, 0x4342), zeros[half]);
+      }
+  }
+
+  static int output(int g, int half) { return g + 8 * half; }
+};
+
+template <int N, int K, int GROUP, Zeros ZEROS> using Codes4 = QuantizedMatrix<N, K, GROUP, ZEROS, 4>;
+template <int N, int K, int GROUP, Zeros ZEROS> using Codes8 = QuantizedMatrix<N, K, GROUP, ZEROS, 8>;
+
+template <int N, int K> struct Halves {
+  static constexpr bool QUANTIZED = false;
+  static constexpr int OUTPUTS = N, INPUTS = K, GROUP_COLUMNS = K, GROUPS = 1, COLUMNS = 4;
+  static constexpr int64 BLOCK_BYTES = K * 32ll;
+
+  static void values(const uint8 *block, int column, int first_output, float (&to)[4][COLUMNS]) {
+#pragma unroll
+    for (int i = 0; i < COLUMNS; i++) {
+      uint2 four = {0, 0};
+      if (K % COLUMNS == 0 || column + i < K) four = *(const uint2 *)(block + ((column + i) * 16ll + first_output) * 2);
+      to[0][i] = low_half(four.x), to[1][i] = high_half(four.x), to[2][i] = low_half(four.y), to[3][i] = high_half(four.y);
+    }
+  }
+
+  struct Chunk { uint32 outputs[8]; }; /* two neighbouring outputs at each of 8 columns */
+
+  static Chunk load(const uint8 *block, int chunk, int g, int t) {
+    Chunk loaded;
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+      const int column = chunk * 32 + t * 8 + i;
+      loaded.outputs[i] = K % 32 == 0 || column < K ? ((const uint32 *)block)[column * 8 + g] : 0;
+    }
+    return loaded;
+  }
+
+  static void fragments(const Chunk &chunk, const uint32 (&)[2], uint32 (&a)[2][4]) {
+#pragma unroll
+    for (int step = 0; step < 2; step++)
+#pragma unroll
+      for (int pair = 0; pair < 2; pair++) {
+        const uint32 first = chunk.outputs[step * 4 + pair * 2], second = chunk.outputs[step * 4 + pair * 2 + 1];
+        a[step][pair * 2] = __byte_perm(first, second, 0x5410);
+        a[step][pair * 2 + 1] = __byte_perm(first, second, 0x7632);
+      }
+  }
+
+  static int output(int g, int half) { return 2 * g + half; }
+};
+
+template <int N, int K> struct Floats {
+  static constexpr bool QUANTIZED = false;
+  static constexpr int OUTPUTS = N, INPUTS = K, GROUP_COLUMNS = K, GROUPS = 1, COLUMNS = 4;
+  static constexpr int64 BLOCK_BYTES = K * 64ll;
+
+  static void values(const uint8 *block, int column, int first_output, float (&to)[4][COLUMNS]) {
+#pragma unroll
+    for (int i = 0; i < COLUMNS; i++) {
+      float4 four = {0, 0, 0, 0};
+      if (K % COLUMNS == 0 || column + i < K) four = *(const float4 *)(block + ((column + i) * 16ll + first_output) * 4);
+      to[0][i] = four.x, to[1][i] = four.y, to[2][i] = four.z, to[3][i] = four.w;
+    }
+  }
+};

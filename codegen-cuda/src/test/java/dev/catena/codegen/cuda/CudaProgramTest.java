@@ -1,0 +1,70 @@
+package dev.catena.codegen.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.catena.codegen.KvFormat;
+import dev.catena.codegen.KvFormat.Element;
+import dev.catena.codegen.MatrixType;
+import java.io.IOException;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.api.Test;
+
+class CudaProgramTest {
+    private final NvrtcCompiler compiler = new NvrtcCompiler(CodeStore.none());
+
+    static Stream<DecoderShape> shapes() {
+        return Stream.of(
+                new DecoderShape(64, 172, 4, new KvFormat(Element.F16, Element.F16, 2, 16), 105, 64,
+                        (n, k) -> MatrixType.quantized(n, k, 4, 32, false)),
+                new DecoderShape(288, 768, 6, new KvFormat(Element.U8, Element.U4, 6, 48), 512, 100,
+                        (n, k) -> MatrixType.quantized(n, k, 8, 128, true)),
+                new DecoderShape(72, 100, 8, new KvFormat(Element.U4, Element.U8, 1, 256), 105, 256,
+                        (n, k) -> MatrixType.quantized(n, k, 4, 24, false)),
+                new DecoderShape(65, 33, 1, new KvFormat(Element.F32, Element.F32, 1, 9), 77, 3, MatrixType::f32),
+                new DecoderShape(65, 33, 3, new KvFormat(Element.F32, Element.F16, 3, 8), 77, 17, MatrixType::f16));
+    }
+
+    @ParameterizedTest
+    @MethodSource("shapes")
+    void everyKernelCompilesForEveryTarget(DecoderShape shape) throws IOException {
+        CudaProgram program = shape.program();
+        for (CudaTarget target : CudaTarget.known()) {
+            CudaLibrary library = CudaLibrary.compile(program, target, compiler);
+            assertEquals(program.kernelNames(), library.kernels().stream().map(KernelFacts::name).toList());
+            for (KernelFacts kernel : library.kernels()) {
+                assertEquals(0, kernel.spillBytes(), kernel + " for " + target.name());
+                assertTrue(kernel.sharedBytes() <= 48 << 10, kernel.toString());
+            }
+        }
+    }
+
+    @Test
+    void equalStagesShareTheirLaunches() {
+        DecoderShape shape = shapes().findFirst().orElseThrow();
+        CudaProgram program = shape.program();
+        assertSame(program.stages().get(1), program.stages().get(2));
+        assertEquals(CudaProgram.of(List.of(shape.decoder()), shape.maxRows()).stages().get(0), program.stages().get(1));
+    }
+
+    @ParameterizedTest
+    @MethodSource("shapes")
+    void bucketsCoverAllNumbersOfRows(DecoderShape shape) {
+        CudaProgram program = shape.program();
+        for (CudaStage stage : program.stages()) {
+            List<Integer> sizes = stage.buckets().stream().map(RowBucket::rows).toList();
+            assertEquals(sizes.stream().sorted().distinct().toList(), sizes);
+            assertEquals(shape.maxRows(), sizes.get(sizes.size() - 1));
+            for (RowBucket bucket : stage.buckets()) {
+                for (KernelLaunch launch : bucket.launches()) {
+                    assertTrue(program.kernelNames().contains(launch.kernel()));
+                    assertTrue(launch.grid().get(1) <= 65535 && launch.grid().get(2) <= 65535, launch.toString());
+                }
+            }
+        }
+    }
+}
