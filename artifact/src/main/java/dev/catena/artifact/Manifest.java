@@ -21,7 +21,7 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
         List<Stage> stages, Memory memory, Map<String, Integer> operations, Map<String, Entry> entries) {
 
     /** The format number this version reads and writes. */
-    public static final int FORMAT = 1;
+    public static final int FORMAT = 2;
 
     /** No single memory need or entry is larger: 1 PiB. Sums of a few of them can't overflow. */
     static final long MAX_BYTES = 1L << 50;
@@ -31,7 +31,7 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
 
     public Manifest {
         if (format != FORMAT) {
-            throw new IllegalArgumentException("format " + format + " is not " + FORMAT);
+            throw new IllegalArgumentException("format " + format + " is not " + FORMAT + "; compile the model again");
         }
         text("compiler", compiler);
         Objects.requireNonNull(model);
@@ -84,17 +84,36 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
     }
 
     /**
-     * @param name        as resolved, such as {@code cpu:x86-64-v4}
+     * @param name        as resolved, such as {@code cpu:x86-64-v4} or {@code sm_86}
      * @param features    CPU features the code uses, in clang's names ({@code avx512f}, {@code amx-int8})
      * @param library     entry that holds the code
      * @param threadsHint threads the code was tuned for, 0 = any
+     * @param ptx         entry with the same kernels for GPUs that {@code library} doesn't fit, or null
+     * @param programs    what a GPU launches for a stage, by the symbol of the stage's code; none for CPUs
+     * @param kernels     what each kernel of a GPU needs; none for CPUs
      */
-    public record Target(String name, List<String> features, String library, int threadsHint) {
+    public record Target(String name, List<String> features, String library, int threadsHint, String ptx,
+            Map<String, KernelProgram> programs, List<KernelProgram.Kernel> kernels) {
         public Target {
             text("target.name", name);
             features = List.copyOf(features);
             text("target.library", library);
             range("target.threads_hint", threadsHint, 0, 1 << 16);
+            if (ptx != null) {
+                text("target.ptx", ptx);
+            }
+            programs = map(programs);
+            kernels = List.copyOf(kernels);
+        }
+
+        /** A target whose code is a shared library with a function for each symbol. */
+        public static Target ofCpu(String name, List<String> features, String library) {
+            return new Target(name, features, library, 0, null, Map.of(), List.of());
+        }
+
+        /** Whether its code is kernels that are launched by programs. */
+        public boolean runsPrograms() {
+            return !programs.isEmpty();
         }
     }
 
@@ -150,7 +169,7 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
         }
     }
 
-    /** @param symbol what the target's library exports for this stage's structure */
+    /** @param symbol what the target's library exports for this stage's structure; for a GPU, the target's program of this name */
     public record Code(String symbol, long arenaBytes, long scratchBytes) {
         public Code {
             if (!symbol.matches("[A-Za-z_][A-Za-z0-9_]{0,255}")) {

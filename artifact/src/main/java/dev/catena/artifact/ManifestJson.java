@@ -52,7 +52,7 @@ final class ManifestJson {
             if (format == null || !format.isInt()) {
                 throw new IllegalArgumentException("the manifest has no format number");
             }
-            refuseNewer(format.intValue());
+            refuseOther(format.intValue());
             manifest = JSON.treeToValue(tree, Manifest.class);
         } catch (IOException e) {
             throw new IllegalArgumentException("the manifest is not valid: " + reason(e), e);
@@ -63,11 +63,12 @@ final class ManifestJson {
         return manifest;
     }
 
-    /** @throws IllegalArgumentException when a later version wrote this */
-    static void refuseNewer(int format) {
-        if (format > Manifest.FORMAT) {
+    /** @throws IllegalArgumentException when a later or an earlier version wrote this */
+    static void refuseOther(int format) {
+        if (format != Manifest.FORMAT) {
             throw new IllegalArgumentException("it has format " + format + ", this version of Catena reads format "
-                    + Manifest.FORMAT + "; use a newer Catena, or compile the model again");
+                    + Manifest.FORMAT + (format > Manifest.FORMAT ? "; use a newer Catena, or compile the model again"
+                    : "; compile the model again"));
         }
     }
 

@@ -25,6 +25,49 @@ final class ManifestRules {
             require(names.add(target.name()), "two targets are called '" + target.name() + "'");
             require(manifest.entries().containsKey(target.library()),
                     "target '" + target.name() + "' names the missing entry '" + target.library() + "'");
+            require(target.ptx() == null || manifest.entries().containsKey(target.ptx()),
+                    "target '" + target.name() + "' names the missing entry '" + target.ptx() + "'");
+            if (target.runsPrograms()) {
+                checkPrograms(manifest, target);
+            }
+        }
+    }
+
+    private static void checkPrograms(Manifest manifest, Manifest.Target target) {
+        Set<String> kernels = new HashSet<>();
+        target.kernels().forEach(kernel -> kernels.add(kernel.name()));
+        target.programs().forEach((symbol, program) -> {
+            String what = "program '" + symbol + "' of target '" + target.name() + "'";
+            require(program.maxRows() >= manifest.memory().maxRows(), what + " ends at " + program.maxRows() + " rows");
+            for (KernelProgram.Bucket bucket : program.buckets()) {
+                for (KernelProgram.Launch launch : bucket.launches()) {
+                    require(kernels.contains(launch.kernel()), what + " launches the unknown kernel '" + launch.kernel() + "'");
+                }
+            }
+        });
+        for (Manifest.Stage stage : manifest.stages()) {
+            Manifest.Code code = stage.code().get(target.name());
+            KernelProgram program = code == null ? null : target.programs().get(code.symbol());
+            require(program != null, "stage '" + stage.name() + "' has no program for target '" + target.name() + "'");
+            checkArguments(stage, code, program);
+        }
+    }
+
+    private static void checkArguments(Manifest.Stage stage, Manifest.Code code, KernelProgram program) {
+        for (KernelProgram.Bucket bucket : program.buckets()) {
+            for (KernelProgram.Launch launch : bucket.launches()) {
+                for (String argument : launch.args()) {
+                    long number = Long.parseLong("0" + argument.replaceAll("\\D", ""));
+                    boolean fits = argument.startsWith("arena+") ? number < code.arenaBytes()
+                            : argument.startsWith("scratch+") ? number < code.scratchBytes()
+                            : argument.startsWith("weight:") ? number < stage.weights().size()
+                            : argument.startsWith("input+") ? number < 4L * stage.input().width()
+                            : argument.startsWith("output+") ? number < 4L * stage.output().width()
+                            : !argument.equals("kv") || stage.kv() != null;
+                    require(fits, "stage '" + stage.name() + "' has nothing at '" + argument + "', which '" + launch.kernel()
+                            + "' is given");
+                }
+            }
         }
     }
 

@@ -21,7 +21,7 @@ record ZipDirectory(List<ZipLayout.Entry> entries, String manifestSha256) {
     private static final int MAX_COMMENT = 200;
     private static final long MAX_CENTRAL = 64L << 20;
     private static final Pattern COMMENT = Pattern.compile("catena([0-9]{1,6}) .*", Pattern.DOTALL);
-    private static final Pattern CURRENT = Pattern.compile("catena1 sha256=([0-9a-f]{64})");
+    private static final Pattern CURRENT = Pattern.compile("catena" + Manifest.FORMAT + " sha256=([0-9a-f]{64})");
 
     /** @throws IllegalArgumentException with a one-line reason for refusing the file */
     static ZipDirectory read(FileChannel file) throws IOException {
@@ -74,7 +74,7 @@ record ZipDirectory(List<ZipLayout.Entry> entries, String manifestSha256) {
         }
         Matcher any = COMMENT.matcher(comment);
         if (any.matches()) {
-            ManifestJson.refuseNewer(Integer.parseInt(any.group(1)));
+            ManifestJson.refuseOther(Integer.parseInt(any.group(1)));
         }
         throw new IllegalArgumentException(comment.startsWith("catena") ? "its comment is damaged"
                 : "it is a zip file, but not a Catena artifact");

@@ -101,13 +101,18 @@ class DamagedArtifactTest {
     }
 
     @Test
-    void newerFormatSaysSo() throws IOException {
+    void anotherFormatSaysSo() throws IOException {
         byte[] bytes = whole();
-        int comment = bytes.length - ("catena1 sha256=".length() + 64);
+        int comment = bytes.length - ("catena0 sha256=".length() + 64);
         byte[] newer = bytes.clone();
-        newer[comment + 6] = '2';
-        assertTrue(refused(newer).contains("it has format 2, this version of Catena reads format 1"));
-        assertTrue(refused(withManifest(json -> json.replace("\"format\" : 1", "\"format\" : 3"))).contains("it has format 3"));
+        newer[comment + 6]++;
+        assertTrue(refused(newer).contains("it has format " + (Manifest.FORMAT + 1) + ", this version of Catena reads format "
+                + Manifest.FORMAT + "; use a newer Catena"));
+        newer[comment + 6] -= 2;
+        assertTrue(refused(newer).contains("it has format " + (Manifest.FORMAT - 1) + ", this version of Catena reads format "
+                + Manifest.FORMAT + "; compile the model again"));
+        assertTrue(refused(withManifest(json -> json.replace("\"format\" : " + Manifest.FORMAT,
+                "\"format\" : 99"))).contains("it has format 99"));
     }
 
     @Test

@@ -40,7 +40,7 @@ final class SmallArtifact {
         settings.put("group-size", "128");
         return new Manifest(Manifest.FORMAT, "0.1.0",
                 new Manifest.Model("small", 50, 25, 0, 128, 1, List.of(2), true), settings,
-                List.of(new Manifest.Target("cpu:x86-64-v3", List.of("avx2"), "code/cpu:x86-64-v3/model.so", 0)),
+                List.of(Manifest.Target.ofCpu("cpu:x86-64-v3", List.of("avx2"), "code/cpu:x86-64-v3/model.so")),
                 List.of(new Manifest.Stage("embed", "embed", new Manifest.Port("tokens", 1), new Manifest.Port("rows", 25), null,
                                 code, List.of(new Manifest.Weight("table", "weights/embed/table", 5000, "f32", "rows"))),
                         new Manifest.Stage("head", "head", new Manifest.Port("rows", 25), new Manifest.Port("selected", 50),

@@ -1,17 +1,19 @@
 package dev.catena.tools;
 
+import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.tools.CompileSettings.Activations;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -30,7 +32,7 @@ final class CompileCommand implements Callable<Integer> {
 
   @Option(names = "--target", defaultValue = "cpu", split = ",", paramLabel = "T",
       description = "What to generate code for: cpu (this machine), cpu:x86-64-v3, cpu:x86-64-v4, cpu:icelake-server, "
-          + "cpu:sapphirerapids. Default: ${DEFAULT-VALUE}")
+          + "cpu:sapphirerapids; sm_75, sm_80, sm_86, sm_89, sm_90, sm_100, sm_120 (NVIDIA GPUs). Default: ${DEFAULT-VALUE}")
   private List<String> targets;
 
   @Option(names = "--wbits", defaultValue = "4", description = "Bits of weights: 32, 16, 8, 4. Default: ${DEFAULT-VALUE}")
@@ -148,16 +150,23 @@ final class CompileCommand implements Callable<Integer> {
     return bits;
   }
 
-  private List<CpuTarget> resolveTargets() {
-    Set<CpuTarget> resolved = new LinkedHashSet<>();
+  private List<Target> resolveTargets() {
+    Set<Target> resolved = new LinkedHashSet<>();
     for (String t : targets) {
-      if (t.strip().toLowerCase(Locale.ROOT).startsWith("sm_")) {
-        throw new UserError("--target " + t + ": CUDA targets are not there yet; choose cpu or "
-            + CpuTarget.known().stream().map(CpuTarget::name).collect(Collectors.joining(", ")));
-      }
-      resolved.add(CpuTarget.parse(t.strip()));
+      resolved.add(resolve(t.strip()));
     }
     return new ArrayList<>(resolved);
+  }
+
+  private static Target resolve(String name) {
+    if (name.startsWith("cpu")) {
+      return CpuTarget.parse(name);
+    } else if (name.startsWith("sm_")) {
+      return CudaTarget.parse(name);
+    }
+    throw new UserError("--target " + name + ": there is no such target; known are cpu (this machine), "
+        + Stream.concat(CpuTarget.known().stream(), CudaTarget.known().stream()).map(Target::name)
+            .collect(Collectors.joining(", ")));
   }
 
   private Path defaultOutput() {

@@ -1,6 +1,6 @@
 package dev.catena.tools;
 
-import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.codegen.Target;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,7 +16,7 @@ import java.util.Optional;
  * @param pipeline   a pipeline in place of the default one, or empty
  * @param printAfter a pass whose result goes to standard error, {@code all}, or empty
  */
-public record CompileSettings(Path input, Path output, List<CpuTarget> targets, int weightBits, int groupSize,
+public record CompileSettings(Path input, Path output, List<Target> targets, int weightBits, int groupSize,
     boolean symmetric, int embedBits, int headBits, int keyBits, int valueBits, Activations activations,
     Optional<Path> tokenizer, int maxSeqLen, Optional<String> pipeline, boolean verifyEach,
     Optional<String> printAfter, Optional<Path> dumpDir, int maxRows) {
@@ -26,7 +26,7 @@ public record CompileSettings(Path input, Path output, List<CpuTarget> targets, 
   /** Name to value as printed and as the artifact records them; no paths. {@code positions} are the effective ones. */
   public Map<String, String> described(int positions) {
     Map<String, String> s = new LinkedHashMap<>();
-    s.put("target", String.join(",", targets.stream().map(CpuTarget::name).toList()));
+    s.put("target", String.join(",", targets.stream().map(Target::name).toList()));
     s.put("wbits", Integer.toString(weightBits));
     boolean quantizes = weightBits < 16 || headBits < 16 || embedBits < 16;
     s.put("group_size", quantizes ? groupSize == 0 ? "row" : Integer.toString(groupSize) : "none");

@@ -4,8 +4,6 @@ import dev.catena.artifact.Manifest;
 import dev.catena.codegen.KvFormat;
 import dev.catena.codegen.RowCount;
 import dev.catena.codegen.StageLaunches;
-import dev.catena.codegen.cpu.CpuLibrary;
-import dev.catena.codegen.cpu.StageFacts;
 import dev.catena.ir.Module;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -26,25 +24,24 @@ final class ManifestBuilder {
     this.operations = operations;
   }
 
-  Manifest build(List<StageLaunches> stages, List<CpuLibrary> libraries, StageWeights weights) {
+  Manifest build(List<StageLaunches> stages, List<TargetCode> generated, StageWeights weights) {
+    List<Manifest.Target> targets = generated.stream().map(TargetCode::manifest).toList();
     List<Manifest.Stage> list = new ArrayList<>();
     long kvPerToken = 0;
     long arena = 0;
     for (int i = 0; i < stages.size(); i++) {
       StageLaunches s = stages.get(i);
       Map<String, Manifest.Code> code = new LinkedHashMap<>();
-      for (CpuLibrary library : libraries) {
-        StageFacts f = library.stages().get(i);
-        code.put(library.target().name(), new Manifest.Code(f.symbol(), f.arenaBytes(), f.scratchBytes()));
-        arena = Math.max(arena, f.arenaBytes());
+      for (int t = 0; t < targets.size(); t++) {
+        Manifest.Code c = generated.get(t).codeOf(i);
+        code.put(targets.get(t).name(), c);
+        arena = Math.max(arena, c.arenaBytes());
       }
       Manifest.Kv kv = s.kv().map(ManifestBuilder::kv).orElse(null);
       kvPerToken += kv == null ? 0 : kv.pageBytes() / kv.page();
       list.add(new Manifest.Stage(s.stage().name(), s.stage().textAttribute("role"), input(s), output(s), kv, code,
           weights.manifestOf(s)));
     }
-    List<Manifest.Target> targets = libraries.stream().map(l -> new Manifest.Target(l.target().name(),
-        l.target().features(), "code/" + l.target().name() + "/model.so", 0)).toList();
     return new Manifest(Manifest.FORMAT, Version.COMPILER,
         new Manifest.Model(module.name(), facts.vocab(), facts.hidden(), facts.layers(), facts.maxSeqLen(), facts.bos(),
             facts.eos(), facts.addBos()),

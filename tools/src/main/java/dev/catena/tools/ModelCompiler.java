@@ -2,11 +2,8 @@ package dev.catena.tools;
 
 import dev.catena.artifact.ArtifactWriter;
 import dev.catena.artifact.Manifest;
-import dev.catena.codegen.Launch;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.StageLaunches;
-import dev.catena.codegen.cpu.CpuLibrary;
-import dev.catena.codegen.cpu.CpuTarget;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxImporter;
 import dev.catena.ir.MappedFile;
@@ -68,8 +65,8 @@ final class ModelCompiler {
           .collect(Collectors.joining(", ")));
       imported.warnings().forEach(Console::warn);
       context.warnings().forEach(Console::warn);
-      List<CpuLibrary> libraries = generate(stages);
-      return write(imported, module, facts, stages, libraries, tokenizer, before, context, start);
+      List<TargetCode> code = new CodeGeneration(stages).of(settings.targets());
+      return write(imported, module, facts, stages, code, tokenizer, before, context, start);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -195,23 +192,8 @@ final class ModelCompiler {
     };
   }
 
-  private List<CpuLibrary> generate(List<StageLaunches> stages) throws IOException {
-    List<CpuLibrary> libraries = new ArrayList<>();
-    List<List<Launch>> launches = stages.stream().map(StageLaunches::launches).toList();
-    for (CpuTarget target : settings.targets()) {
-      try (Console.Progress progress = Console.progress("generating code for " + target.name(), 1, "", 1)) {
-        libraries.add(CpuLibrary.build(launches, target));
-        progress.step(1);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new IOException("interrupted while code was generated", e);
-      }
-    }
-    return libraries;
-  }
-
   private CompileReport write(ImportedModel imported, Module module, ModelFacts facts, List<StageLaunches> stages,
-      List<CpuLibrary> libraries, Optional<byte[]> tokenizer, List<Piece> before, PassContext context, long start)
+      List<TargetCode> code, Optional<byte[]> tokenizer, List<Piece> before, PassContext context, long start)
       throws IOException {
     StageWeights weights = new StageWeights(stages);
     Manifest manifest;
@@ -220,10 +202,9 @@ final class ModelCompiler {
       for (Map.Entry<String, String> dump : dumps.entrySet()) {
         writer.entry("ir/" + dump.getKey(), dump.getValue().getBytes(StandardCharsets.UTF_8));
       }
-      for (CpuLibrary library : libraries) {
-        writer.entry("code/" + library.target().name() + "/model.so", library.library());
-        writer.entry("code/" + library.target().name() + "/model.c", library.source().getBytes(StandardCharsets.UTF_8));
-      }
+      Map<String, byte[]> codeEntries = new LinkedHashMap<>();
+      code.forEach(c -> codeEntries.putAll(c.entries()));
+      codeEntries.forEach(writer::entry);
       for (StageLaunches stage : stages) {
         weights.write(stage, writer, progress);
         imported.filesOf(stage.stage()).forEach(MappedFile::unmap);
@@ -233,7 +214,7 @@ final class ModelCompiler {
       } else {
         Console.warn("no tokenizer.json in the model's folder or its parent: the artifact takes and gives ids only");
       }
-      manifest = writer.commit(new ManifestBuilder(settings, module, facts, operations).build(stages, libraries,
+      manifest = writer.commit(new ManifestBuilder(settings, module, facts, operations).build(stages, code,
           weights));
     }
     List<CompileReport.Piece> pieces = new ArrayList<>();

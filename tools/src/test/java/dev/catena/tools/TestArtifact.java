@@ -30,7 +30,7 @@ final class TestArtifact {
       stages.add(stage(writer, "head", "head", "rows", 16, "stage_h"));
       writer.commit(new Manifest(Manifest.FORMAT, "0.1.0",
           new Manifest.Model("small", 16, 16, 3, 100, null, List.of(2), false), Map.of("wbits", "32"),
-          List.of(new Manifest.Target(TARGET, List.of("avx2"), "code/" + TARGET + "/model.so", 0)), stages,
+          List.of(Manifest.Target.ofCpu(TARGET, List.of("avx2"), "code/" + TARGET + "/model.so")), stages,
           new Manifest.Memory(64, 320, 384, 4096, 192), Map.of("nn.linear", 3, "nn.embedding", 1), Map.of()));
     }
     return file;

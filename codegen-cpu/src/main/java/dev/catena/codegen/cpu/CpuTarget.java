@@ -1,5 +1,6 @@
 package dev.catena.codegen.cpu;
 
+import dev.catena.codegen.Target;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,7 +17,7 @@ import java.util.TreeSet;
  *     ({@code avx512vnni}, {@code amx-tile}); see {@link #featuresOf} for how {@code /proc/cpuinfo} spells them
  * @param tuning the CPU whose timings clang schedules for; it adds no instructions
  */
-public record CpuTarget(String name, List<String> features, String tuning) {
+public record CpuTarget(String name, List<String> features, String tuning) implements Target {
     private static final List<String> V3 = List.of("avx2", "fma", "f16c", "bmi2");
     private static final List<String> V4 =
             with(V3, "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd");

@@ -1,5 +1,6 @@
 package dev.catena.codegen.cuda;
 
+import dev.catena.codegen.Target;
 import java.util.List;
 
 /**
@@ -8,7 +9,7 @@ import java.util.List;
  * @param name as it stands in a manifest and as NVRTC knows it, such as {@code sm_86}
  * @param capability its compute capability, ten times the major number plus the minor one
  */
-public record CudaTarget(String name, int capability) {
+public record CudaTarget(String name, int capability) implements Target {
     private static final List<CudaTarget> KNOWN = List.of(75, 80, 86, 89, 90, 100, 120).stream()
             .map(capability -> new CudaTarget("sm_" + capability, capability)).toList();
 
