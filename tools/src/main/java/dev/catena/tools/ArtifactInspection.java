@@ -42,7 +42,8 @@ final class ArtifactInspection implements Inspection {
     s.append("format      ").append(manifest.format()).append(", written by Catena ").append(manifest.compiler())
         .append('\n');
     for (Manifest.Target t : manifest.targets()) {
-      s.append("target      ").append(t.name()).append(" (").append(String.join(", ", t.features())).append(")\n");
+      s.append("target      ").append(t.name()).append(t.runsPrograms() ? " (" + t.kernels().size() + " kernels)"
+          : " (" + String.join(", ", t.features()) + ")").append('\n');
     }
     s.append("passes      ").append(String.join(", ", passes())).append("\n\n");
     s.append(stageTable()).append('\n').append(weightTable()).append('\n');
@@ -136,16 +137,33 @@ final class ArtifactInspection implements Inspection {
   public String kernels() {
     StringBuilder s = new StringBuilder();
     for (Manifest.Target target : manifest.targets()) {
-      s.append("// target ").append(target.name()).append(": ").append(KernelFacts.of(manifest).stream()
-          .filter(k -> k.target().equals(target.name()))
-          .map(k -> k.name() + " runs " + String.join(", ", k.stages())).collect(Collectors.joining("; "))).append('\n');
+      List<KernelFacts> kernels = KernelFacts.of(manifest).stream().filter(k -> k.target().equals(target.name())).toList();
+      if (target.runsPrograms()) {
+        s.append("/* target ").append(target.name()).append(": ").append(target.programs().size())
+            .append(" programs. Launches: grid x block for steps of up to so many rows\n");
+        s.append(launchTable(kernels).replaceAll("(?m)^", "   ").stripTrailing()).append(" */\n");
+      } else {
+        s.append("// target ").append(target.name()).append(": ").append(kernels.stream()
+            .map(k -> k.name() + " runs " + String.join(", ", k.stages())).collect(Collectors.joining("; "))).append('\n');
+      }
       s.append(source(target));
     }
     return s.toString();
   }
 
+  private static String launchTable(List<KernelFacts> kernels) {
+    TextTable table = new TextTable("kernel", "registers", "shared", "spills", "launches");
+    for (KernelFacts k : kernels) {
+      KernelFacts.Launch first = k.launches().get(0);
+      KernelFacts.Launch last = k.launches().get(k.launches().size() - 1);
+      table.row(k.name(), k.registers(), k.sharedBytes(), k.spillBytes(),
+          first.equals(last) ? first.text() : first.text() + " … " + last.text());
+    }
+    return table.text();
+  }
+
   private String source(Manifest.Target target) {
-    String entry = "code/" + target.name() + "/model.c";
+    String entry = "code/" + target.name() + (target.runsPrograms() ? "/model.cu" : "/model.c");
     return reader.contains(entry) ? text(entry) : "// no source in this artifact\n";
   }
 

@@ -164,7 +164,7 @@ final class CompileCommand implements Callable<Integer> {
     } else if (name.startsWith("sm_")) {
       return CudaTarget.parse(name);
     }
-    throw new UserError("--target " + name + ": there is no such target; known are cpu (this machine), "
+    throw new UserError("unknown target '" + name + "'; known are cpu (this machine), "
         + Stream.concat(CpuTarget.known().stream(), CudaTarget.known().stream()).map(Target::name)
             .collect(Collectors.joining(", ")));
   }

@@ -63,7 +63,7 @@ final class MemoryPlan {
     s.append("activations  for steps of up to ").append(m.maxRows()).append(" rows\n");
     for (Manifest.Target target : manifest.targets()) {
       s.append("             ").append(target.name()).append(": largest stage ").append(Bytes.text(arenaBytes(target)))
-          .append(", ").append(Bytes.text(scratchBytes(target))).append(" of scratch for each thread\n");
+          .append(", ").append(Bytes.text(scratchBytes(target))).append(target.runsPrograms() ? " of scratch\n" : " of scratch for each thread\n");
     }
     int longest = manifest.model().maxSeqLen();
     s.append("in all       ").append(Bytes.text(m.weightsBytes() + kvBytes(longest) + m.arenaBytes()))
