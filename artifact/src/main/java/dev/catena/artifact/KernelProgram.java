@@ -3,11 +3,14 @@ package dev.catena.artifact;
 import java.util.List;
 
 /**
- * What a GPU runs for one stage structure (docs/cuda-abi.md): for steps of few and of many rows a list of kernels each.
+ * What a GPU runs for one stage structure, or to sample (docs/cuda-abi.md): for steps of few and of many rows a list of kernels each.
  *
  * @param buckets by rising number of rows; a step takes the first that it fits
  */
 public record KernelProgram(List<Bucket> buckets) {
+    /** The name of the program that chooses tokens from the logits; all others are of stages. */
+    public static final String SAMPLING = "sampling";
+
     public KernelProgram {
         buckets = List.copyOf(buckets);
         for (int i = 0; i < buckets.size(); i++) {
@@ -40,7 +43,7 @@ public record KernelProgram(List<Bucket> buckets) {
      * @param args   what each parameter, a pointer, is: {@code step}, {@code arena+4096}, {@code weight:3} …
      */
     public record Launch(String kernel, List<Integer> grid, List<Integer> block, int shared, List<String> args) {
-        private static final String ARGUMENT = "step|tokens|positions|row_sequence|page_table|selected_rows|kv"
+        private static final String ARGUMENT = "step|tokens|positions|row_sequence|page_table|selected_rows|kv|logits|sampling|history|sampled"
                 + "|(input|output)(\\+\\d{1,18})?|(arena|scratch)\\+\\d{1,18}|weight:\\d{1,9}";
 
         public Launch {

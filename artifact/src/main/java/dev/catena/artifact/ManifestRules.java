@@ -63,7 +63,8 @@ final class ManifestRules {
                             : argument.startsWith("weight:") ? number < stage.weights().size()
                             : argument.startsWith("input+") ? number < 4L * stage.input().width()
                             : argument.startsWith("output+") ? number < 4L * stage.output().width()
-                            : !argument.equals("kv") || stage.kv() != null;
+                            : argument.equals("kv") ? stage.kv() != null
+                            : !Set.of("logits", "sampling", "history", "sampled").contains(argument);
                     require(fits, "stage '" + stage.name() + "' has nothing at '" + argument + "', which '" + launch.kernel()
                             + "' is given");
                 }

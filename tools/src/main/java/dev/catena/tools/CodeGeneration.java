@@ -21,6 +21,7 @@ import java.util.Map;
 final class CodeGeneration {
   private final List<List<Launch>> stages;
   private final int maxRows;
+  private final int vocabulary;
   private final Map<String, byte[]> ptxOfFamily = new HashMap<>();
   private CudaProgram cudaProgram;
   private NvrtcCompiler cudaCompiler;
@@ -28,6 +29,7 @@ final class CodeGeneration {
   CodeGeneration(List<StageLaunches> stages) {
     this.stages = stages.stream().map(StageLaunches::launches).toList();
     this.maxRows = stages.get(0).maxRows();
+    this.vocabulary = stages.get(stages.size() - 1).outputWidth();
   }
 
   /** Code for the targets, in their order. */
@@ -54,7 +56,7 @@ final class CodeGeneration {
 
   private CudaCode cuda(CudaTarget target) throws IOException {
     if (cudaProgram == null) {
-      cudaProgram = CudaProgram.of(stages, maxRows);
+      cudaProgram = CudaProgram.of(stages, maxRows, vocabulary);
       cudaCompiler = new NvrtcCompiler(store());
     }
     CudaLibrary library = CudaLibrary.compile(cudaProgram, target, cudaCompiler);

@@ -22,15 +22,16 @@ record CudaCode(CudaProgram program, CudaLibrary library, byte[] ptx) implements
   public Manifest.Target manifest() {
     Map<String, KernelProgram> programs = new LinkedHashMap<>();
     for (CudaStage stage : program.stages()) {
-      programs.computeIfAbsent(stage.name(), name -> program(stage));
+      programs.computeIfAbsent(stage.name(), name -> program(stage.buckets()));
     }
+    programs.put(KernelProgram.SAMPLING, program(program.sampling()));
     List<KernelProgram.Kernel> kernels = library.kernels().stream().map(k -> new KernelProgram.Kernel(k.name(),
         k.registers(), k.sharedBytes(), k.spillBytes())).toList();
     return new Manifest.Target(library.target().name(), List.of(), entry("cubin"), 0, ptxEntry(), programs, kernels);
   }
 
-  private static KernelProgram program(CudaStage stage) {
-    return new KernelProgram(stage.buckets().stream().map(CudaCode::bucket).toList());
+  private static KernelProgram program(List<RowBucket> buckets) {
+    return new KernelProgram(buckets.stream().map(CudaCode::bucket).toList());
   }
 
   private static KernelProgram.Bucket bucket(RowBucket bucket) {

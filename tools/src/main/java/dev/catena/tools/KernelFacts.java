@@ -15,7 +15,7 @@ import java.util.stream.Collectors;
  * kernel. What CUDA code knows and CPU code doesn't is null: clang spends all the registers there are, and doesn't say what
  * it spills. A CPU has no shared memory: 0.
  *
- * @param stages   names of the stages that run it
+ * @param stages   names of the stages that run it, or {@code sampling}
  * @param launches with which grid and block, by the most rows of a step; none on a CPU
  */
 record KernelFacts(String name, String target, List<String> stages, Integer registers, int sharedBytes,
@@ -65,18 +65,27 @@ record KernelFacts(String name, String target, List<String> stages, Integer regi
     Map<String, Map<List<List<Integer>>, Set<Integer>>> launches = new LinkedHashMap<>();
     for (Manifest.Stage stage : manifest.stages()) {
       Manifest.Code code = stage.code().get(target.name());
-      for (KernelProgram.Bucket bucket : target.programs().get(code.symbol()).buckets()) {
-        for (KernelProgram.Launch l : bucket.launches()) {
-          stages.computeIfAbsent(l.kernel(), k -> new LinkedHashSet<>()).add(stage.name());
-          launches.computeIfAbsent(l.kernel(), k -> new LinkedHashMap<>())
-              .computeIfAbsent(List.of(l.grid(), l.block()), k -> new LinkedHashSet<>()).add(bucket.rows());
-        }
-      }
+      add(target.programs().get(code.symbol()), stage.name(), stages, launches);
+    }
+    KernelProgram sampling = target.programs().get(KernelProgram.SAMPLING);
+    if (sampling != null) {
+      add(sampling, KernelProgram.SAMPLING, stages, launches);
     }
     return target.kernels().stream().map(k -> new KernelFacts(k.name(), target.name(),
         List.copyOf(stages.getOrDefault(k.name(), Set.of())), k.registers(), k.sharedBytes(), k.spillBytes(),
         launches.getOrDefault(k.name(), Map.of()).entrySet().stream().map(e -> new Launch(List.copyOf(e.getValue()),
             e.getKey().get(0), e.getKey().get(1))).toList())).toList();
+  }
+
+  private static void add(KernelProgram program, String user, Map<String, Set<String>> stages,
+      Map<String, Map<List<List<Integer>>, Set<Integer>>> launches) {
+    for (KernelProgram.Bucket bucket : program.buckets()) {
+      for (KernelProgram.Launch l : bucket.launches()) {
+        stages.computeIfAbsent(l.kernel(), k -> new LinkedHashSet<>()).add(user);
+        launches.computeIfAbsent(l.kernel(), k -> new LinkedHashMap<>())
+            .computeIfAbsent(List.of(l.grid(), l.block()), k -> new LinkedHashSet<>()).add(bucket.rows());
+      }
+    }
   }
 
   Map<String, Object> json() {

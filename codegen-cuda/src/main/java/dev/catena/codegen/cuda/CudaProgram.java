@@ -24,18 +24,27 @@ import java.util.stream.Stream;
  *
  * @param source to be compiled, and to be read ({@code inspect --kernels})
  * @param kernelNames in the order of the source
- * @param stages for each list of launches that was given, in its order
+ * @param stages for each list of launches that was given, in its order; the last one's scratch is enough for sampling, too
+ * @param sampling what chooses tokens from the last stage's logits
  */
-public record CudaProgram(String source, List<String> kernelNames, List<CudaStage> stages) {
-    /** Generates the code for steps of up to {@code maxRows} rows. */
-    public static CudaProgram of(List<List<Launch>> stages, int maxRows) {
+public record CudaProgram(String source, List<String> kernelNames, List<CudaStage> stages, List<RowBucket> sampling) {
+    /**
+     * Generates the code.
+     *
+     * @param maxRows the most rows of a step
+     * @param vocabulary width of the last stage's rows
+     */
+    public static CudaProgram of(List<List<Launch>> stages, int maxRows, int vocabulary) {
         KernelSet kernels = new KernelSet();
         Map<List<Launch>, CudaStage> known = new LinkedHashMap<>();
         List<CudaStage> list = new ArrayList<>();
         for (List<Launch> launches : stages) {
             list.add(known.computeIfAbsent(launches, l -> stage(l, maxRows, kernels)));
         }
-        return new CudaProgram(kernels.source(), kernels.names(), List.copyOf(list));
+        List<RowBucket> sampling = SamplingKernel.buckets(vocabulary, maxRows, kernels);
+        CudaStage last = list.get(list.size() - 1);
+        list.set(list.size() - 1, last.withScratch(roundUp256(SamplingKernel.scratchBytes(vocabulary, maxRows))));
+        return new CudaProgram(kernels.source(), kernels.names(), List.copyOf(list), sampling);
     }
 
     private static CudaStage stage(List<Launch> launches, int maxRows, KernelSet kernels) {

@@ -14,4 +14,9 @@ public record CudaStage(String name, long arenaBytes, long scratchBytes, List<Ro
     public CudaStage {
         buckets = List.copyOf(buckets);
     }
+
+    /** The same stage with at least so many bytes of scratch. */
+    CudaStage withScratch(long bytes) {
+        return new CudaStage(name, arenaBytes, Math.max(scratchBytes, bytes), buckets);
+    }
 }

@@ -68,7 +68,7 @@ record DecoderShape(int hidden, int ffn, int heads, KvFormat kv, int vocabulary,
     }
 
     CudaProgram program() {
-        return CudaProgram.of(List.of(embed(), decoder(), decoder(), head()), maxRows);
+        return CudaProgram.of(List.of(embed(), decoder(), decoder(), head()), maxRows, vocabulary);
     }
 
     /** The arena's i-th place, each large enough for any activation. */
