@@ -109,6 +109,19 @@ public final class Allocation {
         write(offset, buffer, values.length * 4L);
     }
 
+    /** Counts all bytes as never written. No launch may be running. */
+    public void forget() {
+        for (int i = 0; i < leaves.length(); i++) {
+            AtomicReferenceArray<Page> leaf = leaves.get(i);
+            for (int n = 0; leaf != null && n < leaf.length(); n++) {
+                Page page = leaf.get(n);
+                if (page != null) {
+                    page.markUnwritten();
+                }
+            }
+        }
+    }
+
     /** Counts all bytes as written, as zeros where nothing was: memory that is cleared at the start. */
     public void zero() {
         for (long offset = 0; offset < bytes; offset += PAGE_BYTES) {

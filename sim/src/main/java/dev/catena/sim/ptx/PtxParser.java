@@ -6,10 +6,13 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Reads the PTX that NVRTC writes, by recursive descent. Registers, variables and labels are resolved by scope. */
 final class PtxParser {
     private static final long MAX_BYTES = 1L << 30;
+    private static final Pattern FILE = Pattern.compile("(?m)^\\s*\\.file\\s+(\\d+)\\s+\"([^\"]*)\"");
 
     private final PtxLexer lexer;
     private final Map<String, PtxFunction> functions = new LinkedHashMap<>();
@@ -28,6 +31,11 @@ final class PtxParser {
 
     PtxParser(String text) {
         lexer = new PtxLexer(text);
+        Matcher matcher = FILE.matcher(text);      // they stand at the end, behind all that name them
+        while (matcher.find()) {
+            String path = matcher.group(2);
+            files.put(matcher.group(1), path.substring(path.lastIndexOf('/') + 1));
+        }
     }
 
     /** A block of braces: names declared in it, seen from inside only. */
@@ -98,8 +106,8 @@ final class PtxParser {
     }
 
     private void file() {
-        String number = take();
-        files.put(number, take());
+        take();
+        take();
         while (accept(",")) {
             take();
         }
@@ -279,6 +287,9 @@ final class PtxParser {
                 number();
                 outer = new SourceLine(files.getOrDefault(outerFile, "file " + outerFile), outerLine, null);
             }
+        }
+        if (line == 0) {
+            return;     // made up by the compiler: it belongs to what stands before it
         }
         source = new SourceLine(files.getOrDefault(file, "file " + file), line, outer);
     }
