@@ -9,7 +9,7 @@ import dev.catena.sim.machine.SimModule;
 import java.util.List;
 
 /**
- * A simulated GPU with one model's kernels on it. System properties: {@code catena.sim.seed} chooses the order in which
+ * A simulated GPU with one model's kernels on it. The system property {@code catena.sim.seed} chooses the order in which
  * everything runs.
  */
 final class SimDevice implements Device {

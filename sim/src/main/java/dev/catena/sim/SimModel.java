@@ -15,7 +15,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 
-/** An artifact's GPU code as PTX, and its weights, read from the file as kernels touch them. */
+/**
+ * An artifact's GPU code as PTX, and its weights, read from the file as kernels touch them. The first GPU target is taken,
+ * or the one that the system property {@code catena.sim.target} names.
+ */
 final class SimModel implements DeviceModel {
     private final ArtifactReader reader;
     private final Manifest.Target target;
@@ -25,9 +28,11 @@ final class SimModel implements DeviceModel {
 
     SimModel(ArtifactReader reader) {
         this.reader = reader;
-        target = reader.manifest().targets().stream().filter(Manifest.Target::runsPrograms).findFirst().orElseThrow(() ->
+        String wanted = System.getProperty("catena.sim.target");
+        target = reader.manifest().targets().stream().filter(Manifest.Target::runsPrograms)
+                .filter(candidate -> wanted == null || wanted.equals(candidate.name())).findFirst().orElseThrow(() ->
                 new UnsupportedPlatformException(reader.path() + ": has code for "
-                        + String.join(", ", reader.manifest().targetNames()) + " and none for a GPU; compile it with --target sm_86"));
+                        + String.join(", ", reader.manifest().targetNames()) + " and none for " + (wanted == null ? "a GPU" : wanted) + "; compile it with --target " + (wanted == null ? "sm_86" : wanted)));
         if (target.ptx() == null) {
             throw new UnsupportedPlatformException(reader.path() + ": has no PTX for " + target.name() + ", which sim runs; "
                     + "compile it again");
