@@ -9,7 +9,7 @@ import java.util.List;
 
 /**
  * Matrix products with packed weights ({@link MatrixLayout}). Up to {@value #MOST_FEW_ROWS} rows are multiplied in f32 while
- * the weights stream by; more go through tensor cores in f16 with f32 sums. f32 weights, and groups that no chunk of 32
+ * the weights stream by; more go through tensor cores, an element of x as two halves, with f32 sums. f32 weights, and groups that no chunk of 32
  * columns fits, are multiplied in f32 for any number of rows.
  */
 final class LinearKernels {
@@ -28,7 +28,7 @@ final class LinearKernels {
     /** What the launches need of the device's scratch for steps of up to so many rows. */
     static long scratchBytes(LinearLaunch launch, int maxRows) {
         return maxRows <= MOST_FEW_ROWS || !fitsTensorCores(launch.type()) ? 0
-                : scalesOffset(launch.type(), maxRows) + 4L * maxRows;
+                : scalesOffset(launch, maxRows) + 4L * maxRows;
     }
 
     private static boolean fitsTensorCores(MatrixType type) {
@@ -55,21 +55,21 @@ final class LinearKernels {
         return new CudaKernel("rows_to_half_c" + columns, "Rows of " + columns + " as scaled f16, for tensor cores.", threads,
                 "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
                 .step().read("x", launch.x()).parameter("uint16 *x_half", "scratch+0")
-                .parameter("float *row_scale", "scratch+" + scalesOffset(launch.type(), maxRows))
-                .body("rows_to_half<%d, %d, %d, %d>(%s, x, x_half, row_scale);".formatted(columns, paddedColumns(launch.type()),
-                        launch.x().rowStride(), threads / 32, CudaKernel.rows(launch.rows())))
+                .parameter("float *row_scale", "scratch+" + scalesOffset(launch, maxRows))
+                .body("rows_to_half<%d, %d, %d, %d, %d>(%s, x, x_half, row_scale);".formatted(columns,
+                        paddedColumns(launch.type()), parts(launch), launch.x().rowStride(), threads / 32, CudaKernel.rows(launch.rows())))
                 .launch(kernels, rows);
     }
 
     private static KernelLaunch manyRows(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
         int tile = Math.min(LARGEST_TILE, (rows + 15) / 16 * 16);
-        String body = "linear_many_rows<%s, %d, %d, %d>(%s, x_half, row_scale, weight, %s, %s, y);".formatted(
-                matrix(launch.type()), tile, launch.y().rowStride(), residualStride(launch), CudaKernel.rows(launch.rows()),
+        String body = "linear_many_rows<%s, %d, %d, %d, %d>(%s, x_half, row_scale, weight, %s, %s, y);".formatted(
+                matrix(launch.type()), tile, parts(launch), launch.y().rowStride(), residualStride(launch), CudaKernel.rows(launch.rows()),
                 bias(launch), residual(launch));
         CudaKernel kernel = new CudaKernel(name(launch) + "_tile" + tile, purpose(launch) + ", " + tile + " rows at a time.",
                 THREADS, "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
                 .step().parameter("const uint16 *__restrict__ x_half", "scratch+0")
-                .parameter("const float *__restrict__ row_scale", "scratch+" + scalesOffset(launch.type(), maxRows))
+                .parameter("const float *__restrict__ row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .weight("weight", launch.weight()).vector("bias", launch.bias());
         int blocks = new MatrixLayout(launch.type()).blocks();
         return finish(kernel, launch).body(body).launch(kernels, (blocks + WARPS - 1) / WARPS, (rows + tile - 1) / tile);
@@ -84,8 +84,13 @@ final class LinearKernels {
         return (type.columns() + 63) / 64 * 64;
     }
 
-    private static long scalesOffset(MatrixType type, int maxRows) {
-        return (2L * maxRows * paddedColumns(type) + 255) / 256 * 256;
+    /** Halves that an element of x becomes: two for what f32 can tell apart, one where less was asked for. */
+    private static int parts(LinearLaunch launch) {
+        return launch.activations() == LinearLaunch.Activations.F32 ? 2 : 1;
+    }
+
+    private static long scalesOffset(LinearLaunch launch, int maxRows) {
+        return (2L * parts(launch) * maxRows * paddedColumns(launch.type()) + 255) / 256 * 256;
     }
 
     private static int residualStride(LinearLaunch launch) {

@@ -1,22 +1,31 @@
-/* y = x W^T (+ bias) (+ residual) for many rows, on tensor cores: f16 products, f32 sums. */
+/* y = x W^T (+ bias) (+ residual) for many rows, on tensor cores: f16 products, f32 sums. An element of x is the sum of PARTS
+   halves: two hold 22 bits of it, so that products are as fine as f32's; one is faster. */
 
-/* Rows of x as f16, each scaled by a power of two so that its largest element is near 2^14: nothing overflows, and what is
-   small beside the row's largest keeps 11 bits down to 2^-28 of it. Columns are padded with zeros. A block is a row. */
-template <int COLUMNS, int PADDED, int X_STRIDE, int WARPS>
+/* Rows of x as [rows][PARTS][PADDED] halves, each row scaled by a power of two so that its largest element is near 2^14:
+   nothing overflows, and what is small beside the row's largest stays normal down to 2^-28 of it. Columns are padded with
+   zeros. A block is a row. */
+template <int COLUMNS, int PADDED, int PARTS, int X_STRIDE, int WARPS>
 void rows_to_half(int rows, const float *x, uint16 *x_half, float *row_scale) {
-  const int r = blockIdx.x;
+  const int64 r = blockIdx.x;
   if (r >= rows) return;
-  x += (int64)r * X_STRIDE;
+  x += r * X_STRIDE;
+  x_half += r * PARTS * PADDED;
   float largest = 0;
   for (int c = threadIdx.x; c < COLUMNS; c += WARPS * 32) largest = fmaxf(largest, fabsf(x[c]));
   const int exponent = (__float_as_int(block_max<WARPS>(largest)) >> 23) - 127;
   /* Rows of zeros or subnormals, and rows that hold an infinity, stay as they are. */
   const int shift = exponent == -127 || exponent == 128 ? 0 : 13 - exponent;
-  const float half_of_factor = __int_as_float((127 + shift / 2) << 23);
-  const float rest_of_factor = __int_as_float((127 + shift - shift / 2) << 23);
-  for (int c = threadIdx.x; c < PADDED; c += WARPS * 32)
-    x_half[(int64)r * PADDED + c] = half_of_float(c < COLUMNS ? x[c] * half_of_factor * rest_of_factor : 0);
-  if (threadIdx.x == 0) row_scale[r] = __int_as_float((127 - shift / 2) << 23) * __int_as_float((127 - shift + shift / 2) << 23);
+  const float factor = power_of_two(shift / 2), rest_of_factor = power_of_two(shift - shift / 2);
+  for (int c = threadIdx.x; c < PADDED; c += WARPS * 32) {
+    float rest = c < COLUMNS ? x[c] * factor * rest_of_factor : 0;
+#pragma unroll
+    for (int part = 0; part < PARTS; part++) {
+      const uint16 half = half_of_float(rest);
+      x_half[part * PADDED + c] = half;
+      rest -= float_of_half(half);
+    }
+  }
+  if (threadIdx.x == 0) row_scale[r] = power_of_two(-shift / 2) * power_of_two(shift / 2 - shift);
 }
 
 /* sums += a b: a [16 outputs][16 columns], b [16 columns][8 rows of x] of f16. sm_75 has half the depth. */
@@ -58,30 +67,29 @@ template <int PENDING> void await_copy_groups() {
 #endif
 }
 
-/* A block has TILE_ROWS rows of x and 16 outputs a warp. Rows of x go through shared memory in STAGES stages of 64 columns;
+/* A block has TILE_ROWS rows of x and 16 outputs a warp. Rows of x go through shared memory in stages of 64 columns;
    weights go from memory straight to the registers of the one warp that needs them. Codes less their zero are exact in f16;
    the sums of a group are scaled in f32. */
-constexpr int STAGES = 3;
-
-template <class MATRIX, int TILE_ROWS, int Y_STRIDE, int RESIDUAL_STRIDE>
+template <class MATRIX, int TILE_ROWS, int PARTS, int Y_STRIDE, int RESIDUAL_STRIDE>
 void linear_many_rows(int rows, const uint16 *x_half, const float *row_scale, const uint8 *weight, const float *bias,
                       const float *residual, float *y) {
   constexpr int DEPTH = divide_up(MATRIX::INPUTS, 64), PADDED = DEPTH * 64, TILES = TILE_ROWS / 8;
+  constexpr int STAGES = PARTS == 1 ? 3 : 2;
   constexpr int BLOCKS = divide_up(MATRIX::OUTPUTS, 16), THREADS = LINEAR_WARPS * 32;
   static_assert(MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % 32 == 0, "a chunk of 32 columns lies in one group");
   const int first_row = blockIdx.y * TILE_ROWS;
   rows = least(rows - first_row, TILE_ROWS);
   if (rows <= 0) return;
-  x_half += (int64)first_row * PADDED;
+  x_half += (int64)first_row * PARTS * PADDED;
 
-  /* Each half of a stage is [TILE_ROWS][32 columns]: a warp's 16-byte loads of B meet no bank twice. */
-  __shared__ alignas(16) uint16 tiles[STAGES][2][TILE_ROWS][32];
+  /* Each half of a stage's part is [TILE_ROWS][32 columns]: a warp's 16-byte loads of B meet no bank twice. */
+  __shared__ alignas(16) uint16 tiles[STAGES][PARTS][2][TILE_ROWS][32];
   auto copy_stage = [&](int depth) {
     if (depth < DEPTH)
-      for (int i = threadIdx.x; i < TILE_ROWS * 8; i += THREADS) {
-        const int r = i / 8, part = i % 8;
-        copy_16_bytes(&tiles[depth % STAGES][part / 4][r][part % 4 * 8],
-                      x_half + (int64)(r < rows ? r : 0) * PADDED + depth * 64 + part * 8, r < rows);
+      for (int i = threadIdx.x; i < TILE_ROWS * PARTS * 8; i += THREADS) {
+        const int r = i / 8 / PARTS, part = i / 8 % PARTS, eight = i % 8;
+        copy_16_bytes(&tiles[depth % STAGES][part][eight / 4][r][eight % 4 * 8],
+                      x_half + ((int64)(r < rows ? r : 0) * PARTS + part) * PADDED + depth * 64 + eight * 8, r < rows);
       }
     end_copy_group();
   };
@@ -138,11 +146,13 @@ void linear_many_rows(int rows, const uint16 *x_half, const float *row_scale, co
       uint32 a[2][4];
       MATRIX::fragments(now[half], zeros, a);
 #pragma unroll
-      for (int tile = 0; tile < TILES; tile++) {
-        const uint4 b = *(const uint4 *)&tiles[depth % STAGES][half][tile * 8 + g][t * 8];
-        multiply_tile(group_sums[tile], a[0], b.x, b.y);
-        multiply_tile(group_sums[tile], a[1], b.z, b.w);
-      }
+      for (int tile = 0; tile < TILES; tile++)
+#pragma unroll
+        for (int part = 0; part < PARTS; part++) {
+          const uint4 b = *(const uint4 *)&tiles[depth % STAGES][part][half][tile * 8 + g][t * 8];
+          multiply_tile(group_sums[tile], a[0], b.x, b.y);
+          multiply_tile(group_sums[tile], a[1], b.z, b.w);
+        }
     }
   }
   end_group();

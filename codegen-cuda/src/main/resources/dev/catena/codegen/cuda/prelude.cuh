@@ -46,6 +46,9 @@ inline uint32 subtract_halves(uint32 a, uint32 b) {
 /* A whole number below 2^23 as a float, without the slow conversion: it becomes the mantissa of 2^23. */
 inline float float_of_code(uint32 code) { return __uint_as_float(0x4B000000u | code) - 8388608.0f; }
 
+/* 2^exponent, of a normal float. */
+inline float power_of_two(int exponent) { return __int_as_float((127 + exponent) << 23); }
+
 inline float warp_sum(float x) {
   for (int distance = 16; distance > 0; distance /= 2) x += __shfl_xor_sync(ALL_LANES, x, distance);
   return x;

@@ -8,11 +8,13 @@ import dev.catena.codegen.KvFormat;
 import dev.catena.codegen.KvFormat.Element;
 import dev.catena.codegen.MatrixType;
 import java.io.IOException;
+import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.api.Test;
 
 class CudaProgramTest {
     private final NvrtcCompiler compiler = new NvrtcCompiler(CodeStore.none());
@@ -49,6 +51,25 @@ class CudaProgramTest {
         CudaProgram program = shape.program();
         assertSame(program.stages().get(1), program.stages().get(2));
         assertEquals(CudaProgram.of(List.of(shape.decoder()), shape.maxRows()).stages().get(0), program.stages().get(1));
+    }
+
+    @Test
+    void codeDoesNotGrowWithDepth() {
+        DecoderShape shape = shapes().findFirst().orElseThrow();
+        CudaProgram deep = CudaProgram.of(Collections.nCopies(32, shape.decoder()), shape.maxRows());
+        assertEquals(CudaProgram.of(List.of(shape.decoder()), shape.maxRows()).source(), deep.source());
+        assertEquals(1, Set.copyOf(deep.stages()).size());
+    }
+
+    /** Eight billion parameters' shapes: 7B and larger models have as many kernels as small ones. */
+    @Test
+    void aLargeModelTakesSecondsToCompile() throws IOException {
+        DecoderShape shape = new DecoderShape(4096, 14336, 32, new KvFormat(Element.F16, Element.F16, 8, 128), 128256, 256,
+                (n, k) -> MatrixType.quantized(n, k, 4, 128, false));
+        long start = System.nanoTime();
+        CudaLibrary.compile(shape.program(), CudaTarget.parse("sm_86"), compiler);
+        double seconds = (System.nanoTime() - start) / 1e9;
+        assertTrue(seconds < 60, seconds + " s"); // some 5 s on an idle core
     }
 
     @ParameterizedTest

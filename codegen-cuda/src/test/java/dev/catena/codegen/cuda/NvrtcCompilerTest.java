@@ -65,6 +65,16 @@ class NvrtcCompilerTest {
     }
 
     @Test
+    void theSameSourceGivesTheSameBytes() throws IOException {
+        NvrtcCompiler compiler = new NvrtcCompiler(CodeStore.none());
+        CudaTarget target = CudaTarget.parse("sm_90");
+        assertArrayEquals(compiler.cubin("model.cu", DOUBLE_ALL, target).code(),
+                compiler.cubin("model.cu", DOUBLE_ALL, target).code());
+        assertArrayEquals(compiler.ptx("model.cu", DOUBLE_ALL, "compute_75", true).code(),
+                compiler.ptx("model.cu", DOUBLE_ALL, "compute_75", true).code());
+    }
+
+    @Test
     void codeIsCompiledOnce() throws IOException {
         CompiledCode first = cubin(DOUBLE_ALL);
         CompiledCode second = cubin(DOUBLE_ALL);

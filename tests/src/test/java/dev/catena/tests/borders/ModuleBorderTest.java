@@ -28,9 +28,10 @@ class ModuleBorderTest {
     PASSES("dev.catena.passes", IR),
     CODEGEN("dev.catena.codegen", IR),
     CODEGEN_CPU("dev.catena.codegen.cpu", CODEGEN),
+    CODEGEN_CUDA("dev.catena.codegen.cuda", CODEGEN),
     ARTIFACT("dev.catena.artifact"),
     RUNTIME("dev.catena.runtime", ARTIFACT),
-    TOOLS("dev.catena.tools", IR, FRONTEND_ONNX, PASSES, CODEGEN, CODEGEN_CPU, ARTIFACT, RUNTIME);
+    TOOLS("dev.catena.tools", IR, FRONTEND_ONNX, PASSES, CODEGEN, CODEGEN_CPU, CODEGEN_CUDA, ARTIFACT, RUNTIME);
 
     private final String root;
     private final Set<Module> mayImport;
