@@ -2,9 +2,12 @@ package dev.catena.runtime;
 
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
-import dev.catena.runtime.cpu.CpuModel;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * A compiled model, open: its weights mapped, its code loaded.
@@ -30,12 +33,12 @@ import java.util.Optional;
  */
 public final class CatenaModel implements AutoCloseable {
     private final ArtifactReader reader;
-    private final CpuModel cpu;
+    /** By kind of device, as they were first needed. */
+    private final Map<String, DeviceModel> loaded = new HashMap<>();
     private boolean closed;
 
-    private CatenaModel(ArtifactReader reader, CpuModel cpu) {
+    private CatenaModel(ArtifactReader reader) {
         this.reader = reader;
-        this.cpu = cpu;
     }
 
     /**
@@ -47,7 +50,11 @@ public final class CatenaModel implements AutoCloseable {
     public static CatenaModel open(Path file) {
         ArtifactReader reader = ArtifactReader.open(file);
         try {
-            return new CatenaModel(reader, new CpuModel(reader));
+            CatenaModel model = new CatenaModel(reader);
+            DeviceProvider first = Devices.providers().stream().filter(provider -> provider.runs(reader.manifest())).findFirst()
+                    .orElse(Devices.providers().get(0));      // which says what is missing
+            model.load(first);
+            return model;
         } catch (RuntimeException e) {
             reader.close();
             throw e;
@@ -59,9 +66,20 @@ public final class CatenaModel implements AutoCloseable {
         return reader.manifest();
     }
 
-    /** The target whose code is loaded, such as {@code cpu:x86-64-v4}. */
-    public String target() {
-        return cpu.target().name();
+    private DeviceModel load(DeviceProvider provider) {
+        return loaded.computeIfAbsent(provider.kind(), kind -> provider.load(reader));
+    }
+
+    /**
+     * The targets whose code these devices run, such as {@code cpu:x86-64-v4}.
+     *
+     * @throws DeviceException              for an unknown device
+     * @throws UnsupportedPlatformException when there is no code for one of them
+     */
+    public synchronized String target(List<String> devices) {
+        checkOpen();
+        return devices.stream().map(device -> load(Devices.provider(Devices.canonical(device))).target().name()).distinct()
+                .collect(Collectors.joining(", "));
     }
 
     /** The bytes of {@code tokenizer.json}, if the artifact has one. */
@@ -84,15 +102,20 @@ public final class CatenaModel implements AutoCloseable {
             throw new ContextFullException("a sequence of " + maxSequence + " positions was asked for, the model has " + most);
         }
         int positions = options.kvCapacity() == 0 ? maxSequence : options.kvCapacity();
-        CpuModel held;
-        synchronized (this) {
-            checkOpen();
-            held = cpu.retain();
-        }
+        Map<String, DeviceModel> held = new HashMap<>();
         try {
-            return new Session(manifest, new StageChain(manifest, held, options, maxSequence, positions), maxSequence);
+            synchronized (this) {
+                checkOpen();
+                for (String device : options.devices()) {
+                    DeviceProvider provider = Devices.provider(Devices.canonical(device));
+                    if (!held.containsKey(provider.kind())) {
+                        held.put(provider.kind(), load(provider).retain());
+                    }
+                }
+            }
+            return new Session(manifest, new StageChain(manifest, held::get, options, maxSequence, positions), maxSequence);
         } finally {
-            held.close();   // the devices hold it by now
+            held.values().forEach(DeviceModel::close);   // the devices hold it by now
         }
     }
 
@@ -101,7 +124,7 @@ public final class CatenaModel implements AutoCloseable {
     public synchronized void close() {
         if (!closed) {
             closed = true;
-            cpu.close();
+            loaded.values().forEach(DeviceModel::close);
             reader.close();
         }
     }

@@ -1,14 +1,16 @@
 package dev.catena.runtime;
 
-import dev.catena.runtime.cpu.CpuFeatures;
-import dev.catena.runtime.cpu.CpuTopology;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.ServiceLoader;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** The devices of this machine, and how they are named. */
 public final class Devices {
-    private static final Pattern CPU = Pattern.compile("cpu:[0-9]{1,3}");
+    private static final Pattern NUMBER = Pattern.compile("[0-9]{1,3}");
+    private static final List<DeviceProvider> PROVIDERS = findProviders();
 
     private Devices() {}
 
@@ -21,19 +23,49 @@ public final class Devices {
      */
     public record Info(String name, String description, int cores, long memoryBytes, List<String> features) {}
 
+    private static List<DeviceProvider> findProviders() {
+        List<DeviceProvider> found = new ArrayList<>();
+        ServiceLoader.load(DeviceProvider.class, DeviceProvider.class.getClassLoader()).forEach(found::add);
+        // The processor first: it is the default. The others in a fixed order.
+        found.sort(Comparator.comparing((DeviceProvider p) -> !p.kind().equals("cpu")).thenComparing(DeviceProvider::kind));
+        return List.copyOf(found);
+    }
+
     /** What this machine has. {@code cpu:1} and so on are this same processor with memory and threads of their own. */
     public static List<Info> list() {
-        return List.of(new Info("cpu:0", CpuTopology.processorName(), CpuTopology.physicalCores(),
-                CpuTopology.memoryBytes(), new ArrayList<>(CpuFeatures.ofThisMachine().names())));
+        return PROVIDERS.stream().flatMap(provider -> provider.list().stream()).toList();
+    }
+
+    /** What a user should know of a device that was named, in one line, or null. @throws DeviceException for an unknown device */
+    public static String note(String name) {
+        return provider(canonical(name)).note();
+    }
+
+    static List<DeviceProvider> providers() {
+        return PROVIDERS;
+    }
+
+    /** The provider of a device with this full name. */
+    static DeviceProvider provider(String canonical) {
+        String kind = kind(canonical);
+        return PROVIDERS.stream().filter(provider -> provider.kind().equals(kind)).findFirst().orElseThrow();
+    }
+
+    /** What stands before the colon. */
+    static String kind(String canonical) {
+        return canonical.substring(0, canonical.indexOf(':'));
     }
 
     /** The full name that {@code given} means: {@code cpu} is {@code cpu:0}. @throws DeviceException for an unknown device */
     static String canonical(String given) {
-        String name = given.equals("cpu") ? "cpu:0" : given;
-        if (!CPU.matcher(name).matches()) {
-            throw new DeviceException("unknown device '" + given + "'; this machine has cpu:0 (cpu:1 and so on are the same "
+        int colon = given.indexOf(':');
+        String kind = colon < 0 ? given : given.substring(0, colon);
+        String number = colon < 0 ? "0" : given.substring(colon + 1);
+        if (PROVIDERS.stream().noneMatch(provider -> provider.kind().equals(kind)) || !NUMBER.matcher(number).matches()) {
+            throw new DeviceException("unknown device '" + given + "'; this machine has "
+                    + list().stream().map(Info::name).collect(Collectors.joining(", ")) + " (cpu:1 and so on are the same "
                     + "processor with memory and threads of their own)");
         }
-        return "cpu:" + Integer.parseInt(name.substring(4));
+        return kind + ":" + Integer.parseInt(number);
     }
 }

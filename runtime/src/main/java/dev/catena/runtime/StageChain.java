@@ -1,8 +1,6 @@
 package dev.catena.runtime;
 
 import dev.catena.artifact.Manifest;
-import dev.catena.runtime.cpu.CpuDevice;
-import dev.catena.runtime.cpu.CpuModel;
 import dev.catena.runtime.cpu.CpuTopology;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -11,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /**
  * All stages of a model, placed on devices, with the cache pages they share: what a session and its forks run on. Every
@@ -30,8 +29,11 @@ final class StageChain implements PageTable.Copier {
     private final int liveRows;
     private int sessions = 1;
 
-    /** @param positions the cache's capacity over all sequences; {@code maxSequence} is the longest one's */
-    StageChain(Manifest manifest, CpuModel model, SessionOptions options, int maxSequence, int positions) {
+    /**
+     * @param models    the model as loaded for a kind of device; devices retain it
+     * @param positions the cache's capacity over all sequences; {@code maxSequence} is the longest one's
+     */
+    StageChain(Manifest manifest, Function<String, DeviceModel> models, SessionOptions options, int maxSequence, int positions) {
         int maxRows = manifest.memory().maxRows();
         liveRows = (int) Math.max(1, Math.min(maxRows, MAX_LOGITS_BYTES / (4L * manifest.model().vocab())));
         step = new Step(maxRows, PagePool.pagesFor(maxSequence));
@@ -41,7 +43,7 @@ final class StageChain implements PageTable.Copier {
         try {
             List<String> names = options.devices().stream().map(Devices::canonical).toList();
             List<List<Manifest.Stage>> placed = Placement.split(manifest.stages(), names.size());
-            openDevices(names.subList(0, placed.size()), model, options.threads());
+            openDevices(names.subList(0, placed.size()), models, options.threads());
             for (int i = 0; i < placed.size(); i++) {
                 DeviceChain part = devices.get(names.get(i)).chain(placed.get(i), step, pageCount, liveRows);
                 parts.add(part);
@@ -64,12 +66,13 @@ final class StageChain implements PageTable.Copier {
     }
 
     /** Opens each named device once, and shares the threads out between them, at least one each. */
-    private void openDevices(List<String> names, CpuModel model, int threads) {
+    private void openDevices(List<String> names, Function<String, DeviceModel> models, int threads) {
         List<String> distinct = new ArrayList<>(new LinkedHashSet<>(names));
         int total = threads == 0 ? CpuTopology.physicalCores() : threads;
         for (int i = 0; i < distinct.size(); i++) {
             int share = total / distinct.size() + (i < total % distinct.size() ? 1 : 0);
-            devices.put(distinct.get(i), new CpuDevice(distinct.get(i), model, Math.max(1, share)));
+            String name = distinct.get(i);
+            devices.put(name, models.apply(Devices.kind(name)).open(name, Math.max(1, share)));
         }
     }
 

@@ -48,7 +48,7 @@ final class BenchCommand implements Callable<Integer> {
     }
     try (CatenaModel model = CatenaModel.open(file)) {
       clampTo(model.manifest().model());
-      Console.note("settings: target = " + model.target() + ", " + devices.described() + ", prompt-len = " + promptLength
+      Console.note("settings: target = " + model.target(devices.devices()) + ", " + devices.described() + ", prompt-len = " + promptLength
           + ", gen-len = " + generatedLength + ", repeat = " + repetitions);
       BenchResult result = new Benchmark(model, devices.session(promptLength + generatedLength), threads)
           .run(promptLength, generatedLength, repetitions, load);

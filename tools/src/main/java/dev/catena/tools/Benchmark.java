@@ -42,7 +42,7 @@ final class Benchmark {
     double meanContext = promptLength + (generatedLength + 1) / 2.0;
     Manifest.Memory memory = model.manifest().memory();
     long bytesPerToken = memory.bytesPerToken() + Math.round(memory.kvBytesPerToken() * meanContext);
-    return new BenchResult(model.target(), threads, promptLength, generatedLength, repetitions, median(prefill),
+    return new BenchResult(model.target(options.devices()), threads, promptLength, generatedLength, repetitions, median(prefill),
         median(decode), bytesPerToken, bandwidth, loadBefore);
   }
 

@@ -55,7 +55,7 @@ final class ChatCommand implements Callable<Integer> {
         Session session = newSession(model)) {
       StopConditions stop = StopConditions.of(stops, model.facts().vocab(), model.tokenizer());
       GenerationOptions options = new GenerationOptions(sampling.parameters(), null, maxTokens, stop.ids(), false, null);
-      Console.note("settings: target = " + model.model().target() + ", " + devices.described() + ", context = "
+      Console.note("settings: target = " + model.model().target(devices.devices()) + ", " + devices.described() + ", context = "
           + model.facts().maxSeqLen() + ", " + sampling.described());
       Console.note("/reset starts afresh, /exit ends");
       BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));

@@ -3,6 +3,7 @@ package dev.catena.tools;
 import dev.catena.runtime.Devices;
 import dev.catena.runtime.SessionOptions;
 import java.util.List;
+import java.util.Objects;
 import picocli.CommandLine.Option;
 
 /** Where a model runs: the options that run, chat, bench and demo share. */
@@ -34,6 +35,7 @@ final class DeviceOptions {
 
   /** @param positions how long the sequence may become */
   SessionOptions session(int positions) {
+    devices().stream().map(Devices::note).filter(Objects::nonNull).distinct().forEach(Console::note);
     return SessionOptions.defaults().withDevices(devices()).withThreads(threads()).withMaxSequenceLength(positions);
   }
 

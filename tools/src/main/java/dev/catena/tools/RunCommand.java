@@ -95,7 +95,7 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private String described(OpenModel model, int[] ids, StopConditions stop, int context) {
-    return "target = " + model.model().target() + ", " + devices.described() + ", prompt tokens = "
+    return "target = " + model.model().target(devices.devices()) + ", " + devices.described() + ", prompt tokens = "
         + ids.length + ", context = " + context + ", max-tokens = " + maxTokens + ", " + sampling.described()
         + (stops.isEmpty() ? "" : ", stop = " + stop.described())
         + (prompt.ids != null ? ", end-of-text ids are ignored" : "");

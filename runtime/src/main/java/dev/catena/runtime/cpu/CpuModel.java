@@ -3,6 +3,8 @@ package dev.catena.runtime.cpu;
 import dev.catena.artifact.ArtifactException;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.Device;
+import dev.catena.runtime.DeviceModel;
 import dev.catena.runtime.UnsupportedPlatformException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -13,7 +15,7 @@ import java.util.Map;
  * A model's code and weights for CPUs: the artifact mapped, its library loaded. All sessions of the model share it; it
  * goes when the last of those who {@link #retain}ed it has {@link #close}d it. Thread-safe.
  */
-public final class CpuModel implements AutoCloseable {
+public final class CpuModel implements DeviceModel {
     private final ArtifactReader reader;
     private final Manifest.Target target;
     private final MappedFile file;
@@ -56,7 +58,7 @@ public final class CpuModel implements AutoCloseable {
         Manifest.Target best = null;
         Manifest.Target nearest = null;
         for (Manifest.Target target : reader.manifest().targets()) {
-            if (!target.name().equals("cpu") && !target.name().startsWith("cpu:")) {
+            if (!isCpu(target)) {
                 continue;
             }
             int missing = features.missing(target.features()).size();
@@ -79,12 +81,21 @@ public final class CpuModel implements AutoCloseable {
         return best;
     }
 
-    /** The target whose code is loaded. */
+    static boolean isCpu(Manifest.Target target) {
+        return target.name().equals("cpu") || target.name().startsWith("cpu:");
+    }
+
+    @Override
     public Manifest.Target target() {
         return target;
     }
 
-    /** Shares it once more. */
+    @Override
+    public Device open(String name, int threads) {
+        return new CpuDevice(name, this, threads);
+    }
+
+    @Override
     public synchronized CpuModel retain() {
         if (holders == 0) {
             throw new IllegalStateException("the model was closed");
@@ -93,7 +104,6 @@ public final class CpuModel implements AutoCloseable {
         return this;
     }
 
-    /** Gives up one share. */
     @Override
     public void close() {
         synchronized (this) {

@@ -36,7 +36,7 @@ class ClasspathTest {
 
   @ParameterizedTest
   @CsvSource({"ir,''", "frontend-onnx,ir", "passes,ir", "codegen,ir", "codegen-cpu,codegen", "codegen-cuda,codegen", "artifact,''",
-      "runtime,artifact"})
+      "runtime,artifact", "sim,runtime"})
   void aModuleDependsOnThoseOfTheDesign(String module, String on) {
     Set<String> ours = tree.direct("dev.catena:catena-" + module).stream().filter(a -> a.startsWith("dev.catena:"))
         .collect(Collectors.toSet());

@@ -31,6 +31,8 @@ class ModuleBorderTest {
     CODEGEN_CUDA("dev.catena.codegen.cuda", CODEGEN),
     ARTIFACT("dev.catena.artifact"),
     RUNTIME("dev.catena.runtime", ARTIFACT),
+    // The runtime's Device speaks of the artifact's stages.
+    SIM("dev.catena.sim", RUNTIME, ARTIFACT),
     TOOLS("dev.catena.tools", IR, FRONTEND_ONNX, PASSES, CODEGEN, CODEGEN_CPU, CODEGEN_CUDA, ARTIFACT, RUNTIME);
 
     private final String root;

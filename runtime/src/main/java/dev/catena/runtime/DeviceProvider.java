@@ -1,0 +1,32 @@
+package dev.catena.runtime;
+
+import dev.catena.artifact.ArtifactReader;
+import dev.catena.artifact.Manifest;
+import java.util.List;
+
+/**
+ * A kind of device, such as {@code cpu}. Kinds are found by {@link java.util.ServiceLoader}, so that this module needn't
+ * know those that live elsewhere.
+ */
+public interface DeviceProvider {
+    /** What comes before the colon in its devices' names: lower-case letters. */
+    String kind();
+
+    /** This kind's devices on this machine. */
+    List<Devices.Info> list();
+
+    /** What a user should know who runs a model on it, in one line, or null. */
+    default String note() {
+        return null;
+    }
+
+    /** Whether it runs one of the artifact's targets. */
+    boolean runs(Manifest manifest);
+
+    /**
+     * Loads a model's code and weights for this kind.
+     *
+     * @throws UnsupportedPlatformException when the artifact has no code that it can run
+     */
+    DeviceModel load(ArtifactReader reader);
+}

@@ -1,0 +1,199 @@
+package dev.catena.sim;
+
+import dev.catena.artifact.KernelProgram;
+import dev.catena.artifact.Manifest;
+import dev.catena.runtime.DeviceChain;
+import dev.catena.runtime.DeviceException;
+import dev.catena.runtime.Step;
+import dev.catena.sim.machine.Allocation;
+import dev.catena.sim.machine.Kernel;
+import dev.catena.sim.machine.SimMachine;
+import dev.catena.sim.machine.SimModule;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Stages on a simulated GPU (docs/cuda-abi.md). What a step may not rely on is forgotten before it: the arena and the
+ * outputs count as unwritten at the start of every stage, so that a kernel which reads too much, or writes too little, is
+ * found.
+ */
+final class SimChain implements DeviceChain {
+    /** A kernel with its launch's sizes and pointers. */
+    private record Prepared(Kernel kernel, int[] grid, int[] block, int shared, long[] pointers) {}
+
+    private record Bucket(int rows, List<Prepared> launches) {}
+
+    private record PlacedStage(Manifest.Stage stage, Allocation output, Allocation kv, List<Bucket> buckets) {}
+
+    private final SimMachine machine;
+    private final Step step;
+    private final int pages;
+    private final int inputWidth;
+    private final Allocation stepValues;
+    private final Allocation tokens;
+    private final Allocation positions;
+    private final Allocation rowSequence;
+    private final Allocation pageTable;
+    private final Allocation selectedRows;
+    private final Allocation arena;
+    private final Allocation scratch;
+    private final Allocation input;
+    private final List<PlacedStage> stages = new ArrayList<>();
+
+    SimChain(SimModel model, SimMachine machine, SimModule module, List<Manifest.Stage> given, Step step, int pages, int liveRows) {
+        this.machine = machine;
+        this.step = step;
+        this.pages = pages;
+        inputWidth = given.get(0).input().kind().equals("tokens") ? 0 : given.get(0).input().width();
+        stepValues = machine.allocate("step", 16);
+        tokens = machine.allocate("tokens", 4L * step.maxRows());
+        positions = machine.allocate("positions", 4L * step.maxRows());
+        rowSequence = machine.allocate("row_sequence", 4L * step.maxRows());
+        pageTable = machine.allocate("page_table", 4L * step.pageTableStride());
+        selectedRows = machine.allocate("selected_rows", 4L * step.maxRows());
+        arena = machine.allocate("arena", given.stream().mapToLong(s -> model.codeOf(s).arenaBytes()).max().orElse(0));
+        scratch = machine.allocate("scratch", given.stream().mapToLong(s -> model.codeOf(s).scratchBytes()).max().orElse(0));
+        scratch.zero();
+        input = machine.allocate("input", 4L * inputWidth * step.maxRows());
+        Allocation previous = input;
+        for (Manifest.Stage stage : given) {
+            int rows = stage.output().kind().equals("selected") ? liveRows : step.maxRows();
+            Allocation output = machine.allocate("output of " + stage.name(), 4L * rows * stage.output().width());
+            Allocation kv = stage.kv() == null ? null
+                    : machine.allocate("cache of " + stage.name(), Math.multiplyExact(stage.kv().pageBytes(), (long) pages));
+            stages.add(new PlacedStage(stage, output, kv, buckets(model, module, stage, previous, output, kv)));
+            previous = output;
+        }
+    }
+
+    private List<Bucket> buckets(SimModel model, SimModule module, Manifest.Stage stage, Allocation in, Allocation out,
+            Allocation kv) {
+        Map<String, Long> places = new HashMap<>();
+        places.put("step", stepValues.address());
+        places.put("tokens", tokens.address());
+        places.put("positions", positions.address());
+        places.put("row_sequence", rowSequence.address());
+        places.put("page_table", pageTable.address());
+        places.put("selected_rows", selectedRows.address());
+        places.put("arena", arena.address());
+        places.put("scratch", scratch.address());
+        places.put("input", in.address());
+        places.put("output", out.address());
+        if (kv != null) {
+            places.put("kv", kv.address());
+        }
+        for (int i = 0; i < stage.weights().size(); i++) {
+            Manifest.Weight weight = stage.weights().get(i);
+            places.put("weight:" + i, machine.allocateReadOnly(weight.name(), weight.bytes(), model.contents(weight)).address());
+        }
+        List<Bucket> buckets = new ArrayList<>();
+        for (KernelProgram.Bucket bucket : model.program(stage).buckets()) {
+            List<Prepared> launches = new ArrayList<>();
+            for (KernelProgram.Launch launch : bucket.launches()) {
+                long[] pointers = launch.args().stream().mapToLong(argument -> pointer(places, argument, stage, launch)).toArray();
+                launches.add(new Prepared(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()),
+                        launch.shared(), pointers));
+            }
+            buckets.add(new Bucket(bucket.rows(), launches));
+        }
+        return buckets;
+    }
+
+    private static long pointer(Map<String, Long> places, String argument, Manifest.Stage stage, KernelProgram.Launch launch) {
+        int plus = argument.indexOf('+');
+        Long base = places.get(plus < 0 ? argument : argument.substring(0, plus));
+        if (base == null) {
+            throw new DeviceException("stage '" + stage.name() + "', kernel " + launch.kernel() + ": there is no " + argument);
+        }
+        return base + (plus < 0 ? 0 : Long.parseLong(argument.substring(plus + 1)));
+    }
+
+    private static int[] ints(List<Integer> values) {
+        return values.stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    @Override
+    public void submit() {
+        for (Allocation a : List.of(tokens, positions, rowSequence, pageTable, selectedRows)) {
+            a.forget();
+        }
+        stepValues.writeInts(0, step.rows(), step.sequences(), step.selected(), step.pageTableStride());
+        tokens.write(0, step.tokens(), 4L * step.rows());
+        positions.write(0, step.positions(), 4L * step.rows());
+        rowSequence.write(0, step.rowSequence(), 4L * step.rows());
+        pageTable.write(0, step.pageTable(), 4L * step.sequences() * step.pageTableStride());
+        selectedRows.write(0, step.selectedRows(), 4L * step.selected());
+        for (PlacedStage placed : stages) {
+            if (step.selected() > 0 || placed.stage.output().kind().equals("rows")) {
+                run(placed);
+            }
+        }
+    }
+
+    private void run(PlacedStage placed) {
+        arena.forget();
+        placed.output.forget();
+        Bucket bucket = placed.buckets.stream().filter(b -> b.rows >= step.rows()).findFirst().orElseThrow(() ->
+                new DeviceException("stage '" + placed.stage.name() + "' has no launches for " + step.rows() + " rows"));
+        for (Prepared launch : bucket.launches) {
+            machine.launch(launch.kernel, launch.grid, launch.block, launch.shared, launch.pointers);
+        }
+    }
+
+    /** A step has ended when {@link #submit} returns. */
+    @Override
+    public void await() {
+    }
+
+    @Override
+    public int inputWidth() {
+        return inputWidth;
+    }
+
+    @Override
+    public int outputWidth() {
+        return last().output().width();
+    }
+
+    @Override
+    public boolean outputSelected() {
+        return last().output().kind().equals("selected");
+    }
+
+    private Manifest.Stage last() {
+        return stages.get(stages.size() - 1).stage;
+    }
+
+    @Override
+    public void writeInput(ByteBuffer from, int rows) {
+        input.forget();
+        input.write(0, from, 4L * inputWidth * rows);
+    }
+
+    @Override
+    public void readOutput(int first, int rows, ByteBuffer into) {
+        long row = 4L * outputWidth();
+        stages.get(stages.size() - 1).output.read(row * first, into, row * rows);
+    }
+
+    @Override
+    public void copyPage(int from, int to) {
+        if (from < 1 || to < 1 || from >= pages || to >= pages) {
+            throw new IndexOutOfBoundsException("page " + from + " to " + to + " of " + pages);
+        }
+        for (PlacedStage placed : stages) {
+            if (placed.kv != null) {
+                long bytes = placed.stage.kv().pageBytes();
+                placed.kv.copy(to * bytes, from * bytes, bytes);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        stages.clear();
+    }
+}

@@ -1,0 +1,267 @@
+package dev.catena.sim.machine;
+
+import dev.catena.sim.arithmetic.Rounding;
+import dev.catena.sim.ptx.PtxInstruction;
+import dev.catena.sim.ptx.PtxOperand;
+import java.util.List;
+
+/** f32 and f64 arithmetic (PTX ISA 9.7.3). Approximations are computed exactly and then missed within their bound. */
+final class FloatOps {
+    private static final int SIGN = 0x80000000;
+    /** PTX's one NaN. */
+    private static final int NAN = 0x7FFFFFFF;
+
+    private FloatOps() {}
+
+    static Instruction decode(KernelDecoder k, PtxInstruction i) {
+        if (i.opcode().equals("testp")) {
+            throw k.unsupported("");
+        }
+        return InstructionDecoder.lastType(i).equals("f64") ? wide(k, i) : single(k, i);
+    }
+
+    static int flush(int bits) {
+        return (bits & 0x7F800000) == 0 ? bits & SIGN : bits;
+    }
+
+    private static float f(int bits) {
+        return Float.intBitsToFloat(bits);
+    }
+
+    private static int bits(float x) {
+        return x != x ? NAN : Float.floatToRawIntBits(x);
+    }
+
+    /** Clamped to [0, 1]; NaN becomes 0. */
+    static float saturate(float x) {
+        return x >= 1 ? 1 : x > 0 ? x : 0;
+    }
+
+    static Rounding rounding(PtxInstruction i) {
+        for (String modifier : i.modifiers()) {
+            Rounding found = Rounding.of(modifier);
+            if (found != null) {
+                return found;
+            }
+        }
+        return Rounding.NEAREST;
+    }
+
+    private static Instruction single(KernelDecoder k, PtxInstruction i) {
+        List<PtxOperand> o = i.operands();
+        int d = k.to32(o.get(0));
+        int a = k.from32(o.get(1));
+        boolean ftz = i.has("ftz");
+        boolean sat = i.has("sat");
+        Rounding mode = rounding(i);
+        boolean simple = !ftz && !sat && mode == Rounding.NEAREST;
+        if (o.size() == 2) {
+            return unary(k, i, d, a, ftz, mode);
+        }
+        int b = k.from32(o.get(2));
+        if (o.size() == 4) {
+            int c = k.from32(o.get(3));
+            if (i.opcode().equals("min") || i.opcode().equals("max")) {
+                throw k.unsupported("three inputs");
+            }
+            if (simple) {
+                return Plain.of(d, a, b, c, (dd, aa, bb, cc) -> {
+                    for (int l = 0; l < 32; l++) {
+                        dd[l] = Float.floatToRawIntBits(Math.fma(f(aa[l]), f(bb[l]), f(cc[l])));
+                    }
+                });
+            }
+            return Plain.of(d, a, b, c, Lanes.each((x, y, z) -> {
+                double product = (double) in(x, ftz) * in(y, ftz);
+                return out(mode.toFloat(Rounding.sumToOdd(product, in(z, ftz))), ftz, sat);
+            }));
+        }
+        switch (i.opcode()) {
+            case "add":
+                return simple ? Plain.of(d, a, b, (dd, aa, bb) -> {
+                    for (int l = 0; l < 32; l++) {
+                        dd[l] = Float.floatToRawIntBits(f(aa[l]) + f(bb[l]));
+                    }
+                }) : Plain.of(d, a, b, Lanes.each((x, y) ->
+                        out(mode.toFloat(Rounding.sumToOdd(in(x, ftz), in(y, ftz))), ftz, sat)));
+            case "sub":
+                return simple ? Plain.of(d, a, b, (dd, aa, bb) -> {
+                    for (int l = 0; l < 32; l++) {
+                        dd[l] = Float.floatToRawIntBits(f(aa[l]) - f(bb[l]));
+                    }
+                }) : Plain.of(d, a, b, Lanes.each((x, y) ->
+                        out(mode.toFloat(Rounding.sumToOdd(in(x, ftz), -in(y, ftz))), ftz, sat)));
+            case "mul":
+                return simple ? Plain.of(d, a, b, (dd, aa, bb) -> {
+                    for (int l = 0; l < 32; l++) {
+                        dd[l] = Float.floatToRawIntBits(f(aa[l]) * f(bb[l]));
+                    }
+                }) : Plain.of(d, a, b, Lanes.each((x, y) ->
+                        out(mode.toFloat((double) in(x, ftz) * in(y, ftz)), ftz, sat)));
+            case "div":
+                if (i.has("approx") || i.has("full")) {
+                    return approximate2(d, a, b, ftz, 0x1p-22);
+                }
+                if (mode != Rounding.NEAREST) {
+                    throw k.unsupported("rounding");
+                }
+                return Plain.of(d, a, b, Lanes.each((x, y) -> out(in(x, ftz) / in(y, ftz), ftz, false)));
+            case "min":
+            case "max":
+                if (i.has("xorsign")) {
+                    throw k.unsupported("");
+                }
+                boolean max = i.opcode().equals("max");
+                boolean nan = i.has("NaN");
+                boolean abs = i.has("abs");
+                return Plain.of(d, a, b, Lanes.each((x, y) ->
+                        bits(minMax(in(abs ? x & ~SIGN : x, ftz), in(abs ? y & ~SIGN : y, ftz), max, nan))));
+            case "copysign":
+                return Plain.of(d, a, b, Lanes.each((x, y) -> x & SIGN | y & ~SIGN));
+            default:
+                throw k.unsupported("");
+        }
+    }
+
+    private static float in(int bits, boolean ftz) {
+        return f(ftz ? flush(bits) : bits);
+    }
+
+    private static int out(float x, boolean ftz, boolean sat) {
+        int bits = bits(sat ? saturate(x) : x);
+        return ftz ? flush(bits) : bits;
+    }
+
+    /** The other one where one is NaN, unless {@code nan}; -0 is less than +0. */
+    static float minMax(float x, float y, boolean max, boolean nan) {
+        if (x != x || y != y) {
+            return nan ? Float.NaN : x != x ? y : x;
+        }
+        return max ? Math.max(x, y) : Math.min(x, y);
+    }
+
+    private static Instruction unary(KernelDecoder k, PtxInstruction i, int d, int a, boolean ftz, Rounding mode) {
+        switch (i.opcode()) {
+            case "neg":
+                return Plain.of(d, a, Lanes.each(x -> (ftz ? flush(x) : x) ^ SIGN));
+            case "abs":
+                return Plain.of(d, a, Lanes.each(x -> (ftz ? flush(x) : x) & ~SIGN));
+            default:
+        }
+        if (!i.has("approx")) {
+            if (mode != Rounding.NEAREST) {
+                throw k.unsupported("rounding");
+            }
+            return switch (i.opcode()) {
+                case "rcp" -> Plain.of(d, a, Lanes.each(x -> out(1 / in(x, ftz), ftz, false)));
+                case "sqrt" -> Plain.of(d, a, Lanes.each(x -> out((float) Math.sqrt(in(x, ftz)), ftz, false)));
+                default -> throw k.unsupported("");
+            };
+        }
+        return switch (i.opcode()) {
+            case "rcp" -> approximate(d, a, ftz, x -> 1 / x, x -> 0x1p-23, false);
+            case "sqrt" -> approximate(d, a, ftz, Math::sqrt, x -> 0x1p-23, false);
+            case "rsqrt" -> approximate(d, a, ftz, x -> 1 / Math.sqrt(x), x -> 0x1p-22 * 0.54, false);       // 2^-22.9
+            case "ex2" -> approximate(d, a, ftz, FloatOps::exp2, x -> 0x1p-22, false);
+            case "lg2" -> approximate(d, a, ftz, FloatOps::log2, x -> 0x1p-22 * (x > 0.5 && x < 2 ? 1 : Math.abs(log2(x))), true);
+            // Absolute errors, which grow with the argument.
+            case "sin" -> approximate(d, a, ftz, Math::sin, FloatOps::circularError, true);
+            case "cos" -> approximate(d, a, ftz, Math::cos, FloatOps::circularError, true);
+            case "tanh" -> approximate(d, a, ftz, Math::tanh, x -> 0x1p-11, false);
+            default -> throw k.unsupported("");
+        };
+    }
+
+    private static double circularError(double x) {
+        return Math.abs(x) <= 2 * Math.PI ? 0x1p-20 * 0.707 : 0x1p-14 * 0.616;      // 2^-20.5, 2^-14.7
+    }
+
+    static double exp2(double x) {
+        return x == Math.rint(x) && Math.abs(x) < 1000 ? Math.scalb(1.0, (int) x) : Math.pow(2, x);
+    }
+
+    static double log2(double x) {
+        return Math.log(x) / Math.log(2);
+    }
+
+    interface Real { double of(double x); }
+
+    /** @param absolute whether the error is, or relative to the result */
+    private static Instruction approximate(int d, int a, boolean ftz, Real exact, Real error, boolean absolute) {
+        return new Instruction(false) {
+            @Override
+            void run(Warp w, int active) {
+                int[] from = w.r32[a];
+                int[] to = w.r32[d];
+                for (int m = active; m != 0; m &= m - 1) {
+                    int l = Integer.numberOfTrailingZeros(m);
+                    double x = in(from[l], ftz);
+                    double y = exact.of(x);
+                    to[l] = out((float) miss(w, y, absolute ? error.of(x) : error.of(x) * Math.abs(y)), ftz, false);
+                }
+            }
+        };
+    }
+
+    /**
+     * A value at random at most {@code error} away from y, so that rounding it to f32 stays within the bound too. Exact
+     * results (zeros, infinities, powers of two such as 2^3 = 8) stay: what is special is specified.
+     */
+    static double miss(Warp w, double y, double error) {
+        if (y == 0 || Double.isInfinite(y) || Double.isNaN(y)) {
+            return y;
+        }
+        double room = Math.max(0, error - Math.ulp((float) y) * 0.5);
+        return y + ((w.nextRandom() >> 7) * 0x1p-23 - 1) * room;
+    }
+
+    private static Instruction approximate2(int d, int a, int b, boolean ftz, double error) {
+        return new Instruction(false) {
+            @Override
+            void run(Warp w, int active) {
+                for (int m = active; m != 0; m &= m - 1) {
+                    int l = Integer.numberOfTrailingZeros(m);
+                    double y = (double) in(w.r32[a][l], ftz) / in(w.r32[b][l], ftz);
+                    w.r32[d][l] = out((float) miss(w, y, error * Math.abs(y)), ftz, false);
+                }
+            }
+        };
+    }
+
+    private static Instruction wide(KernelDecoder k, PtxInstruction i) {
+        List<PtxOperand> o = i.operands();
+        if (rounding(i) != Rounding.NEAREST || i.has("approx") || i.has("sat")) {
+            throw k.unsupported("");
+        }
+        int d = k.to64(o.get(0));
+        int a = k.from64(o.get(1));
+        if (o.size() == 2) {
+            Real f = switch (i.opcode()) {
+                case "neg" -> x -> -x;
+                case "abs" -> Math::abs;
+                case "rcp" -> x -> 1 / x;
+                case "sqrt" -> Math::sqrt;
+                default -> throw k.unsupported("");
+            };
+            return Plain.ofLong(d, a, Lanes.eachLong(x -> Double.doubleToRawLongBits(f.of(Double.longBitsToDouble(x)))));
+        }
+        int b = k.from64(o.get(2));
+        if (o.size() == 4) {
+            return Plain.ofLong(d, a, b, k.from64(o.get(3)), Lanes.eachLong((x, y, z) -> Double.doubleToRawLongBits(
+                    Math.fma(Double.longBitsToDouble(x), Double.longBitsToDouble(y), Double.longBitsToDouble(z)))));
+        }
+        RealTwo f = switch (i.opcode()) {
+            case "add" -> Double::sum;
+            case "sub" -> (x, y) -> x - y;
+            case "mul" -> (x, y) -> x * y;
+            case "div" -> (x, y) -> x / y;
+            case "min" -> (x, y) -> x != x ? y : y != y ? x : Math.min(x, y);
+            case "max" -> (x, y) -> x != x ? y : y != y ? x : Math.max(x, y);
+            default -> throw k.unsupported("");
+        };
+        return Plain.ofLong(d, a, b, Lanes.eachLong((x, y) ->
+                Double.doubleToRawLongBits(f.of(Double.longBitsToDouble(x), Double.longBitsToDouble(y)))));
+    }
+
+    private interface RealTwo { double of(double x, double y); }
+}

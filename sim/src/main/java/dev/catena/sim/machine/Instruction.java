@@ -1,0 +1,38 @@
+package dev.catena.sim.machine;
+
+import dev.catena.sim.ptx.PtxInstruction;
+
+/** A decoded instruction: operands are slots of the register file, everything that can be known is known. */
+abstract class Instruction {
+    /** Place in the kernel's code. */
+    int pc;
+    PtxInstruction text;
+    /** Slot of the predicate it hangs on, or -1. */
+    int guard = -1;
+    boolean guardNegated;
+    /** Whether it says itself where its lanes go on: {@link #transfer} instead of {@link #run}. */
+    final boolean control;
+
+    Instruction(boolean control) {
+        this.control = control;
+    }
+
+    /** Lanes of {@code mask} whose guard holds. */
+    final int active(Warp warp, int mask) {
+        return guard < 0 ? mask : mask & (guardNegated ? ~warp.predicates[guard] : warp.predicates[guard]);
+    }
+
+    /** Runs on the lanes of {@code active}, at least one. */
+    void run(Warp warp, int active) {
+        throw new AssertionError(text.name());
+    }
+
+    /**
+     * Moves the warp's current group ({@link Warp#pc}, {@link Warp#mask}); {@code active} are its lanes whose guard holds.
+     *
+     * @return whether there still is a current group
+     */
+    boolean transfer(Warp warp, int active) {
+        throw new AssertionError(text.name());
+    }
+}

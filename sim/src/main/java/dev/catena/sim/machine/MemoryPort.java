@@ -1,0 +1,175 @@
+package dev.catena.sim.machine;
+
+/**
+ * A warp's way to memory: finds the page behind an address, with all checks. A page of global memory is held from one
+ * lane's access to the next, until {@link #release}.
+ */
+final class MemoryPort {
+    /** Generic addresses of local memory start here. */
+    static final long LOCAL_WINDOW = 1L << 57;
+
+    private final Warp warp;
+    private Allocation allocation;
+    private Page held;
+    private Page lastPage;
+    private long lastPageNumber = -1;
+    /** Set by {@link #find}: where in the page the address is. */
+    int offset;
+    /** Set by {@link #find}: whether the page is shared by threads and must be checked for races. */
+    boolean races;
+
+    MemoryPort(Warp warp) {
+        this.warp = warp;
+    }
+
+    /** Lets go of the page that is held. */
+    void release() {
+        if (held != null) {
+            held.unlock();
+            held = null;
+        }
+    }
+
+    /**
+     * The page that holds {@code size} bytes at an address, bounds and alignment checked.
+     *
+     * @param space    state space, {@link Space#GENERIC} decides by the address
+     * @param writes   whether it is to be written
+     */
+    Page find(Space space, long address, int size, int lane, boolean writes, Instruction at) {
+        if (space == Space.GENERIC) {
+            space = Space.of(address);
+            address -= space.window();
+        }
+        if ((address & size - 1) != 0) {
+            throw warp.fault(FaultKind.MISALIGNED, lane, at, size + " bytes at " + describe(space, address));
+        }
+        switch (space) {
+            case SHARED:
+                if (!warp.block.shared.contains(address, size)) {
+                    throw bounds(space, address, size, lane, at);
+                }
+                offset = (int) address;
+                races = true;
+                AsyncCopy pending = warp.block.shared.pendingAt(offset, size);
+                if (pending != null) {
+                    throw warp.fault(FaultKind.PENDING_COPY, lane, at, (writes ? "it writes " : "it reads ")
+                            + describe(space, address) + ", which the copy of thread " + (pending.lane() + warp.index * 32)
+                            + warp.where(pending.at().pc) + " is still to write");
+                }
+                return warp.block.shared.page;
+            case LOCAL:
+                if (!warp.block.kernel.localContains(address, size)) {
+                    throw bounds(space, address, size, lane, at);
+                }
+                offset = (int) address;
+                races = false;
+                return warp.local[lane];
+            default:
+                return findGlobal(address, size, lane, writes, at);
+        }
+    }
+
+    private Page findGlobal(long address, int size, int lane, boolean writes, Instruction at) {
+        Allocation a = allocation;
+        if (a == null || address - a.address() < 0 || address - a.address() > a.bytes() - size) {
+            a = warp.block.launch.machine.memory().near(address);
+            if (a == null || address < a.address() || address - a.address() > a.bytes() - size) {
+                throw bounds(Space.GLOBAL, address, size, lane, at);
+            }
+            allocation = a;
+        }
+        if (writes && a.readOnly()) {
+            throw warp.fault(FaultKind.READ_ONLY, lane, at, describe(Space.GLOBAL, address));
+        }
+        long in = address - a.address();
+        offset = (int) in & Allocation.PAGE_BYTES - 1;
+        races = !a.readOnly();
+        long number = address >>> Allocation.PAGE_BITS;
+        Page page = lastPage;
+        if (number != lastPageNumber) {
+            page = a.page(in);
+            lastPage = page;
+            lastPageNumber = number;
+        }
+        if (races && page != held) {
+            release();
+            page.lock();
+            held = page;
+            page.shadow.enter(warp.block.launch.number);
+        }
+        return page;
+    }
+
+    private SimFault bounds(Space space, long address, int size, int lane, Instruction at) {
+        return warp.fault(FaultKind.OUT_OF_BOUNDS, lane, at, size + " bytes at " + describe(space, address));
+    }
+
+    /** An address in words. */
+    String describe(Space space, long address) {
+        switch (space) {
+            case SHARED:
+                return warp.block.shared.describe(address);
+            case LOCAL:
+                return "byte " + address + " of local memory";
+            default:
+                Allocation near = warp.block.launch.machine.memory().near(address);
+                return near == null ? String.format("address 0x%x, which is nowhere", address)
+                        : "byte " + (address - near.address()) + " of " + near.name() + " (" + near.bytes() + " bytes)";
+        }
+    }
+
+    /** Checks that what is read was written and that nobody else writes it; the access was found before. */
+    void checkRead(Page page, int size, int lane, boolean strong, boolean coherent, Instruction at) {
+        if (!page.isWritten(offset, size)) {
+            throw warp.fault(FaultKind.UNWRITTEN, lane, at, size + " bytes at " + describeFound(page));
+        }
+        if (races) {
+            page.shadow.read(offset, size, warp, lane, strong, coherent, at);
+        }
+    }
+
+    /** Checks that nobody else reads or writes what is written now, and marks it as written. */
+    void checkWrite(Page page, int size, int lane, boolean strong, Instruction at) {
+        if (races) {
+            page.shadow.write(offset, size, warp, lane, strong, at);
+        }
+        page.markWritten(offset, size);
+    }
+
+    private String describeFound(Page page) {
+        return page == warp.block.shared.page ? describe(Space.SHARED, offset)
+                : races ? describe(Space.GLOBAL, (lastPageNumber << Allocation.PAGE_BITS) + offset) : "byte " + offset + " of local memory";
+    }
+
+    /** Reads from global memory for a {@code cp.async}. */
+    void readBytes(int lane, long address, int count, byte[] into, Instruction at) {
+        for (int i = 0; i < count; i++) {
+            Page page = find(Space.GLOBAL, address + i, 1, lane, false, at);
+            if (!page.isWritten(offset, 1)) {
+                throw warp.fault(FaultKind.UNWRITTEN, lane, at, "1 byte at " + describe(Space.GLOBAL, address + i));
+            }
+            into[i] = page.data[offset];
+        }
+        if (races) {
+            for (int i = 0; i + 4 <= count; i += 4) {
+                Page page = find(Space.GLOBAL, address + i, 4, lane, false, at);
+                page.shadow.read(offset, 4, warp, lane, false, true, at);
+            }
+        }
+        release();
+    }
+
+    /** Checks that a {@code cp.async} may write there from now on. */
+    void checkSharedWrite(int lane, int target, int size, Instruction at) {
+        Page page = find(Space.SHARED, target, size, lane, true, at);
+        page.shadow.write(target, size, warp, lane, false, at);
+    }
+
+    /** The landing of a {@code cp.async}. */
+    void writeShared(int lane, int target, byte[] bytes, Instruction at) {
+        Page page = find(Space.SHARED, target, bytes.length, lane, true, at);
+        checkWrite(page, bytes.length, lane, false, at);
+        System.arraycopy(bytes, 0, page.data, target, bytes.length);
+    }
+}

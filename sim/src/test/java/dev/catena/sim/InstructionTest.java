@@ -1,0 +1,230 @@
+package dev.catena.sim;
+
+import static dev.catena.sim.OneKernel.all;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.catena.sim.machine.UnsupportedPtxException;
+import java.math.BigDecimal;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/** Instructions one by one, against what the PTX ISA's pseudocode gives. */
+class InstructionTest {
+    private static int one(String instruction, int... inputs) {
+        int[][] words = new int[inputs.length][];
+        for (int i = 0; i < inputs.length; i++) {
+            words[i] = all(inputs[i]);
+        }
+        int[] result = OneKernel.run(".reg .pred %p; .reg .b16 %h<4>; .reg .b64 %d<4>;", instruction, 1, 1, words)[0];
+        for (int word : result) {
+            assertEquals(result[0], word);
+        }
+        return result[0];
+    }
+
+    private static int f(double x) {
+        return Float.floatToRawIntBits((float) x);
+    }
+
+    @Test
+    void shiftsClampAtTheWidth() {
+        assertEquals(0, one("shl.b32 %y0, %x0, 32;", 1));
+        assertEquals(-1, one("shr.s32 %y0, %x0, 40;", -5));
+        assertEquals(0, one("shr.u32 %y0, %x0, 32;", -5));
+        assertEquals(0x34567812, one("shf.l.wrap.b32 %y0, %x0, %x0, 8;", 0x12345678));
+        assertEquals(0x89abcdef, one("shf.r.clamp.b32 %y0, %x0, %x1, 40;", 0x01234567, 0x89abcdef));
+    }
+
+    @Test
+    void permutesBytesAndSigns() {
+        assertEquals(0x44332211, one("prmt.b32 %y0, %x0, %x1, 0x3210;", 0x44332211, 0x88776655));
+        assertEquals(0x55118844, one("prmt.b32 %y0, %x0, %x1, 0x4073;", 0x44332211, 0x88776655));
+        assertEquals(0xff00ff80, one("prmt.b32 %y0, %x0, %x1, 0x98f6;", 0x00008011, 0xff800000));
+    }
+
+    @Test
+    void extractsAndInsertsFields() {
+        assertEquals(0x5, one("bfe.u32 %y0, %x0, 4, 4;", 0x350 | 0x50));
+        assertEquals(-1, one("bfe.s32 %y0, %x0, 4, 4;", 0xf0));
+        assertEquals(-1, one("bfe.s32 %y0, %x0, 28, 8;", 0xf0000000));
+        assertEquals(0, one("bfe.s32 %y0, %x0, 4, 0;", -1));
+        assertEquals(0x12a45678, one("bfi.b32 %y0, %x1, %x0, 20, 4;", 0x12345678, 0xfa));
+        assertEquals(4, one("bfind.u32 %y0, %x0;", 0x1f));
+        assertEquals(-1, one("bfind.u32 %y0, %x0;", 0));
+    }
+
+    @Test
+    void lop3FollowsItsTable() {
+        Random random = new Random(1);
+        for (int table = 0; table < 256; table += 5) {
+            int a = random.nextInt();
+            int b = random.nextInt();
+            int c = random.nextInt();
+            int expected = 0;
+            for (int bit = 0; bit < 32; bit++) {
+                int index = (a >>> bit & 1) << 2 | (b >>> bit & 1) << 1 | c >>> bit & 1;
+                expected |= (table >>> index & 1) << bit;
+            }
+            assertEquals(expected, one("lop3.b32 %y0, %x0, %x1, %x2, " + table + ";", a, b, c), "table " + table);
+        }
+    }
+
+    @Test
+    void multipliesWideAndHigh() {
+        assertEquals((int) ((long) -7 * 0x7fffffff >> 32), one("mul.hi.s32 %y0, %x0, %x1;", -7, 0x7fffffff));
+        assertEquals((int) (0xfffffff9L * 0x7fffffffL >>> 32), one("mul.hi.u32 %y0, %x0, %x1;", -7, 0x7fffffff));
+        assertEquals(-1 * 2 + 3 * -4 + 5 * 6 + -7 * 8 + 100, one("dp4a.s32.s32 %y0, %x0, %x1, %x2;", 0xf90503ff, 0x0806fc02, 100));
+    }
+
+    @Test
+    void roundsAsTold() {
+        for (String[] form : new String[][] {{"rm", "FLOOR"}, {"rp", "CEILING"}, {"rz", "DOWN"}}) {
+            Random random = new Random(7);
+            for (int n = 0; n < 20; n++) {
+                float a = random.nextFloat() * 3 - 1.5f;
+                float b = (random.nextFloat() - 0.5f) * (float) Math.pow(2, random.nextInt(60) - 50);
+                float c = (random.nextFloat() - 0.5f) * (float) Math.pow(2, random.nextInt(60) - 50);
+                BigDecimal exact = new BigDecimal(a).multiply(new BigDecimal(b)).add(new BigDecimal(c));
+                float found = Float.intBitsToFloat(one("fma." + form[0] + ".f32 %y0, %x0, %x1, %x2;", f(a), f(b), f(c)));
+                boolean down = form[0].equals("rm") || form[0].equals("rz") && exact.signum() > 0;
+                float neighbour = down ? Math.nextUp(found) : Math.nextDown(found);
+                int side = new BigDecimal(found).compareTo(exact);
+                assertTrue(down ? side <= 0 : side >= 0, form[0] + " " + a + " " + b + " " + c);
+                assertTrue(down ? new BigDecimal(neighbour).compareTo(exact) > 0 : new BigDecimal(neighbour).compareTo(exact) < 0);
+            }
+        }
+    }
+
+    @Test
+    void flushesOnlyWhenTold() {
+        int tiny = 0x00000100;
+        assertEquals(tiny, one("add.f32 %y0, %x0, %x1;", tiny, 0));
+        assertEquals(0, one("add.ftz.f32 %y0, %x0, %x1;", tiny, 0));
+        assertEquals(0x80000000, one("mul.ftz.f32 %y0, %x0, %x1;", 0x80000100, f(1)));
+        assertEquals(0x00030003, one("add.f16x2 %y0, %x0, %x1;", 0x00010001, 0x00020002));
+    }
+
+    @Test
+    void halfFmaRoundsOnce() {
+        Random random = new Random(3);
+        for (int n = 0; n < 60; n++) {
+            int x = random.nextInt(0x7800) | (random.nextBoolean() ? 0x8000 : 0);
+            int y = random.nextInt(0x4000);
+            int z = random.nextInt(0x7800) | (random.nextBoolean() ? 0x8000 : 0);
+            int found = one("fma.rn.f16x2 %y0, %x0, %x1, %x2;", x, y, z) & 0xffff;
+            assertEquals(nearestHalf(exact(x).multiply(exact(y)).add(exact(z))), found, Integer.toHexString(x) + " " + y + " " + z);
+        }
+    }
+
+    private static BigDecimal exact(int half) {
+        int exponent = half >> 10 & 31;
+        int mantissa = half & 1023;
+        double value = exponent == 0 ? mantissa * 0x1p-24 : (1024 + mantissa) * Math.pow(2, exponent - 25);
+        return new BigDecimal((half & 0x8000) != 0 ? -value : value);
+    }
+
+    /** The nearest of all finite halves, ties to the even one, by search. */
+    private static int nearestHalf(BigDecimal x) {
+        int best = -1;
+        BigDecimal distance = null;
+        int sign = x.signum() < 0 ? 0x8000 : 0;
+        for (int bits = 0; bits < 0x7c00; bits++) {
+            BigDecimal d = exact(bits).subtract(x.abs()).abs();
+            int order = distance == null ? -1 : d.compareTo(distance);
+            if (order < 0 || order == 0 && (bits & 1) == 0) {
+                best = bits;
+                distance = d;
+            }
+        }
+        return x.abs().compareTo(new BigDecimal(65520)) >= 0 ? sign | 0x7c00 : sign | best;
+    }
+
+    @Test
+    void converts() {
+        assertEquals(2, one("cvt.rni.s32.f32 %y0, %x0;", f(2.5)));
+        assertEquals(-3, one("cvt.rmi.s32.f32 %y0, %x0;", f(-2.5)));
+        assertEquals(Integer.MAX_VALUE, one("cvt.rzi.s32.f32 %y0, %x0;", f(1e20)));
+        assertEquals(0, one("cvt.rzi.u32.f32 %y0, %x0;", f(-3)));
+        assertEquals(0, one("cvt.rzi.s32.f32 %y0, %x0;", 0x7fc00000));
+        assertEquals(-128, one("cvt.sat.s8.s32 %y0, %x0;", -1000));
+        assertEquals(f(4.2949673e9), one("cvt.rn.f32.u32 %y0, %x0;", -1));
+        assertEquals(f(1), one("cvt.sat.f32.f32 %y0, %x0;", f(7)));
+        assertEquals(0x4000_3c00, one("cvt.rn.f16x2.f32 %y0, %x0, %x1;", f(2), f(1)));
+        assertEquals(0x0001, one("cvt.rn.f16.f32 %h0, %x0; cvt.u32.u16 %y0, %h0;", f(0x1p-24)));
+        assertEquals(0x7c00, one("cvt.rn.f16.f32 %h0, %x0; cvt.u32.u16 %y0, %h0;", f(65520)));
+        assertEquals(0x7bff, one("cvt.rn.f16.f32 %h0, %x0; cvt.u32.u16 %y0, %h0;", f(65519)));
+        assertEquals(f(5.9604645e-8), one("cvt.u16.u32 %h0, %x0; cvt.f32.f16 %y0, %h0;", 1));
+    }
+
+    @Test
+    void approximationsStayWithinTheirBound() {
+        Random random = new Random(5);
+        boolean missed = false;
+        for (int seed = 1; seed <= 3; seed++) {
+            int[] inputs = new int[32];
+            for (int i = 0; i < 32; i++) {
+                inputs[i] = f(random.nextFloat() * 20 + 0.01f);
+            }
+            int[][] found = OneKernel.run("", """
+                    ex2.approx.ftz.f32 %y0, %x0;
+                    rcp.approx.ftz.f32 %y1, %x0;
+                    rsqrt.approx.f32 %y2, %x0;
+                    lg2.approx.f32 %y3, %x0;
+                    tanh.approx.f32 %y4, %x0;
+                    """, 5, seed, inputs);
+            for (int i = 0; i < 32; i++) {
+                double x = Float.intBitsToFloat(inputs[i]);
+                double[] exact = {Math.pow(2, x), 1 / x, 1 / Math.sqrt(x), Math.log(x) / Math.log(2), Math.tanh(x)};
+                double[] bound = {0x1p-22, 0x1p-23, Math.pow(2, -22.9), 0x1p-22, 0x1p-11};
+                for (int k = 0; k < 5; k++) {
+                    double y = Float.intBitsToFloat(found[k][i]);
+                    double error = Math.abs(y - exact[k]);
+                    double most = bound[k] * (k == 3 && x > 0.5 && x < 2 ? 1 : Math.abs(exact[k]));
+                    assertTrue(error <= most, k + " of " + x + ": " + error + " > " + most);
+                    missed |= Float.floatToRawIntBits((float) exact[k]) != found[k][i];
+                }
+            }
+        }
+        assertTrue(missed, "approximations must not be exact");
+    }
+
+    @Test
+    void shufflesReadTheLaneTheyName() {
+        int[] lanes = new int[32];
+        for (int i = 0; i < 32; i++) {
+            lanes[i] = i;
+        }
+        int[][] found = OneKernel.run("", """
+                shfl.sync.bfly.b32 %y0, %x0, 5, 31, -1;
+                shfl.sync.down.b32 %y1, %x0, 3, 0x181f, -1;
+                shfl.sync.up.b32 %y2, %x0, 2, 0, -1;
+                shfl.sync.idx.b32 %y3, %x0, 6, 0x1c1f, -1;
+                """, 4, 1, lanes);
+        for (int lane = 0; lane < 32; lane++) {
+            assertEquals(lane ^ 5, found[0][lane]);
+            assertEquals(lane % 8 + 3 < 8 ? lane + 3 : lane, found[1][lane], "down in segments of 8");
+            assertEquals(lane >= 2 ? lane - 2 : lane, found[2][lane]);
+            assertEquals(lane / 4 * 4 + 2, found[3][lane], "index in segments of 4");
+        }
+    }
+
+    @Test
+    void minimumIgnoresNaN() {
+        int nan = 0x7fc00000;
+        assertEquals(f(3), one("min.f32 %y0, %x0, %x1;", nan, f(3)));
+        assertTrue(Float.isNaN(Float.intBitsToFloat(one("min.NaN.f32 %y0, %x0, %x1;", nan, f(3)))));
+        assertEquals(0x80000000, one("min.f32 %y0, %x0, %x1;", 0, 0x80000000));
+        assertEquals(1, one("setp.geu.f32 %p, %x0, %x1; selp.b32 %y0, 1, 0, %p;", nan, f(3)));
+        assertEquals(0, one("setp.ne.f32 %p, %x0, %x1; selp.b32 %y0, 1, 0, %p;", nan, f(3)));
+    }
+
+    @Test
+    void anUnknownInstructionIsNamed() {
+        UnsupportedPtxException e = assertThrows(UnsupportedPtxException.class, () -> one("wgmma.fence.sync.aligned;", 1));
+        assertTrue(e.getMessage().contains("wgmma.fence.sync.aligned"), e.getMessage());
+        e = assertThrows(UnsupportedPtxException.class, () -> one("mov.u32 %y0, %clock;", 1));
+        assertTrue(e.getMessage().contains("%clock"), e.getMessage());
+    }
+}

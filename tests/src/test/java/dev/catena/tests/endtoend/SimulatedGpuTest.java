@@ -1,0 +1,57 @@
+package dev.catena.tests.endtoend;
+
+import dev.catena.runtime.SessionOptions;
+import dev.catena.tests.model.ExportStyle;
+import dev.catena.tests.model.LlamaModel;
+import dev.catena.tests.model.LlamaShape;
+import dev.catena.tests.oracle.Agreement;
+import dev.catena.tests.oracle.CompiledModel;
+import dev.catena.tests.oracle.Generation;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** GPU code on the simulated device gives what ONNX Runtime gives, under several orders of lanes, warps and blocks. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SimulatedGpuTest {
+  private static final LlamaShape SHAPE = LlamaShape.of(6, 2, 20, 172, 512, 3, 64);
+
+  private Path artifact;
+  private Generation judge;
+
+  @BeforeAll
+  void compile(@TempDir Path folder) {
+    var pieces = LlamaModel.write(folder.resolve("model"), SHAPE, ExportStyle.F32, 19);
+    judge = ModelBench.judge(pieces, ModelBench.prompt(9, SHAPE.vocab(), 23), 4);
+    artifact = ModelBench.compile(pieces, folder.resolve("model.catena"), "--wbits", 32, "--target", "sm_75,sm_86,cpu");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"sm_75,1,sim:0", "sm_86,1,sim:0", "sm_86,2,sim:0", "sm_86,3,sim:0"})
+  void agreesWithOnnxRuntime(String target, String seed, String devices) {
+    check(target, seed, devices);
+  }
+
+  /** Rows go from one kind of device to the other and back. */
+  @ParameterizedTest
+  @CsvSource(delimiter = ';', value = {"sim:0,cpu:0", "cpu:0,sim:0", "sim:0,cpu:0,sim:1", "sim:0,sim:0"})
+  void stagesMayBeSpreadOverKindsOfDevices(String devices) {
+    check("sm_86", "4", devices);
+  }
+
+  private void check(String target, String seed, String devices) {
+    System.setProperty("catena.sim.target", target);
+    System.setProperty("catena.sim.seed", seed);
+    try (CompiledModel model = new CompiledModel(artifact,
+        SessionOptions.defaults().withThreads(2).withDevices(List.of(devices.split(","))))) {
+      new Agreement(judge, 1e-4).check(model);
+    } finally {
+      System.clearProperty("catena.sim.target");
+      System.clearProperty("catena.sim.seed");
+    }
+  }
+}
