@@ -47,7 +47,7 @@ template <int N, int K, int GROUP, Zeros ZEROS, int BITS> struct QuantizedMatrix
 #pragma unroll
       for (int i = 0; i < CHUNK_WORDS; i++) {
         const int word = (chunk * 4 + t) * CHUNK_WORDS + i;
-        loaded.words[half][i] = K % 32 == 0 || word < WORDS ? ((const uint32 *)block)[word * 16 + output(g, half)] : 0;
+        loaded.words[half][i] = K % 64 == 0 || word < WORDS ? ((const uint32 *)block)[word * 16 + output(g, half)] : 0;
       }
     return loaded;
   }
@@ -96,7 +96,7 @@ template <int N, int K> struct Halves {
 #pragma unroll
     for (int i = 0; i < 8; i++) {
       const int column = chunk * 32 + t * 8 + i;
-      loaded.outputs[i] = K % 32 == 0 || column < K ? ((const uint32 *)block)[column * 8 + g] : 0;
+      loaded.outputs[i] = K % 64 == 0 || column < K ? ((const uint32 *)block)[column * 8 + g] : 0;
     }
     return loaded;
   }

@@ -1,0 +1,323 @@
+package dev.catena.tests.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.catena.codegen.AttentionLaunch;
+import dev.catena.codegen.Buffer;
+import dev.catena.codegen.EmbeddingLaunch;
+import dev.catena.codegen.Float16;
+import dev.catena.codegen.KvFormat;
+import dev.catena.codegen.Launch;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.LinearLaunch.Activations;
+import dev.catena.codegen.LoopNest;
+import dev.catena.codegen.LoopNestLaunch;
+import dev.catena.codegen.MatrixType;
+import dev.catena.codegen.RmsNormLaunch;
+import dev.catena.codegen.RopeAppendLaunch;
+import dev.catena.codegen.RowCount;
+import dev.catena.codegen.SelectRowsLaunch;
+import dev.catena.codegen.View;
+import dev.catena.runtime.sampling.Sampler;
+import dev.catena.runtime.sampling.SamplingParameters;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.stream.IntStream;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+
+/**
+ * Each kernel, run by the simulator over random shapes in adversarial order, against its definition in double; the sampler
+ * against the runtime's own. A failing shape is shrunk.
+ */
+class KernelTest {
+  private static final int MAX_ROWS = 70;
+  private static final View INPUT = View.of(new Buffer.StageInput(), 1);
+
+  /** What the definitions are computed from. */
+  private static float[] gaussian(int count, Random random) {
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return values;
+  }
+
+  private static View input(int columns) {
+    return View.of(INPUT.buffer(), columns);
+  }
+
+  private static View output(int columns) {
+    return View.of(new Buffer.StageOutput(), columns);
+  }
+
+  private static String target(int seed) {
+    return seed % 2 == 0 ? "sm_86" : "sm_75";
+  }
+
+  private static void assertClose(double[] expected, float[] actual, double tolerance) {
+    double largest = 1e-30;
+    for (double e : expected) {
+      largest = Math.max(largest, Math.abs(e));
+    }
+    for (int i = 0; i < expected.length; i++) {
+      assertEquals(expected[i] / largest, actual[i] / largest, tolerance, "element " + i + " of " + expected.length);
+    }
+  }
+
+  @Property(tries = 16)
+  void linear(@ForAll @IntRange(min = 1, max = 70) int rows, @ForAll @IntRange(min = 1, max = 90) int outputs,
+      @ForAll @IntRange(min = 1, max = 200) int columns, @ForAll @IntRange(min = 0, max = 3) int element,
+      @ForAll @IntRange(min = 1, max = 5) int eighths, @ForAll boolean symmetric, @ForAll boolean bias,
+      @ForAll boolean inPlace, @ForAll @IntRange(max = 1000) int seed) throws IOException {
+    Random random = new Random(seed);
+    MatrixType type = switch (element) {
+      case 0 -> MatrixType.f32(outputs, columns);
+      case 1 -> MatrixType.f16(outputs, columns);
+      case 2 -> MatrixType.quantized(outputs, columns, 8, eighths * (eighths % 2 == 0 ? 16 : 8), symmetric);
+      default -> MatrixType.quantized(outputs, columns, 4, eighths * (eighths % 2 == 0 ? 16 : 8), symmetric);
+    };
+    PackedMatrix matrix = PackedMatrix.random(type, random);
+    Launch launch = new LinearLaunch(RowCount.STEP, input(columns), output(outputs), type, new Buffer.Weight(0),
+        bias ? Optional.of(new Buffer.Weight(1)) : Optional.empty(),
+        inPlace ? Optional.of(output(outputs)) : Optional.empty(), Activations.F32);
+    SimulatedStage stage = new SimulatedStage(List.of(launch), MAX_ROWS, 32, target(seed), seed);
+    float[] x = gaussian(rows * columns, random);
+    float[] biases = gaussian(outputs, random);
+    float[] before = gaussian(rows * outputs, random);
+    stage.ints("step", rows, 1, 0, 1);
+    stage.floats("input", x);
+    stage.bytes("weight:0", matrix.linear());
+    stage.floats("weight:1", biases);
+    if (inPlace) {
+      stage.floats("output", before);
+    } else {
+      stage.allocate("output", 4L * rows * outputs);
+    }
+    stage.run(rows);
+    double[] expected = new double[rows * outputs];
+    for (int i = 0; i < expected.length; i++) {
+      int r = i / outputs;
+      int n = i % outputs;
+      expected[i] = (bias ? biases[n] : 0) + (inPlace ? before[i] : 0);
+      for (int k = 0; k < columns; k++) {
+        expected[i] += x[r * columns + k] * matrix.elements()[n][k];
+      }
+    }
+    assertClose(expected, stage.floats("output", expected.length), 4e-6);
+  }
+
+  @Property(tries = 6)
+  void normSwigluAndSelection(@ForAll @IntRange(min = 1, max = 70) int rows, @ForAll @IntRange(min = 1, max = 300) int columns,
+      @ForAll @IntRange(max = 1000) int seed) throws IOException {
+    Random random = new Random(seed);
+    View normed = View.of(new Buffer.Arena(0, (4L * MAX_ROWS * columns + 63) / 64 * 64), columns);
+    View both = normed;
+    List<Launch> launches = List.of(
+        new RmsNormLaunch(RowCount.STEP, input(columns), normed, new Buffer.Weight(0), 1e-5f),
+        new LoopNestLaunch(RowCount.STEP, LoopNest.swiglu(columns), List.of(both, input(columns)), normed),
+        new SelectRowsLaunch(normed, output(columns)));
+    SimulatedStage stage = new SimulatedStage(launches, MAX_ROWS, 32, target(seed), seed);
+    float[] x = gaussian(rows * columns, random);
+    float[] weight = gaussian(columns, random);
+    int[] selected = IntStream.range(0, rows).filter(r -> r % 3 == 0).toArray();
+    stage.ints("step", rows, 1, selected.length, 1);
+    stage.ints("selected_rows", selected);
+    stage.floats("input", x);
+    stage.floats("weight:0", weight);
+    stage.allocate("output", 4L * selected.length * columns);
+    stage.run(rows);
+    double[] expected = new double[selected.length * columns];
+    for (int i = 0; i < expected.length; i++) {
+      int r = selected[i / columns];
+      double squares = 0;
+      for (int c = 0; c < columns; c++) {
+        squares += (double) x[r * columns + c] * x[r * columns + c];
+      }
+      int c = i % columns;
+      double gate = x[r * columns + c] / Math.sqrt(squares / columns + 1e-5) * weight[c];
+      expected[i] = gate / (1 + Math.exp(-gate)) * x[r * columns + c];
+    }
+    assertClose(expected, stage.floats("output", expected.length), 2e-6);
+  }
+
+  @Property(tries = 6)
+  void embedding(@ForAll @IntRange(min = 1, max = 70) int rows, @ForAll @IntRange(min = 1, max = 300) int width,
+      @ForAll @IntRange(min = 0, max = 3) int element, @ForAll boolean symmetric, @ForAll @IntRange(max = 1000) int seed)
+      throws IOException {
+    Random random = new Random(seed);
+    int vocabulary = 105;
+    MatrixType type = element == 0 ? MatrixType.f32(vocabulary, width) : element == 1 ? MatrixType.f16(vocabulary, width)
+        : MatrixType.quantized(vocabulary, width, element == 2 ? 8 : 4, 32, symmetric);
+    PackedMatrix table = PackedMatrix.random(type, random);
+    SimulatedStage stage = new SimulatedStage(List.of(new EmbeddingLaunch(output(width), type, new Buffer.Weight(0))), MAX_ROWS,
+        32, target(seed), seed);
+    int[] tokens = random.ints(rows, 0, vocabulary).toArray();
+    stage.ints("step", rows, 1, 0, 1);
+    stage.ints("tokens", tokens);
+    stage.bytes("weight:0", table.table());
+    stage.allocate("output", 4L * rows * width);
+    stage.run(rows);
+    double[] expected = new double[rows * width];
+    for (int i = 0; i < expected.length; i++) {
+      expected[i] = table.elements()[tokens[i / width]][i % width];
+    }
+    assertClose(expected, stage.floats("output", expected.length), 1e-7);
+  }
+
+  /** A sequence in steps of some rows, into pages that are not in order; the cached values are judged by what attention makes of them. */
+  @Property(tries = 10)
+  void ropeAndAttention(@ForAll @IntRange(min = 1, max = 24) int rowsOfStep, @ForAll @IntRange(min = 1, max = 150) int length,
+      @ForAll @IntRange(min = 1, max = 40) int halfDim, @ForAll @IntRange(min = 1, max = 2) int kvHeads,
+      @ForAll @IntRange(min = 1, max = 9) int group, @ForAll @IntRange(min = 0, max = 3) int keyElement,
+      @ForAll @IntRange(min = 0, max = 3) int valueElement, @ForAll @IntRange(max = 1000) int seed) throws IOException {
+    Random random = new Random(seed);
+    int dim = 2 * halfDim;
+    int heads = kvHeads * group;
+    int steps = Math.max(1, Math.min(length / rowsOfStep, 5));
+    int positions = Math.min(length, steps * rowsOfStep);
+    int columns = (heads + 2 * kvHeads) * dim;
+    KvFormat kv = new KvFormat(KvFormat.Element.values()[keyElement], KvFormat.Element.values()[valueElement], kvHeads, dim);
+    View all = input(columns);
+    View rotated = View.of(new Buffer.Arena(0, 4L * MAX_ROWS * heads * dim / 64 * 64 + 64), heads * dim);
+    float scale = (float) (1 / Math.sqrt(dim));
+    SimulatedStage stage = new SimulatedStage(List.of(
+        new RopeAppendLaunch(all.slice(0, heads * dim), all.slice(heads * dim, kvHeads * dim),
+            all.slice((heads + kvHeads) * dim, kvHeads * dim), rotated, new Buffer.Weight(0), new Buffer.Weight(1), false, 256,
+            dim, heads, kv),
+        new AttentionLaunch(rotated, output(heads * dim), heads, scale, kv)), MAX_ROWS, 32, target(seed), seed);
+    float[] cos = gaussian(256 * dim, random);
+    float[] sin = gaussian(256 * dim, random);
+    stage.floats("weight:0", cos);
+    stage.floats("weight:1", sin);
+    stage.allocate("kv", 4 * kv.pageBytes());
+    stage.ints("page_table", 0, 0, 0, 3, 1, 2); // the second of two sequences
+    float[] x = gaussian(positions * columns, random);
+    double[][] keys = new double[positions][kvHeads * dim];
+    double[][] values = new double[positions][kvHeads * dim];
+    for (int first = 0; first < positions; first += rowsOfStep) {
+      int rows = Math.min(rowsOfStep, positions - first);
+      stage.ints("step", rows, 2, 0, 3);
+      stage.ints("positions", IntStream.range(first, first + rows).toArray());
+      stage.ints("row_sequence", IntStream.generate(() -> 1).limit(rows).toArray());
+      stage.floats("input", java.util.Arrays.copyOfRange(x, first * columns, (first + rows) * columns));
+      stage.allocate("output", 4L * rows * heads * dim);
+      stage.run(rows);
+      double[] expected = new double[rows * heads * dim];
+      for (int i = 0; i < rows; i++) {
+        int p = first + i;
+        for (int h = 0; h < kvHeads; h++) {
+          store(rotate(x, p * columns + (heads + h) * dim, cos, sin, p, dim), kv.k(), keys[p], h * dim);
+          double[] v = new double[dim];
+          for (int d = 0; d < dim; d++) {
+            v[d] = x[p * columns + (heads + kvHeads + h) * dim + d];
+          }
+          store(v, kv.v(), values[p], h * dim);
+        }
+        for (int h = 0; h < heads; h++) {
+          attend(rotate(x, p * columns + h * dim, cos, sin, p, dim), scale, keys, values, h / group * dim, p + 1, expected,
+              (i * heads + h) * dim);
+        }
+      }
+      // Where a quotient lies at a border, its code may be the neighbour.
+      double tolerance = kv.k() == KvFormat.Element.U4 || kv.v() == KvFormat.Element.U4 ? 0.1
+          : kv.k() == KvFormat.Element.U8 || kv.v() == KvFormat.Element.U8 ? 0.01
+          : kv.k() == KvFormat.Element.F16 || kv.v() == KvFormat.Element.F16 ? 1e-3 : 1e-5;
+      assertClose(expected, stage.floats("output", expected.length), tolerance);
+    }
+  }
+
+  private static double[] rotate(float[] x, int at, float[] cos, float[] sin, int position, int dim) {
+    double[] out = new double[dim];
+    int half = dim / 2;
+    for (int d = 0; d < dim; d++) {
+      double partner = d < half ? -x[at + d + half] : x[at + d - half];
+      out[d] = x[at + d] * (double) cos[position * dim + d] + partner * sin[position * dim + d];
+    }
+    return out;
+  }
+
+  /** What docs/kv-layout.md keeps of a head's elements. */
+  private static void store(double[] x, KvFormat.Element element, double[] into, int at) {
+    double low = java.util.Arrays.stream(x).min().orElseThrow();
+    double high = java.util.Arrays.stream(x).max().orElseThrow();
+    int largestCode = (1 << element.bits() % 32) - 1;
+    float scale = Float16.valueOf(Float16.bitsOf((float) ((high - low) / largestCode)));
+    float minimum = Float16.valueOf(Float16.bitsOf((float) low));
+    for (int d = 0; d < x.length; d++) {
+      into[at + d] = switch (element) {
+        case F32 -> (float) x[d];
+        case F16 -> Float16.valueOf(Float16.bitsOf((float) x[d]));
+        case U8, U4 -> minimum + scale * Math.max(0, Math.min(largestCode, Math.rint((x[d] - minimum) / scale)));
+      };
+    }
+  }
+
+  private static void attend(double[] q, double scale, double[][] keys, double[][] values, int at, int count, double[] out,
+      int outAt) {
+    double[] scores = new double[count];
+    double largest = Double.NEGATIVE_INFINITY;
+    for (int p = 0; p < count; p++) {
+      for (int d = 0; d < q.length; d++) {
+        scores[p] += q[d] * scale * keys[p][at + d];
+      }
+      largest = Math.max(largest, scores[p]);
+    }
+    double total = 0;
+    for (int p = 0; p < count; p++) {
+      double weight = Math.exp(scores[p] - largest);
+      total += weight;
+      for (int d = 0; d < q.length; d++) {
+        out[outAt + d] += weight * values[p][at + d];
+      }
+    }
+    for (int d = 0; d < q.length; d++) {
+      out[outAt + d] /= total;
+    }
+  }
+
+  /** The same ids as on the CPU, whatever the parameters. */
+  @Property(tries = 4)
+  void sampling(@ForAll @IntRange(min = 1, max = 400) int vocabulary, @ForAll @IntRange(max = 1000) int seed) throws IOException {
+    Random random = new Random(seed);
+    int rows = 12;
+    SimulatedStage stage = new SimulatedStage(List.of(new EmbeddingLaunch(output(8), MatrixType.f32(4, 8), new Buffer.Weight(0))),
+        rows, vocabulary, target(seed), seed);
+    float[] logits = gaussian(rows * vocabulary, random);
+    int[] history = random.ints(rows * 20, 0, vocabulary).toArray();
+    ByteBuffer parameters = ByteBuffer.allocate(64 * rows).order(ByteOrder.LITTLE_ENDIAN);
+    int[] expected = new int[rows];
+    for (int r = 0; r < rows; r++) {
+      for (int i = 0; i < vocabulary && r % 2 == 1; i++) {
+        logits[r * vocabulary + i] = Math.round(4 * logits[r * vocabulary + i]); // many equal ones
+      }
+      SamplingParameters p = new SamplingParameters(r == 0 ? 0 : Math.exp(random.nextGaussian()),
+          random.nextInt(vocabulary + 1), random.nextInt(3) == 0 ? 1 : random.nextDouble(), random.nextDouble() * 0.2,
+          0.5 + random.nextDouble(), random.nextLong());
+      int length = random.nextInt(21);
+      int position = random.nextInt(1 << 20);
+      parameters.putDouble(p.temperature()).putDouble(p.topP()).putDouble(p.minP()).putDouble(p.repeatPenalty()).putLong(p.seed())
+          .putLong(20L * r).putInt(p.topK()).putInt(position).putInt(length).putInt(0);
+      if (r == rows - 1) {
+        logits[r * vocabulary] = Float.NaN;
+        expected[r] = -1;
+      } else {
+        expected[r] = new Sampler(p, vocabulary).sample(FloatBuffer.wrap(logits, r * vocabulary, vocabulary),
+            java.util.Arrays.copyOfRange(history, 20 * r, 20 * r + 20), length, position);
+      }
+    }
+    stage.ints("step", rows, rows, rows, 1);
+    stage.floats("logits", logits);
+    stage.bytes("sampling", parameters.array());
+    stage.ints("history", history);
+    stage.allocate("sampled", 4L * rows);
+    stage.sample(rows);
+    assertEquals(java.util.Arrays.toString(expected), java.util.Arrays.toString(stage.readInts("sampled", rows)));
+  }
+}

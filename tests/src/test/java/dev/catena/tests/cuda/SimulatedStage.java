@@ -1,0 +1,107 @@
+package dev.catena.tests.cuda;
+
+import dev.catena.codegen.Launch;
+import dev.catena.codegen.cuda.CodeStore;
+import dev.catena.codegen.cuda.CudaLibrary;
+import dev.catena.codegen.cuda.CudaProgram;
+import dev.catena.codegen.cuda.CudaStage;
+import dev.catena.codegen.cuda.CudaTarget;
+import dev.catena.codegen.cuda.KernelLaunch;
+import dev.catena.codegen.cuda.NvrtcCompiler;
+import dev.catena.codegen.cuda.RowBucket;
+import dev.catena.sim.machine.Allocation;
+import dev.catena.sim.machine.SimMachine;
+import dev.catena.sim.machine.SimModule;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** A few launches as one stage, compiled by NVRTC and run by the simulator, which checks every access of every thread. */
+final class SimulatedStage {
+  private final CudaProgram program;
+  private final SimMachine machine;
+  private final SimModule module;
+  private final Map<String, Allocation> memory = new HashMap<>();
+  private final int vocabulary;
+
+  /**
+   * @param seed       of the order of lanes, warps and blocks
+   * @param vocabulary of the sampling program
+   */
+  SimulatedStage(List<Launch> launches, int maxRows, int vocabulary, String target, long seed) throws IOException {
+    this.vocabulary = vocabulary;
+    program = CudaProgram.of(List.of(launches), maxRows, vocabulary);
+    CudaTarget architecture = CudaTarget.parse(target);
+    byte[] ptx = CudaLibrary.ptx(program, architecture.ptxFamily(), new NvrtcCompiler(CodeStore.none()));
+    machine = new SimMachine(SimMachine.Settings.defaults().withSeed(seed).withArchitecture(architecture.capability()));
+    module = machine.load(new String(ptx, StandardCharsets.UTF_8));
+    CudaStage stage = program.stages().get(0);
+    allocate("arena", Math.max(1, stage.arenaBytes()));
+    allocate("scratch", Math.max(1, stage.scratchBytes()));
+  }
+
+  /** Memory that nobody has written; replaces what had the name. */
+  Allocation allocate(String name, long bytes) {
+    Allocation allocation = machine.allocate(name, bytes);
+    memory.put(name, allocation);
+    return allocation;
+  }
+
+  void ints(String name, int... values) {
+    allocate(name, 4L * Math.max(1, values.length)).writeInts(0, values);
+  }
+
+  void floats(String name, float... values) {
+    allocate(name, 4L * values.length).writeFloats(0, values);
+  }
+
+  void bytes(String name, byte[] values) {
+    allocate(name, values.length).write(0, ByteBuffer.wrap(values), values.length);
+  }
+
+  /** Runs the stage's bucket for so many rows. */
+  void run(int rows) {
+    run(program.stages().get(0).buckets(), rows);
+  }
+
+  void sample(int rows) {
+    run(program.sampling(), rows);
+  }
+
+  private void run(List<RowBucket> buckets, int rows) {
+    RowBucket bucket = buckets.stream().filter(b -> b.rows() >= rows).findFirst().orElseThrow();
+    for (KernelLaunch launch : bucket.launches()) {
+      long[] pointers = launch.arguments().stream().mapToLong(this::address).toArray();
+      machine.launch(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()), launch.sharedBytes(),
+          pointers);
+    }
+  }
+
+  private long address(String argument) {
+    String[] parts = argument.split("\\+");
+    Allocation allocation = memory.get(parts[0]);
+    if (allocation == null) {
+      throw new IllegalStateException("a kernel reads " + argument + ", which the test doesn't have");
+    }
+    return allocation.address() + (parts.length == 1 ? 0 : Long.parseLong(parts[1]));
+  }
+
+  float[] floats(String name, int count) {
+    return memory.get(name).readFloats(0, count);
+  }
+
+  int[] readInts(String name, int count) {
+    return memory.get(name).readInts(0, count);
+  }
+
+  int vocabulary() {
+    return vocabulary;
+  }
+
+  private static int[] ints(List<Integer> list) {
+    return list.stream().mapToInt(Integer::intValue).toArray();
+  }
+}
