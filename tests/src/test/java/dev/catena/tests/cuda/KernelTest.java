@@ -24,6 +24,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -38,9 +39,7 @@ import net.jqwik.api.constraints.IntRange;
  */
 class KernelTest {
   private static final int MAX_ROWS = 70;
-  private static final View INPUT = View.of(new Buffer.StageInput(), 1);
 
-  /** What the definitions are computed from. */
   private static float[] gaussian(int count, Random random) {
     float[] values = new float[count];
     for (int i = 0; i < count; i++) {
@@ -50,7 +49,7 @@ class KernelTest {
   }
 
   private static View input(int columns) {
-    return View.of(INPUT.buffer(), columns);
+    return View.of(new Buffer.StageInput(), columns);
   }
 
   private static View output(int columns) {
@@ -118,10 +117,9 @@ class KernelTest {
       @ForAll @IntRange(max = 1000) int seed) throws IOException {
     Random random = new Random(seed);
     View normed = View.of(new Buffer.Arena(0, (4L * MAX_ROWS * columns + 63) / 64 * 64), columns);
-    View both = normed;
     List<Launch> launches = List.of(
         new RmsNormLaunch(RowCount.STEP, input(columns), normed, new Buffer.Weight(0), 1e-5f),
-        new LoopNestLaunch(RowCount.STEP, LoopNest.swiglu(columns), List.of(both, input(columns)), normed),
+        new LoopNestLaunch(RowCount.STEP, LoopNest.swiglu(columns), List.of(normed, input(columns)), normed),
         new SelectRowsLaunch(normed, output(columns)));
     SimulatedStage stage = new SimulatedStage(launches, MAX_ROWS, 32, target(seed), seed);
     float[] x = gaussian(rows * columns, random);
@@ -206,7 +204,7 @@ class KernelTest {
       stage.ints("step", rows, 2, 0, 3);
       stage.ints("positions", IntStream.range(first, first + rows).toArray());
       stage.ints("row_sequence", IntStream.generate(() -> 1).limit(rows).toArray());
-      stage.floats("input", java.util.Arrays.copyOfRange(x, first * columns, (first + rows) * columns));
+      stage.floats("input", Arrays.copyOfRange(x, first * columns, (first + rows) * columns));
       stage.allocate("output", 4L * rows * heads * dim);
       stage.run(rows);
       double[] expected = new double[rows * heads * dim];
@@ -245,8 +243,8 @@ class KernelTest {
 
   /** What docs/kv-layout.md keeps of a head's elements. */
   private static void store(double[] x, KvFormat.Element element, double[] into, int at) {
-    double low = java.util.Arrays.stream(x).min().orElseThrow();
-    double high = java.util.Arrays.stream(x).max().orElseThrow();
+    double low = Arrays.stream(x).min().orElseThrow();
+    double high = Arrays.stream(x).max().orElseThrow();
     int largestCode = (1 << element.bits() % 32) - 1;
     float scale = Float16.valueOf(Float16.bitsOf((float) ((high - low) / largestCode)));
     float minimum = Float16.valueOf(Float16.bitsOf((float) low));
@@ -309,7 +307,7 @@ class KernelTest {
         expected[r] = -1;
       } else {
         expected[r] = new Sampler(p, vocabulary).sample(FloatBuffer.wrap(logits, r * vocabulary, vocabulary),
-            java.util.Arrays.copyOfRange(history, 20 * r, 20 * r + 20), length, position);
+            Arrays.copyOfRange(history, 20 * r, 20 * r + 20), length, position);
       }
     }
     stage.ints("step", rows, rows, rows, 1);
@@ -318,6 +316,6 @@ class KernelTest {
     stage.ints("history", history);
     stage.allocate("sampled", 4L * rows);
     stage.sample(rows);
-    assertEquals(java.util.Arrays.toString(expected), java.util.Arrays.toString(stage.readInts("sampled", rows)));
+    assertEquals(Arrays.toString(expected), Arrays.toString(stage.readInts("sampled", rows)));
   }
 }

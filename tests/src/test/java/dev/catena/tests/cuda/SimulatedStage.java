@@ -25,14 +25,12 @@ final class SimulatedStage {
   private final SimMachine machine;
   private final SimModule module;
   private final Map<String, Allocation> memory = new HashMap<>();
-  private final int vocabulary;
 
   /**
    * @param seed       of the order of lanes, warps and blocks
    * @param vocabulary of the sampling program
    */
   SimulatedStage(List<Launch> launches, int maxRows, int vocabulary, String target, long seed) throws IOException {
-    this.vocabulary = vocabulary;
     program = CudaProgram.of(List.of(launches), maxRows, vocabulary);
     CudaTarget architecture = CudaTarget.parse(target);
     byte[] ptx = CudaLibrary.ptx(program, architecture.ptxFamily(), new NvrtcCompiler(CodeStore.none()));
@@ -95,10 +93,6 @@ final class SimulatedStage {
 
   int[] readInts(String name, int count) {
     return memory.get(name).readInts(0, count);
-  }
-
-  int vocabulary() {
-    return vocabulary;
   }
 
   private static int[] ints(List<Integer> list) {
