@@ -129,6 +129,32 @@ public final class Stage {
     return op;
   }
 
+  /**
+   * Appends an operation whose result types are stated, as a text does; types that the shape function doesn't give are an
+   * error.
+   */
+  public Operation appendDeclared(OpDefinition definition, List<Value> operands, Map<String, Attribute> attrs,
+      List<Type> declared) {
+    Operation op = new Operation(definition, operands, attrs, declared.size());
+    try {
+      for (int i = 0; i < declared.size(); i++) {
+        op.result(i).setType(declared.get(i)); // dimensions that depend on data keep the names they were given
+      }
+      op.inferTypes();
+      for (int i = 0; i < declared.size(); i++) {
+        if (!op.result(i).type().equals(declared.get(i))) {
+          throw op.broken("result " + i + " is stated as " + declared.get(i).text() + ", the operands give "
+              + op.result(i).type().text());
+        }
+      }
+    } catch (RuntimeException e) {
+      op.dropOperands();
+      throw e;
+    }
+    operations.add(op);
+    return op;
+  }
+
   private static int fixedResults(OpDefinition definition) {
     if (definition.results().stream().anyMatch(r -> r.arity() == OpDefinition.Arity.VARIADIC)) {
       throw new IllegalArgumentException(definition + " has a variable number of results; say how many");
