@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
@@ -19,6 +20,8 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.zip.CRC32;
 
 /**
@@ -39,6 +42,10 @@ public final class ArtifactWriter implements AutoCloseable {
 
     private static final String MANIFEST = "manifest.json";
     private static final String TEMPORARY_END = ".catena-part";
+    /** A temporary file is locked right after it is made; until this old it is never taken for an abandoned one. */
+    private static final long NEW_MILLIS = 5_000;
+    /** This process's own: opening and closing one of them again would give up its lock. */
+    private static final Set<Path> LIVING = ConcurrentHashMap.newKeySet();
 
     private final Path target;
     private final Path temporary;
@@ -81,6 +88,7 @@ public final class ArtifactWriter implements AutoCloseable {
             throw new IOException("the process is ending", e);
         }
         FileChannel opened = null;
+        LIVING.add(temporary);
         try {
             synchronized (this) {
                 if (finished) {
@@ -94,6 +102,7 @@ public final class ArtifactWriter implements AutoCloseable {
                 opened.close();
                 Files.deleteIfExists(temporary);
             }
+            LIVING.remove(temporary);
             removeHook();
             throw e;
         }
@@ -148,6 +157,7 @@ public final class ArtifactWriter implements AutoCloseable {
                 finished = true;
             }
             file.close();
+            LIVING.remove(temporary);
             removeHook();
         } catch (IOException e) {
             failed = true;
@@ -180,6 +190,7 @@ public final class ArtifactWriter implements AutoCloseable {
         } catch (IOException e) {
             // Nothing more can be done; the next writer of this target tries again.
         }
+        LIVING.remove(temporary);
     }
 
     private Manifest.Entry append(String name, Body body) {
@@ -256,15 +267,26 @@ public final class ArtifactWriter implements AutoCloseable {
             return name.startsWith(start) && name.endsWith(TEMPORARY_END);
         })) {
             for (Path sibling : siblings) {
+                if (LIVING.contains(sibling) || isNew(sibling)) {
+                    continue;
+                }
                 try (FileChannel other = FileChannel.open(sibling, StandardOpenOption.WRITE);
                         FileLock lock = other.tryLock()) {
                     if (lock != null) {
                         Files.deleteIfExists(sibling);
                     }
-                } catch (IOException | java.nio.channels.OverlappingFileLockException e) {
-                    // Another writer's, in this process or not ours to open.
+                } catch (IOException | OverlappingFileLockException e) {
+                    // Not ours to open, or of a writer that began this moment.
                 }
             }
+        }
+    }
+
+    private static boolean isNew(Path file) {
+        try {
+            return System.currentTimeMillis() - Files.getLastModifiedTime(file).toMillis() < NEW_MILLIS;
+        } catch (IOException e) {
+            return true;   // gone already
         }
     }
 

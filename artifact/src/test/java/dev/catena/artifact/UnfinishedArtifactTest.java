@@ -110,6 +110,7 @@ class UnfinishedArtifactTest {
         Process child = startWriting();
         child.destroyForcibly().waitFor();   // SIGKILL
         assertEquals(1, left().size());
+        age(left().get(0));
         SmallArtifact.write(folder.resolve("a.catena"));
         assertEquals(List.of("a.catena"), left());
     }
@@ -117,12 +118,34 @@ class UnfinishedArtifactTest {
     @Test
     void livingWritersFileIsNotCleanedUp() throws Exception {
         Process child = startWriting();
+        age(left().get(0));
         byte[] own = Files.readAllBytes(SmallArtifact.write(folder.resolve("a.catena")));
         assertEquals(2, left().size());
         child.destroy();
         child.waitFor();
         assertArrayEquals(own, Files.readAllBytes(folder.resolve("a.catena")));
         assertEquals(List.of("a.catena"), left());
+    }
+
+    @Test
+    void writersInOneProcessKeepEachOthersFiles() throws Exception {
+        Path target = folder.resolve("a.catena");
+        try (ArtifactWriter first = ArtifactWriter.create(target)) {
+            age(left().get(0));
+            SmallArtifact.write(target);
+            Process other = startWriting();   // finds the first one's file old, but still locked
+            assertEquals(3, left().size());
+            other.destroy();
+            other.waitFor();
+            SmallArtifact.entries(first);
+            first.commit(SmallArtifact.manifest());
+        }
+        assertEquals(List.of("a.catena"), left());
+    }
+
+    /** By another process: Java would open and close the file, and with that give up this process's lock on it. */
+    private void age(String name) throws Exception {
+        assertEquals(0, new ProcessBuilder("touch", "-d", "1 minute ago", folder.resolve(name).toString()).start().waitFor());
     }
 
     private Process startWriting() throws IOException {
