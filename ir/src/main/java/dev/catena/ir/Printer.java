@@ -7,10 +7,16 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** Writes modules in the text form. Names are made unique within a stage, so that the text can be read back. */
 public final class Printer {
+  private static final Pattern WORD = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*");
+  /** Words that stand for values in the grammar. */
+  private static final Set<String> NOT_WORDS = Set.of("true", "false", "inf", "nan", "_");
+  private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
+
   private final IdentityHashMap<Value, String> names = new IdentityHashMap<>();
   private final Set<String> taken = new HashSet<>();
   private final StringBuilder out = new StringBuilder();
@@ -53,7 +59,7 @@ public final class Printer {
     out.append(") -> (");
     List<String> results = new ArrayList<>();
     for (int i = 0; i < stage.outputs().size(); i++) {
-      results.add(symbol(stage.outputNames().get(i)) + ": " + stage.outputs().get(i).type().text());
+      results.add(word(stage.outputNames().get(i)) + ": " + stage.outputs().get(i).type().text());
     }
     out.append(String.join(", ", results)).append(')');
     if (!stage.attributes().isEmpty()) {
@@ -112,6 +118,12 @@ public final class Printer {
     return name.matches("[A-Za-z_][A-Za-z0-9_.-]*") ? name : quoted(name);
   }
 
+  /** A name of an output or an attribute: plain where it reads as one, else quoted. */
+  static String word(String name) {
+    return WORD.matcher(name).matches() && !NOT_WORDS.contains(name) && !HASH.matcher(name).matches() ? name
+        : quoted(name);
+  }
+
   /** A text between quotation marks, with escapes for what isn't printable ASCII. */
   static String quoted(String text) {
     StringBuilder s = new StringBuilder("\"");
@@ -133,7 +145,7 @@ public final class Printer {
   }
 
   static String attributes(Map<String, Attribute> attributes) {
-    return attributes.entrySet().stream().map(e -> symbol(e.getKey()) + " = " + attribute(e.getValue()))
+    return attributes.entrySet().stream().map(e -> word(e.getKey()) + " = " + attribute(e.getValue()))
         .collect(Collectors.joining(", ", "{", "}"));
   }
 
@@ -167,6 +179,7 @@ public final class Printer {
         case BOOL -> elements.add(t.getLong(i) != 0 ? "true" : "false");
         case F64 -> elements.add(real(t.get(i)));
         case F32, F16, BF16 -> elements.add(real((float) t.get(i)));
+        case U64 -> elements.add(Long.toUnsignedString(t.getLong(i)));
         default -> elements.add(Long.toString(t.getLong(i)));
       }
     }

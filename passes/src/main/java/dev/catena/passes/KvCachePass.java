@@ -24,8 +24,8 @@ public final class KvCachePass extends Pass {
 
   public KvCachePass() {
     super("kv-cache", "past and present tensors become a cache in place, batches become rows",
-        new PassOptions.Declared("key", "16", "bits of keys: 32 or 16"),
-        new PassOptions.Declared("value", "16", "bits of values: 32 or 16"));
+        PassOptions.choice("key", "16", "bits of keys", "32", "16"),
+        PassOptions.choice("value", "16", "bits of values", "32", "16"));
   }
 
   @Override
@@ -43,12 +43,7 @@ public final class KvCachePass extends Pass {
   }
 
   private static ElementType storage(PassOptions options, String name) {
-    return switch (options.text(name)) {
-      case "32" -> ElementType.F32;
-      case "16" -> ElementType.F16;
-      default -> throw new PassException(
-          "kv-cache: " + name + " = " + options.text(name) + " isn't supported; choose 32 or 16");
-    };
+    return options.number(name) == 32 ? ElementType.F32 : ElementType.F16;
   }
 
   private static void convertDecoder(Stage stage, ElementType key, ElementType value) {

@@ -22,7 +22,7 @@ public final class PlanPass extends Pass {
 
   public PlanPass() {
     super("plan", "place intermediate results in memory",
-        new PassOptions.Declared("rows", "256", "most rows in a step: longer prompts are fed in chunks"));
+        PassOptions.number("rows", 256, "most rows in a step: longer prompts are fed in chunks"));
   }
 
   @Override

@@ -12,7 +12,7 @@ import picocli.CommandLine.ScopeType;
 /** The {@code catena} command. */
 @Command(name = "catena", mixinStandardHelpOptions = true, versionProvider = Version.class,
     description = "Compiles language models that come as ONNX, and runs them.",
-    subcommands = {CompileCommand.class, RunCommand.class, ChatCommand.class, BenchCommand.class, InspectCommand.class,
+    subcommands = {CompileCommand.class, RunCommand.class, ChatCommand.class, BenchCommand.class, InspectCommand.class, OptCommand.class,
         DevicesCommand.class, DemoCommand.class, CommandLine.HelpCommand.class})
 public final class Catena {
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
@@ -44,6 +44,7 @@ public final class Catena {
     command.setCaseInsensitiveEnumValuesAllowed(true);
     command.setExpandAtFiles(false);   // a prompt may start with @
     command.getSubcommands().get("run").setAllowOptionsAsOptionParameters(true);   // or with a hyphen
+    command.getSubcommands().get("opt").getCommandSpec().usageMessage().footer(OptCommand.passes());
     command.setParameterExceptionHandler((e, given) -> {
       Failures.line(e.getMessage() + " ('catena " + nameOf(e.getCommandLine()) + "--help' lists the options)");
       return 2;

@@ -5,7 +5,8 @@ file: module EOF;
 
 module: 'module' symbol attributes? '{' weight* stage* '}';
 
-weight: 'weight' symbol ':' type '=' origin 'sha256' hash=HASH;
+// The hash may be left out in a text that is written by hand.
+weight: 'weight' symbol ':' type '=' origin ('sha256' hash=HASH)?;
 
 // Where a weight's elements come from: a view of views, in the end a place in a file, or the elements themselves.
 origin: view=name '(' (originArgument (',' originArgument)*)? ')' | dense;
@@ -86,16 +87,18 @@ HASH: HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX
 VALUE: '%' IDENTIFIER;
 SYMBOL: '@' IDENTIFIER_PART;
 QUOTED_SYMBOL: '@' STRING;
-DIM: '?' IDENTIFIER;
-REAL: '-'? DIGIT+ '.' DIGIT+ ('e' '-'? DIGIT+)? | '-'? 'inf' | 'nan';
+DIM: '?' (IDENTIFIER | QUOTED);
+REAL: '-'? DIGIT+ ('.' DIGIT+ EXPONENT? | EXPONENT) | '-'? 'inf' | 'nan';
 INT: '-'? DIGIT+;
 NAME: IDENTIFIER;
 DOTTED: IDENTIFIER ('.' IDENTIFIER)+;
-STRING: '"' (~["\\\r\n] | '\\' .)* '"';
+STRING: QUOTED;
 COMMENT: '//' ~[\r\n]* -> skip;
 SPACE: [ \t\r\n]+ -> skip;
 
 fragment IDENTIFIER: [A-Za-z_] [A-Za-z0-9_]*;
 fragment IDENTIFIER_PART: [A-Za-z_] [A-Za-z0-9_.-]*;
+fragment QUOTED: '"' (~["\\\r\n] | '\\' .)* '"';
+fragment EXPONENT: [eE] [+-]? DIGIT+;
 fragment DIGIT: [0-9];
 fragment HEX: [0-9a-f];

@@ -1,5 +1,6 @@
 package dev.catena.ir.text;
 
+import dev.catena.ir.IrException;
 import dev.catena.ir.Module;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
@@ -17,13 +18,18 @@ public final class CirReader {
 
   /** Reads a file; its weights stay symbolic. */
   public static Module read(Path file) throws IOException {
+    return read(file, WeightFiles.NONE);
+  }
+
+  /** Reads a file whose weights' elements are in {@code files}. */
+  public static Module read(Path file, WeightFiles files) throws IOException {
     if (Files.size(file) > MOST_BYTES) {
-      throw new dev.catena.ir.IrException(file + ": " + Files.size(file) + " bytes are too many for a module's text");
+      throw new IrException(file + ": " + Files.size(file) + " bytes are too many for a module's text");
     }
     try {
-      return parse(Files.readString(file), file.toString(), WeightFiles.NONE);
+      return parse(Files.readString(file), file.toString(), files);
     } catch (CharacterCodingException e) {
-      throw new dev.catena.ir.IrException(file + ": not UTF-8 text", e);
+      throw new IrException(file + ": not UTF-8 text", e);
     }
   }
 
@@ -42,8 +48,13 @@ public final class CirReader {
     CirParser parser = new CirParser(new CommonTokenStream(lexer));
     parser.removeErrorListeners();
     parser.addErrorListener(errors);
-    CirParser.ModuleContext tree = parser.file().module();
-    Module module = tree == null ? null : new ModuleBuilder(errors, files).build(tree);
+    Module module;
+    try {
+      CirParser.ModuleContext tree = parser.file().module();
+      module = tree == null ? null : new ModuleBuilder(errors, files).build(tree);
+    } catch (StackOverflowError e) {
+      throw new IrException(name + ": expressions are nested too deeply", e);
+    }
     if (errors.any()) {
       throw new CirException(errors.list());
     }

@@ -12,8 +12,8 @@ import dev.catena.ir.TensorType;
 import dev.catena.ir.Type;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import org.antlr.v4.runtime.ParserRuleContext;
+import org.antlr.v4.runtime.Token;
 import org.antlr.v4.runtime.tree.TerminalNode;
 
 /** Names, numbers, types and constants of a text. */
@@ -60,10 +60,14 @@ final class Literals {
   }
 
   long integer(TerminalNode node) {
+    return integer(node.getSymbol());
+  }
+
+  private long integer(Token number) {
     try {
-      return Long.parseLong(node.getText());
+      return Long.parseLong(number.getText());
     } catch (NumberFormatException e) {
-      errors.at(node.getSymbol(), node.getText() + " doesn't fit 64 bits");
+      errors.at(number, number.getText() + " doesn't fit 64 bits");
       return 0;
     }
   }
@@ -99,8 +103,8 @@ final class Literals {
       return new QuantType(element(q.code.getText(), q), group, element(q.scale.getText(), q),
           q.zero == null ? null : element(q.zero.getText(), q), shape);
     } else if (t instanceof CirParser.KvTypeContext k) {
-      return new KvType(element(k.key.getText(), k), element(k.value.getText(), k), Long.parseLong(k.heads.getText()),
-          Long.parseLong(k.dim.getText()), Long.parseLong(k.page.getText()));
+      return new KvType(element(k.key.getText(), k), element(k.value.getText(), k), integer(k.heads), integer(k.dim),
+          integer(k.page));
     } else if (t instanceof CirParser.SeqsTypeContext) {
       return new SeqsType();
     }
@@ -135,7 +139,7 @@ final class Literals {
     if (f instanceof CirParser.NumberContext n) {
       return Dim.of(integer(n.INT()));
     } else if (f instanceof CirParser.SymbolicDimContext d) {
-      return Dim.symbol(d.DIM().getText().substring(1));
+      return Dim.symbol(name(d.DIM().getText().substring(1)));
     }
     CirParser.DimFunctionContext d = (CirParser.DimFunctionContext) f;
     Dim a = expression(d.expression(0));
@@ -178,6 +182,11 @@ final class Literals {
       throw new IrException("dense: " + given.size() + " elements for a shape of " + Tensor.count(shape));
     }
     if (element == ElementType.STRING) {
+      for (CirParser.ElementContext e : given) {
+        if (e.STRING() == null) {
+          throw new IrException("dense: " + e.getText() + " isn't a text between quotation marks");
+        }
+      }
       return Tensor.ofTexts(given.stream().map(e -> unquoted(e.getText())).toArray(String[]::new), shape);
     }
     Tensor t = new Tensor(element, shape);
@@ -186,19 +195,41 @@ final class Literals {
       String text = given.get(i).getText();
       try {
         if (element == ElementType.BOOL) {
-          t.setLong(i, text.equals("true") ? 1 : 0);
+          t.setLong(i, truth(text));
         } else if (element.isFloat()) {
           t.set(i, element == ElementType.F64 ? real(text) : (float) real(text));
         } else {
-          t.setLong(i, Long.parseLong(text));
+          t.setLong(i, whole(text, element));
         }
       } catch (NumberFormatException e) {
         bad.add(text);
       }
     }
     if (!bad.isEmpty()) {
-      throw new IrException("dense: " + bad.get(0) + " isn't of type " + element.keyword().toLowerCase(Locale.ROOT));
+      throw new IrException("dense: " + bad.get(0) + " isn't of type " + element.keyword());
     }
     return t;
+  }
+
+  private static long truth(String text) {
+    return switch (text) {
+      case "true", "1" -> 1;
+      case "false", "0" -> 0;
+      default -> throw new NumberFormatException(text);
+    };
+  }
+
+  /** A whole number that the type holds. */
+  private static long whole(String text, ElementType element) {
+    if (element == ElementType.U64) {
+      return Long.parseUnsignedLong(text);
+    }
+    long value = Long.parseLong(text);
+    Tensor held = new Tensor(element, 1);
+    held.setLong(0, value);
+    if (held.getLong(0) != value) {
+      throw new NumberFormatException(text);
+    }
+    return value;
   }
 }

@@ -62,7 +62,7 @@ final class ModuleBuilder {
       return;
     }
     Type type = literals.type(w.type());
-    WeightData data = origins.resolve(w.origin(), type, w.hash.getText());
+    WeightData data = origins.resolve(w.origin(), type, w.hash == null ? null : w.hash.getText());
     module.addWeight(name, data);
   }
 

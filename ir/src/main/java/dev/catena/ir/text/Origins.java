@@ -3,11 +3,13 @@ package dev.catena.ir.text;
 import dev.catena.ir.CastWeight;
 import dev.catena.ir.ConcatenatedWeight;
 import dev.catena.ir.FileWeight;
+import dev.catena.ir.Hashes;
 import dev.catena.ir.IrException;
 import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.MappedFile;
 import dev.catena.ir.QuantType;
 import dev.catena.ir.QuantizedWeight;
+import dev.catena.ir.RandomWeight;
 import dev.catena.ir.ReshapedWeight;
 import dev.catena.ir.SymbolicWeight;
 import dev.catena.ir.TensorType;
@@ -30,15 +32,15 @@ final class Origins {
     this.files = files;
   }
 
-  /** The data of a weight that is stated to have this type and hash; data that differ are an error. */
+  /** The data of a weight that is stated to have this type and, unless null, hash; data that differ are an error. */
   WeightData resolve(CirParser.OriginContext origin, Type type, String hash) {
     WeightData data = data(origin, type);
     if (data == null) {
-      return new SymbolicWeight(type, text(origin), hash);
+      return new SymbolicWeight(type, text(origin), hash != null ? hash : Hashes.of("symbolic", type.text(), text(origin)));
     }
     if (!data.type().equals(type)) {
       errors.at(origin, "the origin is " + data.type().text() + ", stated is " + type.text());
-    } else if (!data.hash().equals(hash)) {
+    } else if (hash != null && !data.hash().equals(hash)) {
       errors.at(origin, "the file's content has another hash, " + data.hash());
     }
     return data;
@@ -60,6 +62,9 @@ final class Origins {
     if (view.equals("file")) {
       return file(arguments);
     }
+    if (view.equals("random")) {
+      return random(arguments);
+    }
     List<WeightData> parts = new ArrayList<>();
     for (CirParser.OriginArgumentContext a : arguments) {
       if (a.origin() != null) {
@@ -69,6 +74,11 @@ final class Origins {
         }
         parts.add(part);
       }
+    }
+    int others = view.equals("concat") ? 0 : arguments.size() - parts.size();
+    if (!view.equals("computed") && (parts.isEmpty() || !view.equals("concat") && parts.size() != 1
+        || others != (view.equals("quantize") || view.equals("concat") ? 0 : 1))) {
+      throw new IrException("these aren't the arguments of " + view);
     }
     return switch (view) {
       case "transpose" -> new TransposedWeight(parts.get(0),
@@ -95,6 +105,14 @@ final class Origins {
       throw new IrException("a file holds dense tensors of known shape");
     }
     return new FileWeight(file, literals.integer(arguments.get(1).INT(0)), t);
+  }
+
+  private WeightData random(List<CirParser.OriginArgumentContext> arguments) {
+    if (arguments.size() != 2 || arguments.get(0).INT().size() != 1 || arguments.get(1).type() == null
+        || !(literals.type(arguments.get(1).type()) instanceof TensorType t) || !t.isStatic()) {
+      throw new IrException("random needs a seed and a dense type of known shape");
+    }
+    return new RandomWeight(literals.integer(arguments.get(0).INT(0)), t);
   }
 
   private List<Long> ints(CirParser.OriginArgumentContext a) {
