@@ -4,6 +4,10 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -11,10 +15,23 @@ import picocli.CommandLine.ScopeType;
 
 /** The {@code catena} command. */
 @Command(name = "catena", mixinStandardHelpOptions = true, versionProvider = Version.class,
-    description = "Compiles language models that come as ONNX, and runs them.",
-    subcommands = {CompileCommand.class, RunCommand.class, ChatCommand.class, BenchCommand.class, InspectCommand.class, OptCommand.class,
-        DevicesCommand.class, DemoCommand.class, CommandLine.HelpCommand.class})
+    description = "Compiles language models that come as ONNX, and runs them.")
 public final class Catena {
+  /** In the order in which help lists them. */
+  private static final Map<String, Supplier<Object>> COMMANDS = new LinkedHashMap<>();
+
+  static {
+    COMMANDS.put("compile", CompileCommand::new);
+    COMMANDS.put("run", RunCommand::new);
+    COMMANDS.put("chat", ChatCommand::new);
+    COMMANDS.put("bench", BenchCommand::new);
+    COMMANDS.put("inspect", InspectCommand::new);
+    COMMANDS.put("opt", OptCommand::new);
+    COMMANDS.put("devices", DevicesCommand::new);
+    COMMANDS.put("demo", DemoCommand::new);
+    COMMANDS.put("help", CommandLine.HelpCommand::new);
+  }
+
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;
 
@@ -25,7 +42,10 @@ public final class Catena {
     System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8));
     System.setErr(new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8));
     int status = run(args);
-    System.out.flush();
+    if (System.out.checkError() && status == 0) {   // flushes; true on a full disk, or when a pipe's reader is gone
+      Failures.line("standard output can't be written");
+      status = 1;
+    }
     System.exit(status);
   }
 
@@ -33,18 +53,25 @@ public final class Catena {
   public static int run(String... args) {
     Catena root = new Catena();
     try {
-      return commandLine(root).execute(args);
+      return commandLine(root, args).execute(args);
     } catch (Error e) {   // picocli hands on exceptions only
       return Failures.report(e, root.debug);
     }
   }
 
-  private static CommandLine commandLine(Catena root) {
+  private static CommandLine commandLine(Catena root, String[] args) {
     CommandLine command = new CommandLine(root);
+    // Reading a command's annotations takes time, and nearly always only one is wanted, or none.
+    String first = args.length == 0 ? "" : args[0];
+    COMMANDS.forEach((name, maker) -> {
+      if (first.equals(name) || !COMMANDS.containsKey(first) && !first.equals("--version") || first.equals("help")) {
+        command.addSubcommand(name, maker.get());
+      }
+    });
     command.setCaseInsensitiveEnumValuesAllowed(true);
     command.setExpandAtFiles(false);   // a prompt may start with @
-    command.getSubcommands().get("run").setAllowOptionsAsOptionParameters(true);   // or with a hyphen
-    command.getSubcommands().get("opt").getCommandSpec().usageMessage().footer(OptCommand.passes());
+    // Or with a hyphen.
+    Optional.ofNullable(command.getSubcommands().get("run")).ifPresent(c -> c.setAllowOptionsAsOptionParameters(true));
     command.setParameterExceptionHandler((e, given) -> {
       Failures.line(e.getMessage() + " ('catena " + nameOf(e.getCommandLine()) + "--help' lists the options)");
       return 2;

@@ -28,7 +28,7 @@ final class CompileCommand implements Callable<Integer> {
   @Option(names = "-o", paramLabel = "FILE", description = "The artifact; default: the input's name with .catena.")
   private Path output;
 
-  @Option(names = "--target", defaultValue = "cpu", split = ",", paramLabel = "T[,T…]",
+  @Option(names = "--target", defaultValue = "cpu", split = ",", paramLabel = "T",
       description = "What to generate code for: cpu (this machine), cpu:x86-64-v3, cpu:x86-64-v4, cpu:icelake-server, "
           + "cpu:sapphirerapids. Default: ${DEFAULT-VALUE}")
   private List<String> targets;

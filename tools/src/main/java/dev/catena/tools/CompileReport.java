@@ -61,25 +61,9 @@ record CompileReport(List<Piece> pieces, Map<String, Integer> fusions, Manifest 
 
   /** Runs of decoders that look alike become one line. */
   private List<Piece> folded() {
-    List<Piece> lines = new ArrayList<>();
-    int first = 0;
-    while (first < pieces.size()) {
-      int end = first + 1;
-      while (end < pieces.size() && alike(pieces.get(first), pieces.get(end))) {
-        end++;
-      }
-      Piece p = pieces.get(first);
-      if (end - first > 2) {
-        Piece last = pieces.get(end - 1);
-        lines.add(new Piece(p.name() + " … " + last.name().substring(last.name().lastIndexOf('_') + 1),
-            (end - first) + " alike, each", p.operationsBefore(), p.operationsAfter(), p.bytesBefore(),
-            p.bytesAfter()));
-      } else {
-        lines.addAll(pieces.subList(first, end));
-      }
-      first = end;
-    }
-    return lines;
+    return Runs.of(pieces, CompileReport::alike).stream().map(run -> run.members().size() == 1 ? run.first()
+        : new Piece(run.name(Piece::name), run.members().size() + " alike, each", run.first().operationsBefore(),
+            run.first().operationsAfter(), run.first().bytesBefore(), run.first().bytesAfter())).toList();
   }
 
   private static boolean alike(Piece a, Piece b) {

@@ -20,6 +20,9 @@ import java.util.stream.Stream;
 
 /** The demo's model as compiled for this CPU, kept in the user's cache folder until the model or Catena changes. */
 final class DemoArtifact {
+  /** A model this small has few columns to lose: 128 of them under one scale can be heard in its stories. */
+  private static final int GROUP = 32;
+
   private final Path model;
 
   /** @param model folder of its pieces; tokenizer and configuration lie in the parent */
@@ -35,7 +38,7 @@ final class DemoArtifact {
     if (!isWhole(artifact)) {
       Console.note("compiling " + model + " at 4 bits for " + target.name());
       removeOlder(folder);
-      new ModelCompiler(new CompileSettings(model, artifact, List.of(target), 4, 128, false, 16, 8, 16, 16, Activations.F32,
+      new ModelCompiler(new CompileSettings(model, artifact, List.of(target), 4, GROUP, false, 16, 8, 16, 16, Activations.F32,
           Optional.empty(), 0, Optional.empty(), false, Optional.empty(), Optional.empty(), 256)).compile();
     }
     return artifact;
@@ -62,7 +65,7 @@ final class DemoArtifact {
 
   /** Changes with anything that the artifact's bytes may depend on: the model's files, the target, this build. */
   private String key(CpuTarget target) throws IOException {
-    StringBuilder inputs = new StringBuilder(Version.COMPILER + " " + target);
+    StringBuilder inputs = new StringBuilder(Version.COMPILER + " group " + GROUP + " " + target);
     try {
       Path ownJar = Path.of(DemoArtifact.class.getProtectionDomain().getCodeSource().getLocation().toURI());
       for (Path folder : List.of(model, model.getParent(), ownJar.getParent())) {

@@ -9,7 +9,7 @@ import picocli.CommandLine.Option;
 final class DeviceOptions {
   private static final int MAX_THREADS = 1024;
 
-  @Option(names = "--device", split = ",", defaultValue = "cpu:0", paramLabel = "D[,D…]",
+  @Option(names = "--device", split = ",", defaultValue = "cpu:0", paramLabel = "D",
       description = "Devices that the stages are spread over. Default: ${DEFAULT-VALUE}")
   private List<String> devices;
 

@@ -53,6 +53,7 @@ final class ModelCompiler {
     long start = System.nanoTime();
     Pipeline pipeline = pipeline();
     checkOutput();
+    Optional<byte[]> tokenizer = tokenizer();
     try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
       Module module = imported.module();
       List<Piece> before = pieces(module);
@@ -68,7 +69,7 @@ final class ModelCompiler {
       imported.warnings().forEach(Console::warn);
       context.warnings().forEach(Console::warn);
       List<CpuLibrary> libraries = generate(stages);
-      return write(imported, module, facts, stages, libraries, before, context, start);
+      return write(imported, module, facts, stages, libraries, tokenizer, before, context, start);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -156,6 +157,21 @@ final class ModelCompiler {
     return Files.isDirectory(input) ? input : input.getParent();
   }
 
+  /** The content of {@code tokenizer.json}, if there is one; one that can't be used is refused now, not when it is run. */
+  private Optional<byte[]> tokenizer() {
+    Optional<Path> file = tokenizerFile();
+    if (file.isEmpty()) {
+      return Optional.empty();
+    }
+    try {
+      byte[] bytes = Files.readAllBytes(file.get());
+      TextTokenizer.of(bytes, file.get().toString()).close();
+      return Optional.of(bytes);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   private Optional<Path> tokenizerFile() {
     if (settings.tokenizer().isPresent()) {
       return settings.tokenizer();
@@ -195,7 +211,8 @@ final class ModelCompiler {
   }
 
   private CompileReport write(ImportedModel imported, Module module, ModelFacts facts, List<StageLaunches> stages,
-      List<CpuLibrary> libraries, List<Piece> before, PassContext context, long start) throws IOException {
+      List<CpuLibrary> libraries, Optional<byte[]> tokenizer, List<Piece> before, PassContext context, long start)
+      throws IOException {
     StageWeights weights = new StageWeights(stages);
     Manifest manifest;
     try (ArtifactWriter writer = ArtifactWriter.create(settings.output());
@@ -211,11 +228,8 @@ final class ModelCompiler {
         weights.write(stage, writer, progress);
         imported.filesOf(stage.stage()).forEach(MappedFile::unmap);
       }
-      Optional<Path> tokenizer = tokenizerFile();
       if (tokenizer.isPresent()) {
-        byte[] bytes = Files.readAllBytes(tokenizer.get());
-        TextTokenizer.of(bytes, tokenizer.get().toString()).close(); // refused now rather than at run time
-        writer.entry("tokenizer.json", bytes);
+        writer.entry("tokenizer.json", tokenizer.get());
       } else {
         Console.warn("no tokenizer.json in the model's folder or its parent: the artifact takes and gives ids only");
       }

@@ -95,8 +95,8 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private String described(OpenModel model, int[] ids, StopConditions stop, int context) {
-    return "target = " + model.model().target() + ", " + devices.described() + ", prompt = " + ids.length
-        + " tokens, context = " + context + ", max-tokens = " + maxTokens + ", " + sampling.described()
+    return "target = " + model.model().target() + ", " + devices.described() + ", prompt tokens = "
+        + ids.length + ", context = " + context + ", max-tokens = " + maxTokens + ", " + sampling.described()
         + (stops.isEmpty() ? "" : ", stop = " + stop.described())
         + (prompt.ids != null ? ", end-of-text ids are ignored" : "");
   }

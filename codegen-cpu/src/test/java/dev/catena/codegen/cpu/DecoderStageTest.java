@@ -4,26 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.catena.codegen.AttentionLaunch;
-import dev.catena.codegen.Buffer;
 import dev.catena.codegen.KvFormat;
 import dev.catena.codegen.Launch;
-import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.LinearLaunch.Activations;
-import dev.catena.codegen.LoopNest;
-import dev.catena.codegen.LoopNestLaunch;
 import dev.catena.codegen.MatrixType;
-import dev.catena.codegen.RmsNormLaunch;
-import dev.catena.codegen.RopeAppendLaunch;
-import dev.catena.codegen.RowCount;
-import dev.catena.codegen.View;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-/** All kernels of a Llama decoder in one stage, with arena ranges reused as a planner would. */
+/** All kernels of a Llama decoder in one stage, judged by the formula in double. */
 class DecoderStageTest {
     private static final int ROWS = 37;
     private static final int HIDDEN = 60;
@@ -37,36 +28,8 @@ class DecoderStageTest {
     private static final MatrixType GATE_UP_TYPE = MatrixType.quantized(2 * FFN, HIDDEN, 4, 24, true);
     private static final MatrixType DOWN_TYPE = MatrixType.f32(HIDDEN, FFN);
 
-    private static final List<Launch> LAUNCHES = launches();
-
-    private static List<Launch> launches() {
-        View input = View.of(new Buffer.StageInput(), HIDDEN);
-        View output = View.of(new Buffer.StageOutput(), HIDDEN);
-        View normed = arena(0, HIDDEN);
-        View qkv = arena(16384, QKV);
-        View attended = arena(0, HEADS * DIM); // where the normed rows were
-        View gateUp = arena(65536, 2 * FFN);
-        View q = qkv.slice(0, HEADS * DIM);
-        return List.of(new RmsNormLaunch(RowCount.STEP, input, normed, new Buffer.Weight(0), 1e-6f),
-                linear(normed, qkv, QKV_TYPE, 1, Optional.empty()),
-                new RopeAppendLaunch(q, qkv.slice(HEADS * DIM, DIM), qkv.slice((HEADS + 1) * DIM, DIM), q, new Buffer.Weight(2),
-                        new Buffer.Weight(3), false, ROWS, DIM, HEADS, KV),
-                new AttentionLaunch(q, attended, HEADS, 0.2f, KV),
-                linear(attended, output, OUT_TYPE, 4, Optional.of(input)),
-                new RmsNormLaunch(RowCount.STEP, output, normed, new Buffer.Weight(0), 1e-6f),
-                linear(normed, gateUp, GATE_UP_TYPE, 5, Optional.empty()),
-                new LoopNestLaunch(RowCount.STEP, LoopNest.swiglu(FFN), List.of(gateUp.slice(0, FFN), gateUp.slice(FFN, FFN)),
-                        gateUp.slice(0, FFN)),
-                linear(gateUp.slice(0, FFN), output, DOWN_TYPE, 6, Optional.of(output)));
-    }
-
-    private static View arena(long offset, int columns) {
-        return View.of(new Buffer.Arena(offset, 4L * ROWS * columns), columns);
-    }
-
-    private static Launch linear(View x, View y, MatrixType type, int weight, Optional<View> residual) {
-        return new LinearLaunch(RowCount.STEP, x, y, type, new Buffer.Weight(weight), Optional.empty(), residual, Activations.F32);
-    }
+    private static final LlamaDecoder DECODER =
+            new LlamaDecoder(ROWS, HEADS, KV, ROWS, QKV_TYPE, OUT_TYPE, GATE_UP_TYPE, DOWN_TYPE, Activations.F32);
 
     @Test
     void aDecoderComputesItsFormulaOnAnyNumberOfThreads() throws Exception {
@@ -81,7 +44,7 @@ class DecoderStageTest {
         double largest = Arrays.stream(expected).map(Math::abs).max().orElseThrow();
         int[] positions = new int[ROWS];
         Arrays.setAll(positions, r -> r);
-        try (StageFixture.Loaded loaded = StageFixture.load(List.of(LAUNCHES), CpuTarget.host())) {
+        try (StageFixture.Loaded loaded = StageFixture.load(List.of(DECODER.launches()), CpuTarget.host())) {
             float[] first = null;
             for (int threads = 1; threads <= 4; threads++) {
                 try (StageFixture stage = loaded.stage(0)) {
@@ -101,12 +64,53 @@ class DecoderStageTest {
     }
 
     @Test
+    void chunksAndSingleRowsGiveTheSameBitsAsOnePrefill() throws Exception {
+        Random random = new Random(12);
+        float[] norm = gaussian(HIDDEN, 1, random);
+        float[] tables = gaussian(ROWS * DIM, 1, random);
+        List<TestMatrix> matrices = new ArrayList<>();
+        for (MatrixType type : List.of(QKV_TYPE, OUT_TYPE, GATE_UP_TYPE, DOWN_TYPE)) {
+            matrices.add(TestMatrix.random(type, random));
+        }
+        float[] x = gaussian(ROWS * HIDDEN, 1, random);
+        for (CpuTarget target : StageFixture.targetsOfThisMachine()) {
+            try (StageFixture.Loaded loaded = StageFixture.load(List.of(DECODER.launches()), target)) {
+                float[] whole = inSteps(loaded, norm, tables, matrices, x, ROWS);
+                assertArrayEquals(whole, inSteps(loaded, norm, tables, matrices, x, 20, 1, 1, 1, 2, 3, 7, 1, 1), target.name());
+            }
+        }
+    }
+
+    private static float[] inSteps(StageFixture.Loaded loaded, float[] norm, float[] tables, List<TestMatrix> matrices, float[] x,
+            int... rowsOfStep) {
+        float[] y = new float[ROWS * HIDDEN];
+        try (StageFixture stage = loaded.stage(0)) {
+            stage.weight(norm).weight(matrices.get(0).linear()).weight(tables).weight(tables).weight(matrices.get(1).linear())
+                    .weight(matrices.get(2).linear()).weight(matrices.get(3).linear());
+            stage.cache(stage.memory.allocate(2 * KV.pageBytes()));
+            int first = 0;
+            for (int rows : rowsOfStep) {
+                int[] positions = new int[rows];
+                for (int r = 0; r < rows; r++) {
+                    positions[r] = first + r;
+                }
+                float[] part = stage.sequences(positions, new int[rows], new int[][] {{1}})
+                        .run(2, Arrays.copyOfRange(x, first * HIDDEN, (first + rows) * HIDDEN), rows * HIDDEN);
+                System.arraycopy(part, 0, y, first * HIDDEN, part.length);
+                first += rows;
+            }
+        }
+        return y;
+    }
+
+    @Test
     void equalStagesShareOneFunction() throws Exception {
-        CpuLibrary library = CpuLibrary.build(List.of(LAUNCHES, List.of(LAUNCHES.get(0)), launches()), CpuTarget.host());
+        List<Launch> launches = DECODER.launches();
+        List<List<Launch>> stages = List.of(launches, List.of(launches.get(0)), DECODER.launches());
+        CpuLibrary library = CpuLibrary.build(stages, CpuTarget.host());
         assertEquals(library.stages().get(0), library.stages().get(2));
         assertEquals(3, library.source().split("\nvoid stage_", -1).length, "two functions for two structures");
-        assertArrayEquals(library.library(), CpuLibrary.build(List.of(LAUNCHES, List.of(LAUNCHES.get(0)), launches()),
-                CpuTarget.host()).library());
+        assertArrayEquals(library.library(), CpuLibrary.build(stages, CpuTarget.host()).library());
     }
 
     private static double[] expected(float[] x, float[] norm, float[] cos, float[] sin, TestMatrix[] matrices) {
@@ -126,7 +130,7 @@ class DecoderStageTest {
                 double[] scores = new double[r + 1];
                 for (int p = 0; p <= r; p++) {
                     for (int d = 0; d < DIM; d++) {
-                        scores[p] += 0.2f * qkv[r * QKV + head * DIM + d] * qkv[p * QKV + HEADS * DIM + d];
+                        scores[p] += DECODER.scale() * qkv[r * QKV + head * DIM + d] * qkv[p * QKV + HEADS * DIM + d];
                     }
                 }
                 double most = Arrays.stream(scores).max().orElseThrow();

@@ -13,6 +13,7 @@ final class GuardedMemory implements AutoCloseable {
     private static final byte PATTERN = (byte) 0xFF; // as floats: NaN, so that reading it shows as well
 
     private final List<Block> blocks = new ArrayList<>();
+    private final List<Block> unguarded = new ArrayList<>(); // kept here, else JavaCPP frees what Java can't reach
 
     /** A block: all of its memory, and where its aligned content begins within and ends. */
     record Block(BytePointer memory, ByteBuffer all, int start, long bytes) {
@@ -27,7 +28,7 @@ final class GuardedMemory implements AutoCloseable {
     }
 
     Block allocate(long bytes) {
-        Block block = untouched(bytes);
+        Block block = block(bytes);
         Pointer.memset(block.memory(), PATTERN, block.memory().capacity());
         blocks.add(block);
         return block;
@@ -35,6 +36,12 @@ final class GuardedMemory implements AutoCloseable {
 
     /** Memory without guard or content. */
     Block untouched(long bytes) {
+        Block block = block(bytes);
+        unguarded.add(block);
+        return block;
+    }
+
+    private static Block block(long bytes) {
         BytePointer memory = new BytePointer(bytes + 64 + GUARD);
         int start = (int) ((64 - memory.address() % 64) % 64);
         return new Block(memory, memory.asByteBuffer(), start, bytes);
@@ -79,5 +86,6 @@ final class GuardedMemory implements AutoCloseable {
     @Override
     public void close() {
         blocks.forEach(block -> block.memory().close());
+        unguarded.forEach(block -> block.memory().close());
     }
 }

@@ -50,6 +50,13 @@ public final class KernelBench {
                 }
             }
         }
+        for (int bits : new int[] {4, 8, 16}) {
+            bench.decoders(bits, 1, 100, Activations.F32, filter);
+            bench.decoders(bits, 256, 0, Activations.F32, filter);
+        }
+        bench.decoders(4, 1, 100, Activations.INT8, filter);
+        bench.decoders(4, 256, 0, Activations.INT8, filter);
+        bench.decoders(4, 1, 1900, Activations.F32, filter);
         for (int kvHeads : new int[] {4, 32}) {
             bench.attention(1, 2048, kvHeads, filter);
             bench.attention(256, 2048, kvHeads, filter);
@@ -81,6 +88,49 @@ public final class KernelBench {
             System.out.printf("%-40s %9.1f us %6.1f GB/s %5.0f %% of read bandwidth %7.1f GFLOP/s%n", what, seconds * 1e6, gigabytes,
                     100 * gigabytes / readBandwidth, 2e-9 * rows * type.rows() * type.columns() / seconds);
         }
+    }
+
+    /** A step of 22 decoders of TinyLlama's shape (1.1 B), the weights of each elsewhere in memory. */
+    private void decoders(int bits, int rows, int position, Activations activations, String filter) throws Exception {
+        String what = "22 decoders W" + bits + " rows " + rows + " at " + position + " " + activations;
+        if (!what.contains(filter)) {
+            return;
+        }
+        LlamaDecoder decoder = new LlamaDecoder(256, 32, new KvFormat(KvFormat.Element.F16, KvFormat.Element.F16, 4, 64), 2048,
+                matrix(2560, 2048, bits), matrix(2048, 2048, bits), matrix(11264, 2048, bits), matrix(2048, 5632, bits), activations);
+        try (StageFixture.Loaded loaded = StageFixture.load(List.of(decoder.launches()), target);
+                StageFixture fixture = loaded.stage(0)) {
+            int[] positions = new int[rows];
+            int[] pages = new int[(position + rows) / 64 + 1];
+            Arrays.setAll(positions, r -> position + r);
+            Arrays.setAll(pages, p -> p + 1);
+            fixture.sequences(positions, new int[rows], new int[][] {pages});
+            long tables = hugePages(fixture.memory, 4L * 2048 * 64).address();
+            long bytes = 0;
+            long[] stages = new long[22];
+            for (int i = 0; i < stages.length; i++) {
+                long[] weights = {tables, 0, tables, tables, 0, 0, 0};
+                MatrixType[] types = {null, decoder.qkv(), null, null, decoder.out(), decoder.gateUp(), decoder.down()};
+                for (int w = 0; w < types.length; w++) {
+                    if (types[w] != null) {
+                        long packed = LinearPacker.packedBytes(types[w]);
+                        weights[w] = hugePages(fixture.memory, packed).address();
+                        bytes += packed;
+                    }
+                }
+                fixture.cache(hugePages(fixture.memory, (pages.length + 1) * decoder.kv().pageBytes()));
+                bytes += (position + rows) / 64 * decoder.kv().pageBytes();
+                stages[i] = fixture.stage(threads, fixture.memory.of(new float[rows * 2048]),
+                        fixture.memory.allocate(4L * rows * 2048), weights).address();
+            }
+            double seconds = median(fixture.function(), fixture.memory.of(stages).address(), stages.length);
+            System.out.printf("%-50s %9.2f ms %6.1f GB/s %5.0f %% of read bandwidth %7.1f rows/s%n", what, seconds * 1e3,
+                    bytes / seconds * 1e-9, 100e-9 * bytes / seconds / readBandwidth, rows / seconds);
+        }
+    }
+
+    private static MatrixType matrix(int rows, int columns, int bits) {
+        return bits == 16 ? MatrixType.f16(rows, columns) : MatrixType.quantized(rows, columns, bits, 128, false);
     }
 
     private void attention(int rows, int context, int kvHeads, String filter) throws Exception {

@@ -3,7 +3,6 @@ package dev.catena.codegen.cpu;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.catena.codegen.Buffer;
 import dev.catena.codegen.Launch;
@@ -17,7 +16,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -65,19 +63,29 @@ class LinearKernelTest {
         }
     }
 
-    @Test
-    void withVnniARowsResultDoesNotDependOnItsCompany() throws Exception {
-        assumeTrue(CpuTarget.host().has("avx512vnni"), "the host has no VNNI");
-        MatrixType type = MatrixType.quantized(40, 300, 4, 64, false);
-        TestMatrix matrix = TestMatrix.random(type, new Random(3));
-        float[] input = gaussian(257 * 300, new Random(4));
-        List<List<Launch>> stages = List.of(List.of(launch(type, false, Activations.F32)));
-        try (StageFixture.Loaded loaded = StageFixture.load(stages, CpuTarget.host()); StageFixture stage = loaded.stage(0)) {
-            stage.weight(matrix.linear());
-            float[] together = stage.rows(257).run(2, input, 257 * 40);
-            for (int r : new int[] {0, 1, 63, 64, 255, 256}) {
-                float[] alone = stage.rows(1).run(1, Arrays.copyOfRange(input, r * 300, (r + 1) * 300), 40);
-                assertArrayEquals(alone, Arrays.copyOfRange(together, r * 40, (r + 1) * 40), "row " + r);
+    @ParameterizedTest
+    @MethodSource("targets")
+    void aRowsResultDoesNotDependOnItsCompany(CpuTarget target) throws Exception {
+        int k = 300;
+        int n = 90;
+        List<MatrixType> types = List.of(MatrixType.quantized(n, k, 4, 64, false), MatrixType.quantized(n, k, 8, 104, true),
+                MatrixType.f16(n, k), MatrixType.f32(n, k));
+        List<List<Launch>> stages = new ArrayList<>();
+        types.forEach(type -> stages.add(List.of(launch(type, false, Activations.F32))));
+        float[] input = gaussian(257 * k, new Random(4));
+        try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
+            for (int i = 0; i < types.size(); i++) {
+                try (StageFixture stage = loaded.stage(i)) {
+                    stage.weight(TestMatrix.random(types.get(i), new Random(3)).linear());
+                    float[] all = stage.rows(257).run(2, input, 257 * n);
+                    for (int count : new int[] {1, 2, 7, 40}) {
+                        for (int r : new int[] {0, 63, 217}) {
+                            float[] some = stage.rows(count).run(1, Arrays.copyOfRange(input, r * k, (r + count) * k), count * n);
+                            assertArrayEquals(Arrays.copyOfRange(all, r * n, (r + count) * n), some,
+                                    types.get(i) + ", " + count + " rows from " + r);
+                        }
+                    }
+                }
             }
         }
     }

@@ -1,0 +1,16 @@
+package dev.catena.tests.model;
+
+/** An attribute of a node: an integer, a list of integers, or a tensor. */
+public record OnnxAttribute(String name, Object value) {
+  public static OnnxAttribute of(String name, long value) {
+    return new OnnxAttribute(name, value);
+  }
+
+  public static OnnxAttribute ints(String name, long... values) {
+    return new OnnxAttribute(name, values);
+  }
+
+  public static OnnxAttribute tensor(String name, OnnxContent value) {
+    return new OnnxAttribute(name, value);
+  }
+}

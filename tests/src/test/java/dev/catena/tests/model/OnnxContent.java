@@ -1,0 +1,29 @@
+package dev.catena.tests.model;
+
+import ai.onnxruntime.platform.Fp16Conversions;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/** A tensor's type, shape and raw bytes, as TensorProto holds them. */
+public record OnnxContent(OnnxElement element, long[] shape, byte[] raw) {
+  /** Reals, rounded to {@code element}. */
+  public static OnnxContent reals(OnnxElement element, float[] values, long... shape) {
+    ByteBuffer raw = ByteBuffer.allocate(values.length * element.bytes).order(ByteOrder.LITTLE_ENDIAN);
+    for (float v : values) {
+      if (element == OnnxElement.F16) {
+        raw.putShort(Fp16Conversions.floatToFp16(v));
+      } else {
+        raw.putFloat(v);
+      }
+    }
+    return new OnnxContent(element, shape, raw.array());
+  }
+
+  public static OnnxContent longs(long[] values, long... shape) {
+    ByteBuffer raw = ByteBuffer.allocate(values.length * 8).order(ByteOrder.LITTLE_ENDIAN);
+    for (long v : values) {
+      raw.putLong(v);
+    }
+    return new OnnxContent(OnnxElement.I64, shape, raw.array());
+  }
+}

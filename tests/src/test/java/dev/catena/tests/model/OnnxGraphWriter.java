@@ -1,0 +1,134 @@
+package dev.catena.tests.model;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Writes one ONNX graph, field by field of onnx.proto. Nothing of the compiler takes part. */
+public final class OnnxGraphWriter {
+  private static final int EXTERNAL = 1;
+  private static final int ALIGNMENT = 64;
+
+  private final int opset;
+  private final List<ProtoMessage> nodes = new ArrayList<>();
+  private final List<ProtoMessage> inputs = new ArrayList<>();
+  private final List<ProtoMessage> outputs = new ArrayList<>();
+  private final List<Initializer> initializers = new ArrayList<>();
+
+  private record Initializer(String name, OnnxContent content) {}
+
+  public OnnxGraphWriter(int opset) {
+    this.opset = opset;
+  }
+
+  /** Declares a graph input; a dimension is a {@code Number}, or a name where it is dynamic. */
+  public void input(String name, OnnxElement element, Object... dims) {
+    inputs.add(valueInfo(name, element, dims));
+  }
+
+  public void output(String name, OnnxElement element, Object... dims) {
+    outputs.add(valueInfo(name, element, dims));
+  }
+
+  public void initializer(String name, OnnxContent content) {
+    initializers.add(new Initializer(name, content));
+  }
+
+  /** Adds a node; an empty name among the operands leaves an optional one out. */
+  public void node(String type, String name, List<String> operands, List<String> results, OnnxAttribute... attributes) {
+    ProtoMessage node = new ProtoMessage();
+    operands.forEach(s -> node.text(1, s));
+    results.forEach(s -> node.text(2, s));
+    node.text(3, name).text(4, type);
+    for (OnnxAttribute a : attributes) {
+      node.message(5, attribute(a));
+    }
+    nodes.add(node);
+  }
+
+  /** Writes the model with its initializers inline. */
+  public void write(Path file) {
+    write(file, null);
+  }
+
+  /**
+   * Writes the model; initializers of more than 64 bytes are appended to the file {@code data} beside it, unless that is
+   * null.
+   */
+  public void write(Path file, String data) {
+    try {
+      ProtoMessage graph = new ProtoMessage();
+      nodes.forEach(n -> graph.message(1, n));
+      graph.text(2, "main_graph");
+      for (Initializer i : initializers) {
+        boolean outside = data != null && i.content().raw().length > ALIGNMENT;
+        long offset = outside ? append(file.resolveSibling(data), i.content().raw()) : -1;
+        graph.message(5, tensor(i.name(), i.content(), data, offset));
+      }
+      inputs.forEach(v -> graph.message(11, v));
+      outputs.forEach(v -> graph.message(12, v));
+      ProtoMessage model = new ProtoMessage().number(1, opset >= 19 ? 9 : opset >= 15 ? 8 : 7).text(2, "catena-tests")
+          .message(7, graph).message(8, new ProtoMessage().text(1, "").number(2, opset));
+      Files.write(file, model.toBytes());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static long append(Path file, byte[] raw) throws IOException {
+    long size = Files.exists(file) ? Files.size(file) : 0;
+    int padding = (int) ((ALIGNMENT - size % ALIGNMENT) % ALIGNMENT);
+    byte[] padded = new byte[padding + raw.length];
+    System.arraycopy(raw, 0, padded, padding, raw.length);
+    Files.write(file, padded, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    return size + padding;
+  }
+
+  private static ProtoMessage valueInfo(String name, OnnxElement element, Object... dims) {
+    ProtoMessage shape = new ProtoMessage();
+    for (Object d : dims) {
+      shape.message(1, d instanceof Number n ? new ProtoMessage().number(1, n.longValue())
+          : new ProtoMessage().text(2, (String) d));
+    }
+    ProtoMessage tensorType = new ProtoMessage().number(1, element.number).message(2, shape);
+    return new ProtoMessage().text(1, name).message(2, new ProtoMessage().message(1, tensorType));
+  }
+
+  private static ProtoMessage attribute(OnnxAttribute a) {
+    ProtoMessage m = new ProtoMessage().text(1, a.name());
+    if (a.value() instanceof Long i) {
+      return m.number(3, i).number(20, 2);
+    }
+    if (a.value() instanceof long[] ints) {
+      for (long i : ints) {
+        m.number(8, i);
+      }
+      return m.number(20, 7);
+    }
+    return m.message(5, tensor("", (OnnxContent) a.value(), null, -1)).number(20, 4);
+  }
+
+  private static ProtoMessage tensor(String name, OnnxContent content, String data, long offset) {
+    ProtoMessage m = new ProtoMessage();
+    for (long d : content.shape()) {
+      m.number(1, d);
+    }
+    m.number(2, content.element().number);
+    if (!name.isEmpty()) {
+      m.text(8, name);
+    }
+    if (offset < 0) {
+      return m.bytes(9, content.raw());
+    }
+    return m.message(13, entry("location", data)).message(13, entry("offset", Long.toString(offset)))
+        .message(13, entry("length", Integer.toString(content.raw().length))).number(14, EXTERNAL);
+  }
+
+  private static ProtoMessage entry(String key, String value) {
+    return new ProtoMessage().text(1, key).text(2, value);
+  }
+}

@@ -1,0 +1,73 @@
+package dev.catena.tests.model;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** A piece in the making, with tensor names as torch gives them: by module and operation, or simply numbered. */
+final class PieceGraph {
+  private final OnnxGraphWriter writer;
+  private final boolean numbered;
+  private final Map<String, Integer> used = new HashMap<>();
+  private int next = 11;
+
+  PieceGraph(ExportStyle style) {
+    writer = new OnnxGraphWriter(style.opset());
+    numbered = style.numberedNames();
+  }
+
+  OnnxGraphWriter writer() {
+    return writer;
+  }
+
+  /** Adds an operation of the module {@code scope} and returns the name of its result. */
+  String op(String scope, String type, List<String> operands, OnnxAttribute... attributes) {
+    String result = resultName(scope, type);
+    writer.node(type, nodeName(result), operands, List.of(result), attributes);
+    return result;
+  }
+
+  /** Adds an operation whose result is a graph output. */
+  void last(String output, String type, List<String> operands, OnnxAttribute... attributes) {
+    writer.node(type, nodeName(resultName("", type)), operands, List.of(output), attributes);
+  }
+
+  String constant(String scope, OnnxContent content) {
+    return op(scope, "Constant", List.of(), OnnxAttribute.tensor("value", content));
+  }
+
+  /** A constant vector of integers. */
+  String vector(String scope, long... values) {
+    return constant(scope, OnnxContent.longs(values, values.length));
+  }
+
+  /** A constant integer of rank 0. */
+  String scalar(String scope, long value) {
+    return constant(scope, OnnxContent.longs(new long[] {value}));
+  }
+
+  /** A constant real number of rank 0. */
+  String scalar(String scope, OnnxElement element, double value) {
+    return constant(scope, OnnxContent.reals(element, new float[] {(float) value}));
+  }
+
+  /** Adds an initializer under the name that torch gives transposed weights. */
+  String weight(OnnxContent content) {
+    String name = "onnx::MatMul_" + (300 + next++);
+    writer.initializer(name, content);
+    return name;
+  }
+
+  private String resultName(String scope, String type) {
+    if (numbered) {
+      return Integer.toString(next++);
+    }
+    String path = scope.isEmpty() ? "/" + type : "/" + scope + "/" + type;
+    int n = used.merge(path, 1, Integer::sum) - 1;
+    return path + (n == 0 ? "" : "_" + n) + "_output_0";
+  }
+
+  private static String nodeName(String result) {
+    return result.endsWith("_output_0") ? result.substring(0, result.length() - "_output_0".length()) : "node_" + result;
+  }
+}
