@@ -4,8 +4,8 @@ import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
 import dev.catena.ir.Trait;
-import dev.catena.passes.rules.CleanRules;
 import dev.catena.passes.rules.RuleEngine;
+import dev.catena.passes.rules.RuleFiles;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +19,7 @@ public final class CleanPass extends Pass {
   @Override
   protected void run(Module module, PassOptions options, PassContext context) {
     for (Stage stage : module.stages()) {
-      RuleEngine.apply(CleanRules.RULES, module, stage).forEach((rule, n) -> context.count("clean." + rule, n));
+      RuleEngine.apply(RuleFiles.rules(RuleFiles.CLEANING), module, stage).forEach((rule, n) -> context.count("clean." + rule, n));
       context.count("clean.common", shareCommon(stage));
       context.count("clean.dead", DeadCode.remove(stage));
     }
