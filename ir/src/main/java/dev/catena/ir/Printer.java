@@ -114,7 +114,7 @@ public final class Printer {
   }
 
   /** A name after {@code @}: plain where it is an identifier (dots allowed), else quoted. */
-  static String symbol(String name) {
+  public static String symbol(String name) {
     return name.matches("[A-Za-z_][A-Za-z0-9_.-]*") ? name : quoted(name);
   }
 
@@ -149,7 +149,8 @@ public final class Printer {
         .collect(Collectors.joining(", ", "{", "}"));
   }
 
-  static String attribute(Attribute a) {
+  /** An attribute by itself, as it is printed behind its name. */
+  public static String attribute(Attribute a) {
     if (a instanceof Attribute.Int i) {
       return Long.toString(i.value());
     } else if (a instanceof Attribute.Real r) {

@@ -2,9 +2,19 @@ package dev.catena.tools;
 
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxImporter;
+import dev.catena.ir.IrException;
+import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
 import dev.catena.ir.Value;
+import dev.catena.passes.DefaultPipeline;
+import dev.catena.passes.PassContext;
+import dev.catena.passes.PassException;
+import dev.catena.passes.PassResult;
+import dev.catena.passes.Pipeline;
+import dev.catena.tools.page.ModelPage;
+import dev.catena.tools.page.ModelPage.Fact;
+import dev.catena.tools.page.Step;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,6 +25,8 @@ import java.util.TreeMap;
 
 /** What {@code inspect} says about ONNX: a folder of pieces chained to a model, or one file by itself. */
 final class OnnxInspection implements Inspection {
+  private static final DefaultPipeline.Settings DEFAULTS = new DefaultPipeline.Settings(4, 128, false, 16, 8, 16, 16, 256);
+
   private final Path input;
   private final ImportedModel imported;
   private final List<Stage> stages;
@@ -84,11 +96,16 @@ final class OnnxInspection implements Inspection {
   }
 
   @Override
-  public String ir(String pass) {
+  public Module module(String pass) {
     if (!pass.isEmpty() && !pass.equals("import") && !pass.equals("00-import")) {
       throw new UserError(input + ": is not compiled, so there is 00-import only, and nothing after a pass '" + pass + "'");
     }
-    return imported.module().toString();
+    return imported.module();
+  }
+
+  @Override
+  public String ir(String pass) {
+    return module(pass).toString();
   }
 
   @Override
@@ -128,6 +145,39 @@ final class OnnxInspection implements Inspection {
       json.put("ir", ir(pass));
     }
     return json;
+  }
+
+  /**
+   * What {@code compile} would do by its defaults, without code: the passes only move references to weights. {@code share}
+   * is left out, since it would read every weight for its hash. Where a pass can't go on, the page ends with the reason.
+   */
+  @Override
+  public ModelPage page() {
+    List<Step> steps = new ArrayList<>();
+    List<String> notes = new ArrayList<>(List.of("Not compiled: the passes ran with the default settings (4 bits), without "
+        + "reading weights. 'catena compile' makes an artifact, whose page has the kernels, too."));
+    PassContext context = new PassContext().observe(result -> steps.add(step(result)));
+    Map<String, Integer> before = operations(stages);
+    long bytes = stages.stream().mapToLong(StageWeights::importedBytes).sum();
+    try {
+      Pipeline.parse(DefaultPipeline.text(DEFAULTS).replace(",share,", ",")).run(imported.module(), context);
+    } catch (IrException | PassException | IllegalArgumentException e) {
+      notes.add("After " + steps.get(steps.size() - 1).label() + " the compiler can't go on: " + e.getMessage());
+    }
+    return new ModelPage(imported.module().name(), Files.isDirectory(input) ? "folder of ONNX pieces" : "ONNX file")
+        .headline(List.of(new Fact(stages.size() == 1 ? "piece" : "pieces", String.valueOf(stages.size())),
+            new Fact("operations", String.valueOf(before.values().stream().mapToInt(Integer::intValue).sum())),
+            new Fact("of weights", Bytes.text(bytes))))
+        .notes(notes)
+        .steps(steps);
+  }
+
+  private static Step step(PassResult result) {
+    try {
+      return Step.of(result.label(), ModuleSnapshot.of(result.module()));
+    } catch (IrException e) {
+      return Step.broken(result.label(), "This module can't be shown: " + e.getMessage());
+    }
   }
 
   private static Map<String, Object> types(List<Value> values, List<String> names) {
