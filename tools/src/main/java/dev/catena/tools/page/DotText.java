@@ -1,9 +1,10 @@
 package dev.catena.tools.page;
 
+import dev.catena.ir.Stage;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import dev.catena.ir.Stage;
 
 /** A stage's graph in Graphviz's language (https://graphviz.org/doc/info/lang.html). */
 public final class DotText {
@@ -25,8 +26,8 @@ public final class DotText {
     Set<Object> labelled = new HashSet<>();
     for (StageGraph.Edge e : graph.edges()) {
       s.append("  n").append(e.from()).append(" -> n").append(e.to());
-      List<String> attributes = new java.util.ArrayList<>();
-      if (labelled.add(e.value())) {   // a value that many read states its type once
+      List<String> attributes = new ArrayList<>();
+      if (StageGraph.hasLabel(e.value()) && labelled.add(e.value())) {   // a value that many read states its type once
         attributes.add("label=" + quoted(TypeText.brief(e.value().type())));
       }
       if (e.isState()) {

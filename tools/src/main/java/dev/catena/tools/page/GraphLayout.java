@@ -1,5 +1,6 @@
 package dev.catena.tools.page;
 
+import dev.catena.ir.Value;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
@@ -21,7 +22,6 @@ import org.eclipse.elk.graph.ElkLabel;
 import org.eclipse.elk.graph.ElkNode;
 import org.eclipse.elk.graph.ElkPort;
 import org.eclipse.elk.graph.util.ElkGraphUtil;
-import dev.catena.ir.Value;
 
 /**
  * Places for a graph's boxes and lines, by layers from the top down. Sizes are in CSS pixels, for a monospaced font of 12
@@ -35,6 +35,7 @@ final class GraphLayout {
   private static final double TITLE_CHARACTER = 8;
   private static final double LABEL_CHARACTER = 6.1;
   private static final double LABEL_LINE = 12;
+  private static final double LABEL_SPACE = 12;
 
   static {
     LayoutMetaDataService.getInstance();   // outside Eclipse ELK knows its options' types only once somebody asked for them
@@ -75,7 +76,7 @@ final class GraphLayout {
       boolean first = !ports.containsKey(e.value());
       ElkPort port = ports.computeIfAbsent(e.value(), v -> port(nodes.get(e.from())));
       ElkEdge edge = ElkGraphUtil.createSimpleEdge(port, nodes.get(e.to()));
-      if (first) {
+      if (first && StageGraph.hasLabel(e.value())) {
         labels.put(edge, label(edge, TypeText.brief(e.value().type())));
       }
       edges.add(edge);
@@ -91,6 +92,10 @@ final class GraphLayout {
     double widest = n.title().length() * TITLE_CHARACTER;
     for (String line : n.lines()) {
       widest = Math.max(widest, columns(line) * CHARACTER);
+    }
+    if (n.operation() != null && n.operation().results().size() > 1) {   // each result's line has its type beside it
+      widest = Math.max(widest, n.operation().results().stream().filter(StageGraph::hasLabel)
+          .mapToDouble(r -> columns(TypeText.brief(r.type())) * LABEL_CHARACTER + LABEL_SPACE).sum());
     }
     ElkNode node = ElkGraphUtil.createNode(root);
     node.setDimensions(Math.max(48, widest + 2 * PADDING), TITLE + n.lines().size() * LINE + PADDING);

@@ -47,13 +47,17 @@ public final class StageGraph {
   private final List<Edge> edges = new ArrayList<>();
   private final Map<Value, Integer> giver = new IdentityHashMap<>();
 
-  private StageGraph() {}
+  private final String stage;
+
+  private StageGraph(String stage) {
+    this.stage = stage;
+  }
 
   public static StageGraph of(Stage stage) {
-    StageGraph g = new StageGraph();
+    StageGraph g = new StageGraph(stage.name());
     for (Value a : stage.arguments()) {
       g.giver.put(a, g.nodes.size());
-      g.nodes.add(new Node(Kind.ARGUMENT, a.name(), List.of(), null, a));
+      g.nodes.add(new Node(Kind.ARGUMENT, a.name(), List.of(cut(TypeText.brief(a.type()))), null, a));
     }
     for (Operation op : stage.operations()) {
       if (!isInlined(op)) {
@@ -62,7 +66,7 @@ public final class StageGraph {
     }
     for (int i = 0; i < stage.outputs().size(); i++) {
       Value v = stage.outputs().get(i);
-      List<String> lines = v.weight() == null ? List.of() : List.of(cut(weight(v)));
+      List<String> lines = List.of(cut(v.weight() == null ? TypeText.brief(v.type()) : g.weight(v)));
       g.nodes.add(new Node(Kind.OUTPUT, stage.outputNames().get(i), lines, null, v));
       g.connect(v, g.nodes.size() - 1);
     }
@@ -73,6 +77,11 @@ public final class StageGraph {
   static long size(Stage stage) {
     return stage.arguments().size() + stage.outputs().size()
         + stage.operations().stream().filter(op -> !isInlined(op)).count();
+  }
+
+  /** Whether a value's line says its type: those of arguments and outputs stand in their boxes. */
+  static boolean hasLabel(Value v) {
+    return !v.isArgument() && v.uses().stream().anyMatch(u -> u.user() != null);
   }
 
   private static boolean isInlined(Operation op) {
@@ -112,8 +121,16 @@ public final class StageGraph {
     }
   }
 
-  private static String weight(Value v) {
-    return "@" + v.weight().name() + "  " + TypeText.brief(v.type());
+  /** In its own stage a weight needs no stage before its name. */
+  private String weight(Value v) {
+    String name = v.weight().name();
+    return "@" + (name.startsWith(stage + ".") ? name.substring(stage.length() + 1) : name) + " "
+        + TypeText.brief(v.type()) + bytes(TypeText.bytes(v.type()));
+  }
+
+  private static String bytes(long bytes) {
+    return bytes < 1024 ? "" : bytes < 1 << 20 ? " · " + (bytes + 512) / 1024 + " KiB"
+        : " · " + (bytes + (1 << 19)) / (1 << 20) + " MiB";
   }
 
   /** An operand by the name it is declared with; the last declared one may stand for several. */

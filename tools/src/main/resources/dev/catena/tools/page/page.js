@@ -188,6 +188,8 @@
         element("span", { class: "total" }, s.counts ? String(total(s.counts)) : "?"),
         s.counts ? bar(s.counts, most) : null));
     }));
+    const now = stepsPlace.querySelector("[aria-current=step]");
+    if (now) stepsPlace.scrollLeft = now.parentElement.offsetLeft - stepsPlace.offsetLeft - 40;   // where the list lies flat
   }
 
   const TABS = [["graph", "Graph"], ["diff", "What changed"], ["text", "Text"], ["operations", "Operations"]];
@@ -287,7 +289,10 @@
         element("button", { onclick: fit }, "fit width"))),
       element("div", { class: "graph-and-details" }, canvas, details));
     const fitting = (canvas.clientWidth - 4) / graph.width;
-    zoom(fitting >= 1 ? 1 : Math.max(.62, fitting));
+    zoom(fitting >= 1 ? 1 : Math.max(.55, fitting));
+    // Long lines may lead far from where the stage begins.
+    const begin = graph.nodes.find(n => n.kind === "operation") || graph.nodes[0];
+    if (begin) canvas.scrollLeft = (begin.box[0] + begin.box[2] / 2) * picked.zoom - canvas.clientWidth / 2;
     if (picked.node !== null && graph.nodes[picked.node]) pickNode(picked.node);
     else fill(details, element("p", {}, "Pick a box to see what it reads, gives and comes from. Arrow keys go from box to box."),
       element("p", {}, plural(graph.nodes.filter(n => n.kind === "operation").length, "operation") + "; constants are written into the boxes that read them."));
@@ -398,7 +403,8 @@
     while (end < line.length - start && end < other.length - start && line[line.length - 1 - end] === other[other.length - 1 - end]) end++;
     while (start > 0 && /\w/.test(line[start - 1])) start--;
     while (end > 0 && /\w/.test(line[line.length - end])) end--;
-    if (start + end >= line.length) return ir(line);
+    // Where most of a line is new, marking it would say nothing.
+    if (start + end >= line.length || line.length - start - end > line.length * .55) return ir(line);
     return [ir(line.slice(0, start)), element("mark", {}, line.slice(start, line.length - end)), ir(line.slice(line.length - end))].flat();
   }
 
