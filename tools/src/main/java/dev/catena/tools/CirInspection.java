@@ -1,9 +1,7 @@
 package dev.catena.tools;
 
 import dev.catena.ir.Module;
-import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
-import dev.catena.ir.Value;
 import dev.catena.ir.Verifier;
 import dev.catena.ir.text.CirReader;
 import dev.catena.tools.page.ArenaPlan;
@@ -11,20 +9,19 @@ import dev.catena.tools.page.ModelPage;
 import dev.catena.tools.page.Step;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 
 /** What {@code inspect} says about a module in the text form. Its weights stay symbolic: no other file is read. */
 final class CirInspection implements Inspection {
   private final Path file;
   private final Module module;
+  private final ModuleSummary summary;
 
   private CirInspection(Path file, Module module) {
     this.file = file;
     this.module = module;
+    this.summary = new ModuleSummary(module.stages());
   }
 
   static CirInspection of(Path file, boolean verify) throws IOException {
@@ -37,40 +34,9 @@ final class CirInspection implements Inspection {
 
   @Override
   public String summary() {
-    StringBuilder s = new StringBuilder("module      ").append(module.name()).append(": ").append(module.stages().size())
-        .append(module.stages().size() == 1 ? " stage, " : " stages, ").append(module.weights().size())
-        .append(" weights\n\n");
-    TextTable table = new TextTable("stage", "operations", "weights");
-    for (Stage stage : module.stages()) {
-      table.row(stage.name(), total(operations(List.of(stage))), Bytes.text(StageWeights.importedBytes(stage)));
-    }
-    s.append(table.text());
-    for (Stage stage : module.stages()) {
-      s.append('\n').append(stage.name()).append('\n');
-      stage.arguments().forEach(a -> s.append("  in   ").append(a.name()).append(": ").append(a.type().text()).append('\n'));
-      for (int i = 0; i < stage.outputs().size(); i++) {
-        s.append("  out  ").append(stage.outputNames().get(i)).append(": ").append(stage.outputs().get(i).type().text())
-            .append('\n');
-      }
-    }
-    return s.append('\n').append(OperationCounts.text(operations(module.stages()))).toString();
-  }
-
-  /** Constants are data, not work: they are left out. */
-  private static Map<String, Integer> operations(List<Stage> stages) {
-    Map<String, Integer> counts = new TreeMap<>();
-    for (Stage stage : stages) {
-      for (Operation op : stage.operations()) {
-        if (!op.is("onnx.Constant")) {
-          counts.merge(op.name(), 1, Integer::sum);
-        }
-      }
-    }
-    return counts;
-  }
-
-  private static int total(Map<String, Integer> counts) {
-    return counts.values().stream().mapToInt(Integer::intValue).sum();
+    return "module      " + module.name() + ": " + module.stages().size()
+        + (module.stages().size() == 1 ? " stage, " : " stages, ") + module.weights().size() + " weights, "
+        + Bytes.text(summary.weightBytes()) + "\n\n" + summary.text("stage");
   }
 
   @Override
@@ -120,33 +86,11 @@ final class CirInspection implements Inspection {
 
   @Override
   public Map<String, Object> json(String pass, boolean withSources) {
-    List<Map<String, Object>> stages = new ArrayList<>();
-    for (Stage stage : module.stages()) {
-      Map<String, Object> json = new LinkedHashMap<>();
-      json.put("name", stage.name());
-      json.put("role", stage.textAttribute("role"));
-      json.put("inputs", types(stage.arguments(), stage.arguments().stream().map(Value::name).toList()));
-      json.put("outputs", types(stage.outputs(), stage.outputNames()));
-      json.put("weights_bytes", StageWeights.importedBytes(stage));
-      stages.add(json);
-    }
-    Map<String, Object> json = new LinkedHashMap<>();
-    json.put("model", Map.of("name", module.name()));
-    json.put("stages", stages);
-    json.put("operations", operations(module.stages()));
-    json.put("kernels", List.of());
+    Map<String, Object> json = summary.json(module.name());
     if (pass != null) {
       json.put("ir", ir(pass));
     }
     return json;
-  }
-
-  private static Map<String, Object> types(List<Value> values, List<String> names) {
-    Map<String, Object> types = new LinkedHashMap<>();
-    for (int i = 0; i < values.size(); i++) {
-      types.put(names.get(i), values.get(i).type().text());
-    }
-    return types;
   }
 
   @Override
@@ -154,7 +98,7 @@ final class CirInspection implements Inspection {
     String name = file.getFileName().toString();
     return new ModelPage(module.name(), "module in the text form")
         .headline(List.of(new ModelPage.Fact("stages", String.valueOf(module.stages().size())),
-            new ModelPage.Fact("operations", String.valueOf(total(operations(module.stages())))),
+            new ModelPage.Fact("operations", String.valueOf(summary.operationCount())),
             new ModelPage.Fact("weights", String.valueOf(module.weights().size()))))
         .facts(List.of(new ModelPage.Fact("file", name)))
         .steps(List.of(Step.of(name.substring(0, name.length() - ".cir".length()), module)));

@@ -6,7 +6,7 @@ import dev.catena.ir.TensorType;
 import dev.catena.ir.Type;
 
 /** Types in the few characters that a drawing has room for, and the bytes that they take. */
-final class TypeText {
+public final class TypeText {
   private TypeText() {}
 
   /** {@code f16 [?tokens, 256]}, {@code u4 g128 [512, 256]}, {@code kv f16 2 × 64}. */
@@ -25,7 +25,7 @@ final class TypeText {
   }
 
   /** Bytes of a weight as its type states them; 0 where the type says nothing, as of a text. */
-  static long bytes(Type type) {
+  public static long bytes(Type type) {
     try {
       if (type instanceof QuantType q) {
         return q.bytes();
