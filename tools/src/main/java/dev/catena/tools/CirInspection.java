@@ -97,7 +97,7 @@ final class CirInspection implements Inspection {
   public ModelPage page() {
     String name = file.getFileName().toString();
     return new ModelPage(module.name(), "module in the text form")
-        .headline(List.of(new ModelPage.Fact("stages", String.valueOf(module.stages().size())),
+        .headline(List.of(new ModelPage.Fact(module.stages().size() == 1 ? "stage" : "stages", String.valueOf(module.stages().size())),
             new ModelPage.Fact("operations", String.valueOf(summary.operationCount())),
             new ModelPage.Fact("weights", String.valueOf(module.weights().size()))))
         .facts(List.of(new ModelPage.Fact("file", name)))

@@ -129,8 +129,8 @@ public final class StageGraph {
   }
 
   private static String bytes(long bytes) {
-    return bytes < 1024 ? "" : bytes < 1 << 20 ? " · " + (bytes + 512) / 1024 + " KiB"
-        : " · " + (bytes + (1 << 19)) / (1 << 20) + " MiB";
+    return bytes < 1024 ? "" : bytes < 1 << 20 ? " · " + Math.round(bytes / 0x1p10) + " KiB"
+        : " · " + Math.round(bytes / 0x1p20) + " MiB";
   }
 
   /** An operand by the name it is declared with; the last declared one may stand for several. */

@@ -289,10 +289,10 @@
         element("button", { onclick: fit }, "fit width"))),
       element("div", { class: "graph-and-details" }, canvas, details));
     const fitting = (canvas.clientWidth - 4) / graph.width;
-    zoom(fitting >= 1 ? 1 : Math.max(.55, fitting));
+    zoom(fitting >= 1 ? 1 : Math.max(.5, fitting));
     // Long lines may lead far from where the stage begins.
     const begin = graph.nodes.find(n => n.kind === "operation") || graph.nodes[0];
-    if (begin) canvas.scrollLeft = (begin.box[0] + begin.box[2] / 2) * picked.zoom - canvas.clientWidth / 2;
+    if (begin && fitting < .4) canvas.scrollLeft = (begin.box[0] + begin.box[2] / 2) * picked.zoom - canvas.clientWidth / 2;
     if (picked.node !== null && graph.nodes[picked.node]) pickNode(picked.node);
     else fill(details, element("p", {}, "Pick a box to see what it reads, gives and comes from. Arrow keys go from box to box."),
       element("p", {}, plural(graph.nodes.filter(n => n.kind === "operation").length, "operation") + "; constants are written into the boxes that read them."));
@@ -646,7 +646,7 @@
 
   const section = (id, title, lead, place) => element("section", { id }, element("h2", {}, title), element("p", { class: "lead" }, lead), place);
 
-  const parts = [["stages", "Stages"], ["passes", "Passes"], ["memory", "Memory"], ["kernels", "Kernels"], ["weights", "Weights"], ["facts", "Facts"]];
+  const parts = [["stages", "Stages"], ["passes", "Passes"], ["memory", "Memory"], ["kernels", "Kernels"], ["weights", "Weights"]].concat(data.facts.length || data.settings.length ? [["facts", "Facts"]] : []);
   document.getElementById("page").append(
     element("nav", {}, element("div", { class: "wide" }, element("b", { dir: "auto" }, data.title), parts.map(([id, name]) => element("a", { href: "#" + id }, name)))),
     element("main", { class: "wide" },
