@@ -160,7 +160,8 @@ final class Browser implements AutoCloseable {
 
   /** The value of a JavaScript expression. */
   JsonNode evaluate(String expression) {
-    JsonNode result = call("Runtime.evaluate", "expression", expression, "returnByValue", true);
+    JsonNode result = call("Runtime.evaluate", "expression", expression, "returnByValue", true,
+        "awaitPromise", true);
     if (result.has("exceptionDetails")) {
       throw new IllegalStateException(expression + ": " + result.get("exceptionDetails"));
     }
@@ -190,10 +191,19 @@ final class Browser implements AutoCloseable {
     mouse("mouseMoved", middle(selector), 0);
   }
 
+  /** Where an element is once it was scrolled into view and the page came to rest. */
   private JsonNode middle(String selector) {
-    return evaluate("(() => { const e = document.querySelector(" + quoted(selector) + "); if (!e) throw new Error('there is no '"
-        + " + " + quoted(selector) + "); e.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });"
-        + " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()");
+    return evaluate("""
+        (async () => {
+          const frames = async n => { while (n-- > 0) await new Promise(requestAnimationFrame); };
+          await frames(2);
+          const e = document.querySelector(SELECTOR);
+          if (!e) throw new Error('there is no ' + SELECTOR);
+          e.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+          await frames(2);
+          const r = e.getBoundingClientRect();
+          return [r.x + r.width / 2, r.y + r.height / 2];
+        })()""".replace("SELECTOR", quoted(selector)));
   }
 
   private void mouse(String type, JsonNode at, int clicks) {
