@@ -22,7 +22,8 @@ class DotTextTest {
     try {
       process = new ProcessBuilder("dot", "-Tdot_json").redirectError(ProcessBuilder.Redirect.INHERIT).start();
     } catch (IOException e) {
-      assumeTrue(false, "SKIPPED: no Graphviz on this machine (Debian: apt-get install graphviz)");
+      System.err.println("SKIPPED: no Graphviz on this machine (Debian: apt-get install graphviz)");
+      assumeTrue(false, "no Graphviz on this machine");
       throw new UncheckedIOException(e);
     }
     process.getOutputStream().write(

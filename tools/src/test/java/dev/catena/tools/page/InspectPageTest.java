@@ -39,7 +39,10 @@ class InspectPageTest {
   @BeforeAll
   static void open() throws Exception {
     Optional<Path> program = Browser.program();
-    assumeTrue(program.isPresent(), "SKIPPED: no Chromium on this machine (Debian: apt-get install chromium)");
+    if (program.isEmpty()) {
+      System.err.println("SKIPPED: no Chromium on this machine (Debian: apt-get install chromium)");
+    }
+    assumeTrue(program.isPresent(), "no Chromium on this machine");
     artifact = folder.resolve("tale.catena").toString();
     page = folder.resolve("tale.html");
     catena("compile", "../models/tale/split-fp16", "-o", artifact, "--target", "cpu:x86-64-v3,cpu:x86-64-v4");
