@@ -1,5 +1,6 @@
 package dev.catena.passes;
 
+import dev.catena.ir.Attribute;
 import dev.catena.ir.CastWeight;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.Module;
@@ -40,6 +41,9 @@ public final class QuantizePass extends Pass {
         String option = !linear ? "embed" : "head".equals(stage.textAttribute("role")) ? "head" : "bits";
         Value stored = store(module, op.operand(1).weight(), options, options.number(option), option, done);
         if (stored != op.operand(1)) {
+          if (!linear && !op.hasAttribute("element")) { // a table's storage doesn't decide what the next stage is given
+            op.setAttribute("element", new Attribute.Element(op.result().tensorType().element()));
+          }
           op.setOperand(1, stored);
           context.count("quantize." + storage(stored), 1);
         }
