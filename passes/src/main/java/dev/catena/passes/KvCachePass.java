@@ -70,8 +70,14 @@ public final class KvCachePass extends Pass {
         Map.of("heads", past.attribute("heads"), "scale", past.attribute("scale"), "mask", Attribute.of("causal")));
     attention.setOrigin(past.origin()).result().rename("attended");
     stage.replaceUses(past.result(0), attention.result());
-    Value out = stage.outputs().get(stage.outputNames().indexOf(stage.textAttribute("out.hidden")));
+    int hiddenOutput = stage.outputNames().indexOf(stage.textAttribute("out.hidden"));
+    if (hidden == null || hiddenOutput < 0) {
+      throw notRaised(stage, "its attributes arg.hidden and out.hidden don't say what it takes and gives");
+    }
+    Value out = stage.outputs().get(hiddenOutput);
     stage.clearOutputs();
+    stage.removeAttribute("out.present_key");
+    stage.removeAttribute("out.present_value");
     stage.addOutput(stage.textAttribute("out.hidden"), out);
     stage.addOutput("cache", append.result());
     stage.remove(past);

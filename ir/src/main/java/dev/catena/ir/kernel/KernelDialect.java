@@ -33,7 +33,7 @@ public final class KernelDialect {
           .shape(op -> NnDialect.get("nn.linear").shape().infer(op)).meaning(KernelDialect::linear).build(),
       launch("kernel.rope_append",
               "Rotates q and k by their rows' positions (no tables: not at all) and writes k and v to the cache.")
-          .operand("q").operand("k").operand("v").optional("cos").optional("sin").operand("cache").operand("seqs")
+          .operand("q").operand("k").operand("v").optional("cos").optional("sin").consumed("cache").operand("seqs")
           .result("rotated").result("cache")
           .attribute("heads", Attribute.Int.class).attribute("dim", Attribute.Int.class)
           .shape(op -> List.of(Inferred.of(op.operand(0).type()), Inferred.of(op.operand(5).type())))

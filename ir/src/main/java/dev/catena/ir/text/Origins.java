@@ -39,9 +39,9 @@ final class Origins {
       return new SymbolicWeight(type, text(origin), hash != null ? hash : Hashes.of("symbolic", type.text(), text(origin)));
     }
     if (!data.type().equals(type)) {
-      errors.at(origin, "the origin is " + data.type().text() + ", stated is " + type.text());
+      errors.at(origin, "expected data of type " + type.text() + ", found " + data.type().text());
     } else if (hash != null && !data.hash().equals(hash)) {
-      errors.at(origin, "the file's content has another hash, " + data.hash());
+      errors.at(origin, "expected content with sha256 " + hash + ", found " + data.hash() + ": the file isn't the one this text was made from");
     }
     return data;
   }
