@@ -217,6 +217,44 @@ public class Block {
     }
   }
 
+  /**
+   * Copies what a region computes to before {@code place}.
+   *
+   * @param given what the region's arguments stand for
+   * @return what the region returns
+   */
+  public List<Value> inline(Operation place, Block region, List<Value> given) {
+    IdentityHashMap<Value, Value> copies = new IdentityHashMap<>();
+    for (int i = 0; i < given.size(); i++) {
+      copies.put(region.arguments().get(i), given.get(i));
+    }
+    region.copyInto(this, indexOf(place), copies);
+    return region.outputs.stream().map(v -> copies.getOrDefault(v, v)).toList();
+  }
+
+  private void copyInto(Block target, int at, IdentityHashMap<Value, Value> copies) {
+    for (Operation op : operations) {
+      List<Value> operands = new ArrayList<>();
+      op.operands().forEach(v -> operands.add(copies.getOrDefault(v, v)));
+      List<Block> regions = op.regions().stream().map(Block::copy).toList();
+      Operation copy = target.insert(at++, op.definition(), operands, op.attributes(), op.results().size(), regions);
+      copy.setOrigin(op.origin());
+      for (int i = 0; i < op.results().size(); i++) {
+        copy.result(i).rename(op.result(i).name());
+        copies.put(op.result(i), copy.result(i));
+      }
+    }
+  }
+
+  private Block copy() {
+    Block copy = new Block();
+    IdentityHashMap<Value, Value> copies = new IdentityHashMap<>();
+    arguments.forEach(a -> copies.put(a, copy.addArgument(a.name(), a.type())));
+    copyInto(copy, 0, copies);
+    outputs.forEach(v -> copy.addOutput(copies.getOrDefault(v, v)));
+    return copy;
+  }
+
   /** Ends all uses that this block makes of values, its weights above all, before it is thrown away. */
   void dropUses() {
     clearOutputs();

@@ -26,6 +26,12 @@ public final class OpDefinition {
     List<EvalValue> evaluate(Operation operation, List<EvalValue> operands);
   }
 
+  /** What the operation gives when its first operand is a weight: a view of the weight's data that is read later. */
+  @FunctionalInterface
+  public interface WeightView {
+    WeightData of(Operation operation, WeightData data);
+  }
+
   /** How many values an operand or result position takes. */
   public enum Arity { ONE, OPTIONAL, VARIADIC }
 
@@ -59,6 +65,7 @@ public final class OpDefinition {
   private final Set<Trait> traits;
   private final ShapeFunction shape;
   private final Meaning meaning;
+  private final WeightView weightView;
 
   private OpDefinition(Builder b) {
     name = b.name;
@@ -70,6 +77,7 @@ public final class OpDefinition {
     traits = Collections.unmodifiableSet(EnumSet.copyOf(b.traits));
     shape = Objects.requireNonNull(b.shape, () -> b.name + " has no shape function");
     meaning = b.meaning;
+    weightView = b.weightView;
   }
 
   /** The full name, dialect first: {@code nn.rms_norm}. */
@@ -124,6 +132,11 @@ public final class OpDefinition {
     return meaning;
   }
 
+  /** How the operation becomes part of a weight, or null where it can't. */
+  public WeightView weightView() {
+    return weightView;
+  }
+
   @Override
   public String toString() {
     return name;
@@ -144,6 +157,7 @@ public final class OpDefinition {
     private final EnumSet<Trait> traits = EnumSet.noneOf(Trait.class);
     private ShapeFunction shape;
     private Meaning meaning;
+    private WeightView weightView;
 
     private Builder(String name, String doc) {
       this.name = name;
@@ -210,6 +224,11 @@ public final class OpDefinition {
 
     public Builder meaning(Meaning function) {
       meaning = function;
+      return this;
+    }
+
+    public Builder weightView(WeightView view) {
+      weightView = view;
       return this;
     }
 

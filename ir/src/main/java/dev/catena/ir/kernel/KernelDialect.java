@@ -41,12 +41,13 @@ public final class KernelDialect {
       launch("kernel.elementwise", "A function of each element: add(a, b), silu(x), swiglu(gate, up).")
           .variadic("operands")
           .attribute("function", Attribute.Text.class)
+          .traits(Trait.ELEMENTWISE, Trait.IN_PLACE)
           .shape(op -> List.of(Inferred.of(op.operand(0).type())))
           .meaning((op, in) -> NnDialect.get("nn." + op.textAttribute("function")).meaning().evaluate(op, in)).build(),
       OpDefinition.named("kernel.view", "Columns offset to offset + columns of x, where they lie.")
           .operand("x")
           .attribute("offset", Attribute.Int.class).attribute("columns", Attribute.Int.class)
-          .traits(Trait.PURE, Trait.MOVES_DATA)
+          .traits(Trait.PURE, Trait.MOVES_DATA, Trait.VIEW)
           .shape(KernelDialect::viewShape).meaning(KernelDialect::view).build());
 
   private KernelDialect() {}
