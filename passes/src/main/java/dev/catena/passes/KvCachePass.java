@@ -21,6 +21,7 @@ import java.util.Map;
  */
 public final class KvCachePass extends Pass {
   private static final long PAGE = 64;
+  private static final Dim TOKENS = Dim.symbol("tokens");
 
   public KvCachePass() {
     super("kv-cache", "past and present tensors become a cache in place, batches become rows",
@@ -31,6 +32,9 @@ public final class KvCachePass extends Pass {
   @Override
   protected void run(Module module, PassOptions options, PassContext context) {
     for (Stage stage : module.stages()) {
+      if (isRows(stage)) {
+        continue;
+      }
       switch (String.valueOf(stage.textAttribute("role"))) {
         case "decoder" -> {
           convertDecoder(stage, storage(options, "key"), storage(options, "value"));
@@ -40,6 +44,11 @@ public final class KvCachePass extends Pass {
         default -> throw new PassException("kv-cache: stage @" + stage.name() + " has no role in a language model");
       }
     }
+  }
+
+  private static boolean isRows(Stage stage) {
+    return !stage.arguments().isEmpty() && stage.arguments().get(0).type() instanceof TensorType t && t.rank() > 0
+        && t.dim(0).equals(TOKENS);
   }
 
   private static ElementType storage(PassOptions options, String name) {
@@ -115,8 +124,11 @@ public final class KvCachePass extends Pass {
       }
     }
     TensorType t = rows.tensorType();
+    if (t.rank() < 2) {
+      throw notRaised(stage, "%" + rows.name() + " : " + t.text() + " has no batch and sequence");
+    }
     List<Dim> shape = new java.util.ArrayList<>(t.shape().subList(2, t.rank()));
-    shape.add(0, Dim.symbol("tokens"));
+    shape.add(0, TOKENS);
     rows.setType(t.withShape(shape));
     stage.inferTypes();
   }
