@@ -39,6 +39,7 @@ public final class FoldPass extends Pass {
       context.count("fold.constants", fold(module, stage));
       DeadCode.remove(stage);
     }
+    module.removeUnusedWeights(); // their views have taken their place
   }
 
   private static int fold(Module module, Block block) {
