@@ -4,8 +4,11 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * A dimension, or an integer computed from dimensions: a polynomial with integer coefficients over symbols, kept in
@@ -21,6 +24,9 @@ public final class Dim {
   private static final Comparator<List<String>> BY_TEXT = Comparator.comparing((List<String> m) -> String.join("*", m));
   private static final List<String> ONE = List.of();
 
+  private static final Pattern IDENTIFIER = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
+  private static final Pattern SYMBOL = Pattern.compile("\\?(?:[A-Za-z_][A-Za-z0-9_]*|\"(?:[^\"\\\\]|\\\\.)*\")");
+
   private final TreeMap<List<String>, Long> terms;
 
   private Dim(TreeMap<List<String>, Long> terms) {
@@ -35,9 +41,9 @@ public final class Dim {
     return new Dim(t);
   }
 
-  /** A symbolic dimension; {@code name} is printed behind a question mark. */
+  /** A symbolic dimension; {@code name} is printed behind a question mark, quoted where it isn't an identifier. */
   public static Dim symbol(String name) {
-    return atom("?" + Objects.requireNonNull(name));
+    return atom("?" + (IDENTIFIER.matcher(name).matches() ? name : Printer.quoted(name)));
   }
 
   private static Dim atom(String text) {
@@ -63,6 +69,12 @@ public final class Dim {
 
   public boolean is(long value) {
     return isKnown() && value() == value;
+  }
+
+  /** The symbols that the expression reads, as they are printed: {@code ?seq}. */
+  public Set<String> symbols() {
+    return SYMBOL.matcher(toString()).results().map(r -> r.group())
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   /** The value of a known dimension. */

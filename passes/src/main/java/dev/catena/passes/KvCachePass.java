@@ -21,16 +21,20 @@ import java.util.Map;
  */
 public final class KvCachePass extends Pass {
   private static final long PAGE = 64;
+  private static final Dim TOKENS = Dim.symbol("tokens");
 
   public KvCachePass() {
     super("kv-cache", "past and present tensors become a cache in place, batches become rows",
-        new PassOptions.Declared("key", "16", "bits of keys: 32 or 16"),
-        new PassOptions.Declared("value", "16", "bits of values: 32 or 16"));
+        PassOptions.choice("key", "16", "bits of keys", "32", "16"),
+        PassOptions.choice("value", "16", "bits of values", "32", "16"));
   }
 
   @Override
   protected void run(Module module, PassOptions options, PassContext context) {
     for (Stage stage : module.stages()) {
+      if (isRows(stage)) {
+        continue;
+      }
       switch (String.valueOf(stage.textAttribute("role"))) {
         case "decoder" -> {
           convertDecoder(stage, storage(options, "key"), storage(options, "value"));
@@ -42,13 +46,13 @@ public final class KvCachePass extends Pass {
     }
   }
 
+  private static boolean isRows(Stage stage) {
+    return !stage.arguments().isEmpty() && stage.arguments().get(0).type() instanceof TensorType t && t.rank() > 0
+        && t.dim(0).equals(TOKENS);
+  }
+
   private static ElementType storage(PassOptions options, String name) {
-    return switch (options.text(name)) {
-      case "32" -> ElementType.F32;
-      case "16" -> ElementType.F16;
-      default -> throw new PassException(
-          "kv-cache: " + name + " = " + options.text(name) + " isn't supported; choose 32 or 16");
-    };
+    return options.number(name) == 32 ? ElementType.F32 : ElementType.F16;
   }
 
   private static void convertDecoder(Stage stage, ElementType key, ElementType value) {
@@ -75,8 +79,14 @@ public final class KvCachePass extends Pass {
         Map.of("heads", past.attribute("heads"), "scale", past.attribute("scale"), "mask", Attribute.of("causal")));
     attention.setOrigin(past.origin()).result().rename("attended");
     stage.replaceUses(past.result(0), attention.result());
-    Value out = stage.outputs().get(stage.outputNames().indexOf(stage.textAttribute("out.hidden")));
+    int hiddenOutput = stage.outputNames().indexOf(stage.textAttribute("out.hidden"));
+    if (hidden == null || hiddenOutput < 0) {
+      throw notRaised(stage, "its attributes arg.hidden and out.hidden don't say what it takes and gives");
+    }
+    Value out = stage.outputs().get(hiddenOutput);
     stage.clearOutputs();
+    stage.removeAttribute("out.present_key");
+    stage.removeAttribute("out.present_value");
     stage.addOutput(stage.textAttribute("out.hidden"), out);
     stage.addOutput("cache", append.result());
     stage.remove(past);
@@ -114,8 +124,11 @@ public final class KvCachePass extends Pass {
       }
     }
     TensorType t = rows.tensorType();
+    if (t.rank() < 2) {
+      throw notRaised(stage, "%" + rows.name() + " : " + t.text() + " has no batch and sequence");
+    }
     List<Dim> shape = new java.util.ArrayList<>(t.shape().subList(2, t.rank()));
-    shape.add(0, Dim.symbol("tokens"));
+    shape.add(0, TOKENS);
     rows.setType(t.withShape(shape));
     stage.inferTypes();
   }

@@ -1,57 +1,166 @@
 package dev.catena.passes.rules;
 
 import dev.catena.ir.Attribute;
+import dev.catena.ir.CastWeight;
 import dev.catena.ir.Dialects;
+import dev.catena.ir.Dim;
+import dev.catena.ir.ElementType;
 import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
+import dev.catena.ir.ReshapedWeight;
 import dev.catena.ir.Stage;
+import dev.catena.ir.Tensor;
+import dev.catena.ir.TensorType;
+import dev.catena.ir.TransposedWeight;
 import dev.catena.ir.Value;
 import dev.catena.ir.WeightData;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
-/** Inserts the right side of a rule in front of the matched root and redirects uses to it. */
-public final class Rewrite {
+/** Inserts the right sides of a rule in front of the matched root and redirects uses to them. */
+final class Rewrite {
+  private final Rule rule;
   private final Module module;
   private final Stage stage;
   private final Operation root;
+  private final Match match;
 
-  Rewrite(Module module, Stage stage, Operation root) {
+  Rewrite(Rule rule, Match match, Operation root, Module module, Stage stage) {
+    this.rule = rule;
+    this.match = match;
+    this.root = root;
     this.module = module;
     this.stage = stage;
-    this.root = root;
   }
 
-  public Operation root() {
-    return root;
+  void apply() {
+    List<Value> from = new ArrayList<>();
+    List<Value> to = new ArrayList<>();
+    for (Rule.Replacement r : rule.replacements()) {
+      Value first = build(r.template());
+      for (int i = 0; i < r.replaced().size(); i++) {
+        Value replaced = match.value(r.replaced().get(i));
+        Value by = first.producer() == null ? first : first.producer().result(first.resultIndex() + i);
+        requireSameKind(replaced, by);
+        if (r.replaced().size() > 1) {
+          by.rename(r.replaced().get(i));
+        }
+        from.add(replaced);
+        to.add(by);
+      }
+    }
+    for (int i = 0; i < from.size(); i++) { // only now, so that no right side sees another's work
+      stage.replaceUses(from.get(i), to.get(i));
+    }
+  }
+
+  /** Dimensions may be written differently before and after, element types and ranks may not. */
+  private void requireSameKind(Value replaced, Value by) {
+    if (replaced.type() instanceof TensorType a && by.type() instanceof TensorType b
+        && (a.element() != b.element() || a.rank() != b.rank())) {
+      throw new IllegalStateException(rule.place() + ": rule " + rule.name() + " replaces " + NearMiss.describe(replaced)
+          + " : " + a.text() + " by " + b.text());
+    }
+  }
+
+  private Value build(Template t) {
+    if (t instanceof Template.Variable v) {
+      return match.value(v.name());
+    } else if (t instanceof Template.Integers i) {
+      long[] elements = i.elements().stream().mapToLong(Long::longValue).toArray();
+      return insert("onnx.Constant", List.of(),
+          Map.of("value", new Attribute.Dense(Tensor.i64(elements, elements.length)))).result();
+    } else if (t instanceof Template.View v) {
+      return view(v);
+    } else if (t instanceof Template.Op op) {
+      List<Value> operands = new ArrayList<>();
+      op.operands().forEach(o -> operands.add(build(o)));
+      Map<String, Attribute> attributes = new HashMap<>();
+      op.attributes().forEach((name, c) -> attributes.put(name, Numbers.attribute(c.kind(), c.expression().of(match))));
+      return insert(op.definition().name(), operands, attributes).result();
+    }
+    return null;
   }
 
   /** A new operation that takes over the root's origin. */
-  public Operation op(String name, Map<String, Attribute> attributes, Value... operands) {
-    return stage.insertBefore(root, Dialects.get(name), Arrays.asList(operands), attributes).setOrigin(root.origin());
+  private Operation insert(String name, List<Value> operands, Map<String, Attribute> attributes) {
+    return stage.insertBefore(root, Dialects.get(name), operands, attributes).setOrigin(root.origin());
   }
 
-  /** Makes all uses of {@code from} uses of {@code to}. */
-  public void replace(Value from, Value to) {
-    stage.replaceUses(from, to);
-  }
-
-  /** Makes all uses of the root's first result uses of {@code to}. */
-  public void replaceRoot(Value to) {
-    stage.replaceUses(root.result(), to);
-  }
-
-  /** The same data as a weight of the module: itself, or an inline constant made one. */
-  public Value asWeight(Value constant) {
-    if (constant.weight() != null) {
-      return constant;
+  private Value view(Template.View v) {
+    Value base = build(v.base());
+    if (v.kind() == Template.Kind.WEIGHT && base.weight() != null) {
+      return base;
     }
-    return module.addWeight(stage.name() + "." + constant.name(), new LiteralWeight(constant.constant())).value();
+    WeightData data = base.weight() != null ? base.weight().data() : new LiteralWeight(base.constant());
+    String name = base.weight() != null ? base.weight().name() : stage.name() + "." + base.name();
+    Object parameter = v.parameter() == null ? null : v.parameter().of(match);
+    WeightData seen = switch (v.kind()) {
+      case WEIGHT -> data;
+      case TRANSPOSE -> transposed(data,
+          Numbers.integers(parameter).stream().mapToInt(d -> Math.toIntExact(d.value())).toArray());
+      case RESHAPE -> new ReshapedWeight(data, Numbers.integers(parameter).stream().mapToLong(Dim::value).toArray());
+      case CAST -> new CastWeight(data, (ElementType) parameter);
+    };
+    return module.addWeight(name, seen).value();
   }
 
-  /** A new weight; {@code name} is made unique. */
-  public Value weight(String name, WeightData data) {
-    return module.addWeight(name, data).value();
+  /** A transpose of a transpose that turns it back is the base itself. */
+  private static WeightData transposed(WeightData data, int[] permutation) {
+    if (data instanceof TransposedWeight t && IntStream.range(0, permutation.length)
+        .allMatch(i -> t.permutation()[permutation[i]] == i)) {
+      return t.base();
+    }
+    return new TransposedWeight(data, permutation);
+  }
+
+  /** What keeps the right sides from being built for this match, or null: an attribute that can't be computed, say. */
+  static String obstacle(Rule rule, Match match) {
+    for (Rule.Replacement r : rule.replacements()) {
+      String found = obstacle(r.template(), match);
+      if (found != null) {
+        return found;
+      }
+    }
+    return null;
+  }
+
+  private static String obstacle(Template t, Match match) {
+    if (t instanceof Template.Variable v) {
+      return match.get(v.name()) instanceof Value ? null : "$" + v.name() + " stands for no value";
+    } else if (t instanceof Template.View v) {
+      return viewObstacle(v, match);
+    } else if (t instanceof Template.Op op) {
+      for (Template operand : op.operands()) {
+        String found = obstacle(operand, match);
+        if (found != null) {
+          return found;
+        }
+      }
+      for (Template.Computed c : op.attributes().values()) {
+        if (Numbers.attribute(c.kind(), c.expression().of(match)) == null) {
+          return c.text() + " can't be computed";
+        }
+      }
+    }
+    return null;
+  }
+
+  private static String viewObstacle(Template.View v, Match match) {
+    String found = obstacle(v.base(), match);
+    if (found == null && v.base() instanceof Template.Variable b && !Constants.is(match.value(b.name()))) {
+      found = "$" + b.name() + " isn't a constant";
+    }
+    if (found == null && v.parameter() != null) {
+      Object parameter = v.parameter().of(match);
+      boolean fits = v.kind() == Template.Kind.CAST ? parameter instanceof ElementType e && e.isFloat()
+          : Numbers.integers(parameter) != null && Numbers.integers(parameter).stream().allMatch(Dim::isKnown);
+      found = fits ? null : "the parameter of a view can't be computed";
+    }
+    return found;
   }
 }
