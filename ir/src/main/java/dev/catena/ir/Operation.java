@@ -187,6 +187,9 @@ public final class Operation {
 
   /** Computes the results' types and contents from the operands', those inside the regions first. */
   public void inferTypes() {
+    if (regions.size() != definition.regions().size()) {
+      throw broken("has " + regions.size() + " regions, its declaration names " + definition.regions());
+    }
     for (Block region : regions) {
       List<Value> given = regionOperands();
       if (given.size() != region.arguments().size()) {
