@@ -104,7 +104,7 @@ public final class FoldPass extends Pass {
     }
     WeightData data = op.operand(0).weight().data();
     if (op.is("onnx.Cast") && from.element().isFloat() && op.result().tensorType().element().isFloat()) {
-      return new CastWeight(data, op.result().tensorType().element());
+      return CastWeight.of(data, op.result().tensorType().element());
     }
     if (op.is("onnx.Transpose")) {
       int[] permutation = new int[from.rank()];

@@ -36,6 +36,9 @@ public sealed interface Pattern {
   record Op(OpDefinition definition, boolean eitherOrder, List<Pattern> operands, Map<String, AttributePattern> attributes)
       implements Pattern {}
 
+  /** A variadic operation, all of whose operands are one value. */
+  record Repeated(OpDefinition definition, String name, Map<String, AttributePattern> attributes) implements Pattern {}
+
   /** {@code inner} with or without one {@code link}, an operation of one operand, behind it. */
   record Optional(OpDefinition link, Pattern inner) implements Pattern {}
 

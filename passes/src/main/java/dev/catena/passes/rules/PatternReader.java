@@ -172,6 +172,10 @@ final class PatternReader {
       if (d == null) {
         return new Pattern.Any();
       }
+      boolean repeated = o.VARIABLE() != null;
+      if (repeated && d.operands().get(0).arity() != OpDefinition.Arity.VARIADIC) {
+        errors.at(o.operation(), d.name() + " has a fixed number of operands: ... has no meaning here");
+      }
       checkOperands(o.operation().getStart(), d, operands.size());
       boolean eitherOrder = o.getChild(2).getText().equals("~");
       if (eitherOrder && !d.has(Trait.COMMUTATIVE)) {
@@ -184,7 +188,8 @@ final class PatternReader {
           attributes.put(spec.name(), attributeValue(d, spec, a));
         }
       }
-      return new Pattern.Op(d, eitherOrder, operands, attributes);
+      return repeated ? new Pattern.Repeated(d, variable(o.VARIABLE()), attributes)
+          : new Pattern.Op(d, eitherOrder, operands, attributes);
     }
 
     private AttributePattern attributeValue(OpDefinition d, OpDefinition.AttributeSpec spec,

@@ -2,6 +2,7 @@ package dev.catena.passes.rules;
 
 import dev.catena.ir.Attribute;
 import dev.catena.ir.CastWeight;
+import dev.catena.ir.ConcatenatedWeight;
 import dev.catena.ir.Dialects;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
@@ -74,6 +75,10 @@ final class Rewrite {
       long[] elements = i.elements().stream().mapToLong(Long::longValue).toArray();
       return insert("onnx.Constant", List.of(),
           Map.of("value", new Attribute.Dense(Tensor.i64(elements, elements.length)))).result();
+    } else if (t instanceof Template.Scalar s) {
+      Tensor number = new Tensor((ElementType) s.element().of(match));
+      number.set(0, Numbers.real(s.number().of(match)));
+      return insert("onnx.Constant", List.of(), Map.of("value", new Attribute.Dense(number))).result();
     } else if (t instanceof Template.View v) {
       return view(v);
     } else if (t instanceof Template.Op op) {
@@ -104,9 +109,16 @@ final class Rewrite {
       case TRANSPOSE -> transposed(data,
           Numbers.integers(parameter).stream().mapToInt(d -> Math.toIntExact(d.value())).toArray());
       case RESHAPE -> new ReshapedWeight(data, Numbers.integers(parameter).stream().mapToLong(Dim::value).toArray());
-      case CAST -> new CastWeight(data, (ElementType) parameter);
+      case CAST -> CastWeight.of(data, (ElementType) parameter);
+      case TWICE -> twice(data);
     };
     return module.addWeight(name, seen).value();
+  }
+
+  /** Concatenation goes along the first axis, so [rows, width] is turned for it and back. */
+  private static WeightData twice(WeightData data) {
+    WeightData turned = new TransposedWeight(data, new int[] {1, 0});
+    return new TransposedWeight(new ConcatenatedWeight(List.of(turned, turned)), new int[] {1, 0});
   }
 
   /** A transpose of a transpose that turns it back is the base itself. */
@@ -132,6 +144,9 @@ final class Rewrite {
   private static String obstacle(Template t, Match match) {
     if (t instanceof Template.Variable v) {
       return match.get(v.name()) instanceof Value ? null : "$" + v.name() + " stands for no value";
+    } else if (t instanceof Template.Scalar s) {
+      return Numbers.real(s.number().of(match)) != null && s.element().of(match) instanceof ElementType e && e.isFloat()
+          ? null : s.text() + " can't be computed";
     } else if (t instanceof Template.View v) {
       return viewObstacle(v, match);
     } else if (t instanceof Template.Op op) {
@@ -154,6 +169,10 @@ final class Rewrite {
     String found = obstacle(v.base(), match);
     if (found == null && v.base() instanceof Template.Variable b && !Constants.is(match.value(b.name()))) {
       found = "$" + b.name() + " isn't a constant";
+    }
+    if (found == null && v.kind() == Template.Kind.TWICE && v.base() instanceof Template.Variable b
+        && !(match.value(b.name()).type() instanceof TensorType t && t.rank() == 2)) {
+      found = "$" + b.name() + " isn't a table [rows, width]";
     }
     if (found == null && v.parameter() != null) {
       Object parameter = v.parameter().of(match);

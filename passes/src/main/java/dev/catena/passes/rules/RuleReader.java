@@ -28,6 +28,10 @@ public final class RuleReader {
    * @throws RuleException with everything that is wrong
    */
   public static List<Rule> parse(String text, String name) {
+    return file(text, name).rules();
+  }
+
+  static RuleFile file(String text, String name) {
     RuleErrors errors = new RuleErrors(name, text);
     RulesLexer lexer = new RulesLexer(CharStreams.fromString(text, name));
     lexer.removeErrorListeners();
@@ -43,7 +47,9 @@ public final class RuleReader {
     if (errors.any()) {
       throw new RuleException(errors.list());
     }
-    return rules;
+    RulesParser.PhaseContext phase = tree.phase();
+    return new RuleFile(name.replaceFirst("\\.rules$", ""), phase.name(0).getText(),
+        phase.name().stream().skip(1).map(n -> n.getText()).toList(), rules);
   }
 
   private List<Rule> rules(RulesParser.FileContext tree) {

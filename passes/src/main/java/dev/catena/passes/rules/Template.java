@@ -16,6 +16,9 @@ sealed interface Template {
   /** A constant i64 vector. */
   record Integers(List<Long> elements) implements Template {}
 
+  /** A constant of one number, computed. */
+  record Scalar(Expression number, Expression element, String text) implements Template {}
+
   /** A constant seen otherwise; nothing is read. {@code parameter} is null where the view takes none. */
   record View(Kind kind, Template base, Expression parameter) implements Template {}
 
@@ -28,7 +31,9 @@ sealed interface Template {
     /** The same elements under another shape. */
     RESHAPE,
     /** Elements rounded to another float type. */
-    CAST
+    CAST,
+    /** The last axis twice, end to end: a table of half the angles as rope wants it. */
+    TWICE
   }
 
   /** A new operation. */

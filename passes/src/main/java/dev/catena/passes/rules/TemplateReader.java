@@ -34,6 +34,9 @@ final class TemplateReader {
       return new Template.Variable(expressions.variable(v.VARIABLE().getSymbol()));
     } else if (t instanceof RulesParser.IntegersTemplateContext i) {
       return new Template.Integers(PatternReader.integers(i.integers()));
+    } else if (t instanceof RulesParser.ScalarTemplateContext s) {
+      return new Template.Scalar(expressions.expression(s.expression(0)), expressions.expression(s.expression(1)),
+          ExpressionReader.text(s));
     } else if (t instanceof RulesParser.ViewTemplateContext v) {
       return view(v);
     } else if (t instanceof RulesParser.OperationTemplateContext o) {
@@ -47,13 +50,14 @@ final class TemplateReader {
     String name = v.name().getText();
     for (Template.Kind kind : Template.Kind.values()) {
       if (kind.name().toLowerCase(Locale.ROOT).equals(name)) {
-        if (kind == Template.Kind.WEIGHT != (v.expression() == null)) {
-          errors.at(v, name + (kind == Template.Kind.WEIGHT ? " takes no parameter" : " needs a parameter"));
+        boolean plain = kind == Template.Kind.WEIGHT || kind == Template.Kind.TWICE;
+        if (plain != (v.expression() == null)) {
+          errors.at(v, name + (plain ? " takes no parameter" : " needs a parameter"));
         }
         return new Template.View(kind, base, v.expression() == null ? null : expressions.expression(v.expression()));
       }
     }
-    errors.at(v, "there is no view " + name + "; there are weight, transpose, reshape, cast");
+    errors.at(v, "there is no view " + name + "; there are weight, transpose, reshape, cast, twice");
     return base;
   }
 
