@@ -90,7 +90,7 @@ final class ModelCompiler {
   private Pipeline pipeline() {
     Pipeline pipeline = Pipeline.parse(settings.pipeline().orElse(DefaultPipeline.text(new DefaultPipeline.Settings(
         settings.weightBits(), settings.groupSize(), settings.symmetric(), settings.embedBits(), settings.headBits(),
-        settings.keyBits(), settings.valueBits(), settings.maxRows()))));
+        settings.keyBits(), settings.valueBits(), settings.maxRows(), positions()))));
     settings.printAfter().filter(p -> !p.equals("all") && !p.equals("import")
         && pipeline.steps().stream().noneMatch(s -> s.pass().name().equals(p))).ifPresent(p -> {
           throw new UserError("--print-after " + p + ": the pipeline has no such pass: " + pipeline);
@@ -145,6 +145,12 @@ final class ModelCompiler {
         throw new UncheckedIOException(e);
       }
     });
+  }
+
+  /** How far positions go where no table of the model says so. */
+  private int positions() {
+    return settings.maxSeqLen() > 0 ? settings.maxSeqLen()
+        : config().contextLength().orElse(ModelFacts.DEFAULT_MAX_SEQ_LEN);
   }
 
   private ModelConfig config() {
