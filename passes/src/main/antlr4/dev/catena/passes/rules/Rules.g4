@@ -21,8 +21,11 @@ pattern
     | name parameters?                                                    # definedPattern
     | '(' (operation | name) '?' pattern ')'                              # optionalPattern
     | '(' pattern ('|' pattern)+ ')'                                      # eitherPattern
-    | '(' operation '~'? (pattern* | VARIABLE '...') matchedAttribute* ')' # operationPattern
+    | '(' operation result? '~'? (pattern* | VARIABLE '...') matchedAttribute* ')' # operationPattern
     ;
+
+// Which result of the operation the value is, counted from 0, which is meant without it.
+result: '#' INT;
 
 matchedAttribute: name '=' (VARIABLE | number | integers | STRING | name);
 
@@ -55,10 +58,10 @@ call: name '(' expression (',' expression)* ')';
 replacement: 'emit' template ('as' VARIABLE (',' VARIABLE)*)?;
 
 template
-    : VARIABLE                                                            # variableTemplate
+    : VARIABLE '?'?                                                       # variableTemplate
     | '_'                                                                 # absentTemplate
     | integers                                                            # integersTemplate
-    | 'scalar' '(' expression ',' expression ')'                          # scalarTemplate
+    | 'constant' '(' expression ',' expression ')'                        # constantTemplate
     | name '(' template (',' expression)? ')'                             # viewTemplate
     | '(' operation template* emittedAttribute* ')'                       # operationTemplate
     ;
@@ -87,7 +90,7 @@ number: '-'? (INT | REAL);
 
 // Words with a meaning elsewhere may be names here.
 name: NAME | 'constant' | 'below' | 'shared' | 'as' | 'match' | 'rule' | 'define' | 'emit' | 'example'
-    | 'phase' | 'after' | 'scalar';
+    | 'phase' | 'after';
 
 VARIABLE: '$' IDENTIFIER;
 REAL: DIGIT+ '.' DIGIT+ ('e' '-'? DIGIT+)? | DIGIT+ 'e' '-'? DIGIT+;

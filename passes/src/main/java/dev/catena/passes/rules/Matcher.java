@@ -72,7 +72,7 @@ final class Matcher {
 
   private List<Match> operation(Pattern.Op pattern, Value value, Match soFar) {
     Operation op = value.producer();
-    if (op == null || !op.is(pattern.definition().name()) || value.resultIndex() != 0 || !arity(pattern, op)) {
+    if (op == null || !op.is(pattern.definition().name()) || value.resultIndex() != pattern.result() || !arity(pattern, op)) {
       return miss(soFar, value, pattern);
     }
     List<Match> start = attributes(pattern.attributes(), op, soFar.withOperation());

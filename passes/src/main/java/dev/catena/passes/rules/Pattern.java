@@ -29,11 +29,12 @@ public sealed interface Pattern {
   record Integers(List<Long> elements) implements Pattern {}
 
   /**
-   * An operation; operands that aren't listed must be absent.
+   * A result of an operation; operands that aren't listed must be absent.
    *
+   * @param result      which one
    * @param eitherOrder whether the first two operands may be exchanged
    */
-  record Op(OpDefinition definition, boolean eitherOrder, List<Pattern> operands, Map<String, AttributePattern> attributes)
+  record Op(OpDefinition definition, int result, boolean eitherOrder, List<Pattern> operands, Map<String, AttributePattern> attributes)
       implements Pattern {}
 
   /** A variadic operation, all of whose operands are one value. */

@@ -17,23 +17,27 @@ import java.util.Map;
 public final class RuleFiles {
   private static final String ENDING = ".rules";
 
+  private static List<RuleFile> files;
+
   private RuleFiles() {}
 
-  /** Reading waits until somebody asks, and happens once. */
-  private static final class Read {
-    static final List<RuleFile> FILES = PackageFolder.files(RuleFiles.class).stream().filter(f -> f.endsWith(ENDING))
-        .map(RuleFiles::read).toList();
+  /** All files; they are read when somebody asks first. */
+  static synchronized List<RuleFile> files() {
+    if (files == null) {
+      files = PackageFolder.files(RuleFiles.class).stream().filter(f -> f.endsWith(ENDING)).map(RuleFiles::read).toList();
+    }
+    return files;
   }
 
   /** The rules of one phase, file by file: each file's rules build on the results of those before. */
   public static List<List<Rule>> phase(String phase) {
-    return inOrder(Read.FILES.stream().filter(f -> f.phase().equals(phase)).toList()).stream().map(RuleFile::rules)
+    return inOrder(files().stream().filter(f -> f.phase().equals(phase)).toList()).stream().map(RuleFile::rules)
         .toList();
   }
 
   /** All rules of all files. */
   public static List<Rule> all() {
-    return Read.FILES.stream().flatMap(f -> f.rules().stream()).toList();
+    return files().stream().flatMap(f -> f.rules().stream()).toList();
   }
 
   /** The rule of this name, or null. */

@@ -71,11 +71,7 @@ public final class RuleReader {
   private Rule rule(RulesParser.FusionContext f) {
     Set<String> bound = new HashSet<>(Set.of(Rule.ROOT));
     Pattern pattern = patterns.read(f.pattern(), bound);
-    Pattern root = pattern;
-    while (root instanceof Pattern.Named n) {
-      root = n.inner();
-    }
-    if (!(root instanceof Pattern.Op)) {
+    if (Rule.roots(pattern).isEmpty()) {
       errors.at(f.pattern(), "a rule starts from an operation, found " + ExpressionReader.text(f.pattern()));
     }
     if (PatternReader.unquoted(f.STRING()).isBlank()) {

@@ -31,11 +31,11 @@ final class TemplateReader {
 
   private Template template(RulesParser.TemplateContext t) {
     if (t instanceof RulesParser.VariableTemplateContext v) {
-      return new Template.Variable(expressions.variable(v.VARIABLE().getSymbol()));
+      return new Template.Variable(expressions.variable(v.VARIABLE().getSymbol()), v.getChildCount() > 1);
     } else if (t instanceof RulesParser.IntegersTemplateContext i) {
       return new Template.Integers(PatternReader.integers(i.integers()));
-    } else if (t instanceof RulesParser.ScalarTemplateContext s) {
-      return new Template.Scalar(expressions.expression(s.expression(0)), expressions.expression(s.expression(1)),
+    } else if (t instanceof RulesParser.ConstantTemplateContext s) {
+      return new Template.Computed(expressions.expression(s.expression(0)), expressions.expression(s.expression(1)),
           ExpressionReader.text(s));
     } else if (t instanceof RulesParser.ViewTemplateContext v) {
       return view(v);
@@ -57,7 +57,7 @@ final class TemplateReader {
         return new Template.View(kind, base, v.expression() == null ? null : expressions.expression(v.expression()));
       }
     }
-    errors.at(v, "there is no view " + name + "; there are weight, transpose, reshape, cast, twice");
+    errors.at(v, "there is no view " + name + "; there are weight, transpose, reshape, cast, rows, twice");
     return base;
   }
 
@@ -74,12 +74,12 @@ final class TemplateReader {
         errors.at(o.operation(), d.name() + " needs operand " + d.operands().get(i).name());
       }
     }
-    Map<String, Template.Computed> attributes = new LinkedHashMap<>();
+    Map<String, Template.Property> attributes = new LinkedHashMap<>();
     for (RulesParser.EmittedAttributeContext a : o.emittedAttribute()) {
       OpDefinition.AttributeSpec spec = patterns.attribute(d, a.name());
       Expression value = expressions.expression(a.expression());
       if (spec != null) {
-        attributes.put(spec.name(), new Template.Computed(spec.kind(), value, ExpressionReader.text(a)));
+        attributes.put(spec.name(), new Template.Property(spec.kind(), value, ExpressionReader.text(a)));
       }
     }
     for (OpDefinition.AttributeSpec spec : d.attributes().values()) {
