@@ -6,6 +6,7 @@ import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
 import dev.catena.ir.Trait;
 import dev.catena.ir.Value;
+import dev.catena.passes.rules.Rule;
 import dev.catena.passes.rules.RuleEngine;
 import dev.catena.passes.rules.RuleFiles;
 import java.util.ArrayList;
@@ -23,7 +24,9 @@ public final class CleanPass extends Pass {
   @Override
   protected void run(Module module, PassOptions options, PassContext context) {
     for (Stage stage : module.stages()) {
-      RuleEngine.apply(RuleFiles.rules(RuleFiles.CLEANING), module, stage).forEach((rule, n) -> context.count("clean." + rule, n));
+      for (List<Rule> group : RuleFiles.phase(name())) {
+        RuleEngine.apply(group, module, stage).forEach((rule, n) -> context.count("clean." + rule, n));
+      }
       context.count("clean.common", shareCommon(stage));
       context.count("clean.dead", DeadCode.remove(stage));
     }

@@ -63,9 +63,15 @@ public final class KvCachePass extends Pass {
     Operation past = attentions.get(0);
     Value hidden = argument(stage, "arg.hidden");
     Value mask = argument(stage, "arg.mask");
-    if (past.operand(5) != mask || past.operand(3) != argument(stage, "arg.past_key")
+    if (past.operand(5) == null && !past.flagAttribute("causal")) {
+      throw notRaised(stage, "its attention has no mask: rows would see those behind them");
+    }
+    if (past.operand(5) != null && past.operand(5) != mask) {
+      throw notRaised(stage, "the mask that " + describe(past.operand(5)) + " gives isn't causal at all steps");
+    }
+    if (past.operand(3) != argument(stage, "arg.past_key")
         || past.operand(4) != argument(stage, "arg.past_value")) {
-      throw notRaised(stage, "its attention doesn't read the piece's mask and past directly");
+      throw notRaised(stage, "its attention doesn't read the piece's past directly");
     }
     TensorType pastType = past.operand(3).tensorType();
     KvType kv = new KvType(key, value, past.intAttribute("kv_heads"), pastType.dim(3).value(), PAGE);
@@ -91,7 +97,8 @@ public final class KvCachePass extends Pass {
     stage.addOutput("cache", append.result());
     stage.remove(past);
     for (Operation op : stage.operations()) {
-      if (op.is("nn.rope") && op.operand(3) == argument(stage, "arg.positions")) {
+      if (op.is("nn.rope") && (op.operand(3) == argument(stage, "arg.positions")
+          || op.operand(3).producer() != null && op.operand(3).producer().is("nn.positions"))) {
         op.setOperand(3, seqs);
       }
     }
@@ -109,6 +116,10 @@ public final class KvCachePass extends Pass {
     stage.setAttribute("assume.mask", Attribute.of("causal"));
     stage.setAttribute("assume.positions", Attribute.of("consecutive"));
     toRows(stage, hidden);
+  }
+
+  private static String describe(Value v) {
+    return v.producer() == null ? "%" + v.name() : v.producer().name() + " (" + v.producer().origin() + ")";
   }
 
   private static Value argument(Stage stage, String attribute) {

@@ -98,7 +98,7 @@ final class ModelCompiler {
   private Pipeline pipeline() {
     return settings.watching().restrict(Pipeline.parse(settings.pipeline().orElse(DefaultPipeline.text(new DefaultPipeline.Settings(
         settings.weightBits(), settings.groupSize(), settings.symmetric(), settings.embedBits(), settings.headBits(),
-        settings.keyBits(), settings.valueBits(), settings.maxRows())))));
+        settings.keyBits(), settings.valueBits(), settings.maxRows(), positions())))));
   }
 
   private void checkOutput() {
@@ -134,6 +134,12 @@ final class ModelCompiler {
             operations.merge(o.is("nn.past_attention") ? "nn.attention" : o.name(), 1, Integer::sum));
       }
     }
+  }
+
+  /** How far positions go where no table of the model says so. */
+  private int positions() {
+    return settings.maxSeqLen() > 0 ? settings.maxSeqLen()
+        : config().contextLength().orElse(ModelFacts.DEFAULT_MAX_SEQ_LEN);
   }
 
   private ModelConfig config() {

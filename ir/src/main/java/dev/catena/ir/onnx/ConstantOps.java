@@ -46,7 +46,7 @@ final class ConstantOps {
 
   private static WeightData castOfWeight(Operation op, WeightData data) {
     ElementType to = op.result().tensorType().element();
-    return data.tensorType().element().isFloat() && to.isFloat() ? new CastWeight(data, to) : null;
+    return data.tensorType().element().isFloat() && to.isFloat() ? CastWeight.of(data, to) : null;
   }
 
   private static Tensor value(Operation op) {
