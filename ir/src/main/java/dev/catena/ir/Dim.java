@@ -85,6 +85,22 @@ public final class Dim {
     return terms.getOrDefault(ONE, 0L);
   }
 
+  /** The value where the symbols (written {@code ?seq}) have these values; null where a symbol has none. */
+  public Long at(Map<String, Long> symbols) {
+    long sum = 0;
+    for (Map.Entry<List<String>, Long> e : terms.entrySet()) {
+      long product = e.getValue();
+      for (String atom : e.getKey()) {
+        if (!symbols.containsKey(atom)) {
+          return null;
+        }
+        product = Math.multiplyExact(product, symbols.get(atom));
+      }
+      sum = Math.addExact(sum, product);
+    }
+    return sum;
+  }
+
   public Dim plus(Dim other) {
     TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
     t.putAll(terms);

@@ -1,17 +1,9 @@
 package dev.catena.passes;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.reflect.Modifier;
-import java.net.URISyntaxException;
-import java.nio.file.FileSystem;
-import java.nio.file.FileSystems;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * All passes: the concrete subclasses of {@link Pass} in this package, found by listing the package's classes, so that a
@@ -34,30 +26,12 @@ public final class Passes {
   }
 
   private static List<Pass> find() {
-    try {
-      Path code = Path.of(Passes.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-      if (Files.isDirectory(code)) {
-        return passes(code);
-      }
-      try (FileSystem jar = FileSystems.newFileSystem(code)) {
-        return passes(jar.getPath("/"));
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException("the passes can't be listed", e);
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  private static List<Pass> passes(Path root) throws IOException {
     String packageName = Passes.class.getPackageName();
-    try (Stream<Path> files = Files.list(root.resolve(packageName.replace('.', '/')))) {
-      return files.map(f -> f.getFileName().toString())
-          .filter(f -> f.endsWith(".class") && !f.contains("$"))
-          .map(f -> classNamed(packageName + "." + f.substring(0, f.length() - ".class".length())))
-          .filter(c -> Pass.class.isAssignableFrom(c) && !Modifier.isAbstract(c.getModifiers()))
-          .map(Passes::create).sorted(Comparator.comparing(Pass::name)).toList();
-    }
+    return PackageFolder.files(Passes.class).stream()
+        .filter(f -> f.endsWith(".class") && !f.contains("$"))
+        .map(f -> classNamed(packageName + "." + f.substring(0, f.length() - ".class".length())))
+        .filter(c -> Pass.class.isAssignableFrom(c) && !Modifier.isAbstract(c.getModifiers()))
+        .map(Passes::create).sorted(Comparator.comparing(Pass::name)).toList();
   }
 
   private static Class<?> classNamed(String name) {

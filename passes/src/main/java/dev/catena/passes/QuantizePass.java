@@ -72,7 +72,7 @@ public final class QuantizePass extends Pass {
       if (dense.element() == to) {
         return weight.value();
       }
-      data = new CastWeight(weight.data(), to);
+      data = CastWeight.of(weight.data(), to);
     } else {
       data = new QuantizedWeight(weight.data(), type(dense, bits, options));
     }

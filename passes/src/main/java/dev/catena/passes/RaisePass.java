@@ -2,8 +2,10 @@ package dev.catena.passes;
 
 import dev.catena.ir.Module;
 import dev.catena.ir.Stage;
+import dev.catena.passes.rules.Rule;
 import dev.catena.passes.rules.RuleEngine;
 import dev.catena.passes.rules.RuleFiles;
+import java.util.List;
 
 /** Finds in the exporter's operations what a language model is made of. */
 public final class RaisePass extends Pass {
@@ -14,8 +16,8 @@ public final class RaisePass extends Pass {
   @Override
   protected void run(Module module, PassOptions options, PassContext context) {
     for (Stage stage : module.stages()) {
-      for (String group : RuleFiles.RAISING) {
-        RuleEngine.apply(RuleFiles.rules(group), module, stage).forEach((rule, n) -> context.count("raise." + rule, n));
+      for (List<Rule> group : RuleFiles.phase(name())) {
+        RuleEngine.apply(group, module, stage).forEach((rule, n) -> context.count("raise." + rule, n));
       }
       DeadCode.remove(stage);
     }

@@ -1,9 +1,9 @@
 package dev.catena.tools;
 
+import dev.catena.ir.Block;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Printer;
-import dev.catena.ir.Stage;
 import dev.catena.ir.Weight;
 import dev.catena.ir.text.CirReader;
 import dev.catena.ir.text.WeightFiles;
@@ -28,10 +28,14 @@ final class ModuleSnapshot {
   }
 
   /** A text doesn't say which node of a file an operation came from. */
-  private static void takeOrigins(Stage from, Stage to) {
+  private static void takeOrigins(Block from, Block to) {
     List<Operation> ops = from.operations();
     for (int i = 0; i < ops.size(); i++) {
-      to.operations().get(i).setOrigin(ops.get(i).origin());
+      Operation copy = to.operations().get(i);
+      copy.setOrigin(ops.get(i).origin());
+      for (int r = 0; r < copy.regions().size(); r++) {
+        takeOrigins(ops.get(i).regions().get(r), copy.regions().get(r));
+      }
     }
   }
 }

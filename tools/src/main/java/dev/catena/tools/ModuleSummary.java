@@ -1,8 +1,8 @@
 package dev.catena.tools;
 
-import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
 import dev.catena.ir.Value;
+import dev.catena.tools.page.OperationTally;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -37,13 +37,7 @@ final class ModuleSummary {
 
   private static Map<String, Integer> operations(List<Stage> stages) {
     Map<String, Integer> counts = new TreeMap<>();
-    for (Stage stage : stages) {
-      for (Operation op : stage.operations()) {
-        if (!op.is("onnx.Constant")) {
-          counts.merge(op.name(), 1, Integer::sum);
-        }
-      }
-    }
+    stages.forEach(stage -> OperationTally.add(stage, counts));
     return counts;
   }
 

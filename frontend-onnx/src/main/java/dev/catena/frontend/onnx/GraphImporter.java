@@ -12,9 +12,11 @@ import dev.catena.ir.Value;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** Imports one graph into a stage of the {@code onnx} dialect. */
 final class GraphImporter {
@@ -35,10 +37,13 @@ final class GraphImporter {
   private final NodeForms forms;
   private final Map<String, Value> values = new HashMap<>();
   private final Map<String, Value> arguments = new LinkedHashMap<>();
+  /** Initializers, those of branches that were taken among them. */
+  private final Map<String, OnnxTensor> tensors;
 
   GraphImporter(OnnxGraph graph, String stageName, Path path, OpenFiles files, WeightPool weights) {
     this.graph = graph;
     this.stage = new Stage(stageName);
+    this.tensors = new HashMap<>(graph.initializers());
     this.weights = weights;
     this.loader = new TensorLoader(graph.file(), path, files);
     this.out = new StageBuilder(stage, graph.fileName(), names);
@@ -66,7 +71,7 @@ final class GraphImporter {
       importNode(node);
     }
     for (ValueInfo output : outputs) {
-      Value v = values.containsKey(output.name()) || graph.initializers().containsKey(output.name())
+      Value v = values.containsKey(output.name()) || tensors.containsKey(output.name())
           ? value(output.name()) : null;
       if (v == null) {
         throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is computed by no node");
@@ -106,6 +111,10 @@ final class GraphImporter {
       values.put(node.outputs().get(0), constant(node));
       return;
     }
+    if (node.is("If")) {
+      importBranch(node);
+      return;
+    }
     List<Value> operands = new ArrayList<>();
     for (String name : node.inputs()) {
       operands.add(name.isEmpty() ? null : value(name));
@@ -118,11 +127,48 @@ final class GraphImporter {
     }
   }
 
+  /** An If on something that is known, a shape mostly, is the branch it takes. */
+  private void importBranch(Node node) {
+    Value condition = node.input(0).isEmpty() ? null : value(node.input(0));
+    if (condition == null) {
+      throw out.broken("lacks the input 'cond'");
+    }
+    Dim[] known = condition.contents();
+    if (known == null || known.length != 1 || !known[0].isKnown()) {
+      throw out.broken("depends on '" + node.input(0) + "', which isn't known before the model runs; simplify the model"
+          + " so that the branch is taken (onnxsim), or export it without the condition");
+    }
+    OnnxAttribute taken = node.attributes().get(known[0].is(0) ? "else_branch" : "then_branch");
+    OnnxSubgraph branch = taken == null ? null : taken.graph();
+    if (branch == null || branch.outputs().size() < node.outputs().size()) {
+      throw out.broken("lacks a branch with " + node.outputs().size() + " outputs");
+    }
+    branch.initializers().forEach((name, tensor) -> {
+      if (tensors.put(name, tensor) != null) {
+        throw out.broken("defines '" + name + "' a second time");
+      }
+    });
+    Set<String> given = new HashSet<>(tensors.keySet());
+    given.addAll(values.keySet());
+    for (Node inner : NodeOrder.of(graph.fileName(), branch.nodes(), given)) {
+      out.begin(inner);
+      importNode(inner);
+    }
+    out.begin(node);
+    for (int i = 0; i < node.outputs().size(); i++) {
+      String inner = branch.outputs().get(i).name();
+      if (!given.contains(inner) && !values.containsKey(inner)) {
+        throw out.broken("gives '" + inner + "', which its branch doesn't compute");
+      }
+      values.put(node.outputs().get(i), value(inner));
+    }
+  }
+
   /** The value of that name; an initializer becomes a value where it is first used. */
   private Value value(String name) {
     Value v = values.get(name);
     if (v == null) {
-      OnnxTensor t = graph.initializers().get(name);
+      OnnxTensor t = tensors.get(name);
       TensorType type = loader.type(t);
       v = type.element().isFloat() && type.rank() > 0 && loader.elements(t) > 1 ? weight(t, name) : literal(t, name);
       values.put(name, v);

@@ -1,5 +1,6 @@
 package dev.catena.ir.text;
 
+import dev.catena.ir.IrException;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -41,6 +42,28 @@ final class CirErrors extends BaseErrorListener {
     at(place.getStart(), what);
   }
 
+  /** Runs a step whose failure is an error of the text at {@code place}; what the parser already complained of is left. */
+  void attempt(ParserRuleContext place, Runnable step) {
+    try {
+      step.run();
+    } catch (IrException | ArithmeticException e) {
+      at(place, e.getMessage());
+    } catch (NullPointerException | IllegalArgumentException | IndexOutOfBoundsException e) {
+      if (!any()) { // a tree with holes comes from a syntax error only
+        throw e;
+      }
+    }
+  }
+
+  /** The file's name, as messages give it. */
+  String file() {
+    return file;
+  }
+
+  int count() {
+    return errors.size();
+  }
+
   @Override
   public void syntaxError(Recognizer<?, ?> recognizer, Object symbol, int line, int column, String message,
       RecognitionException e) {
@@ -50,7 +73,9 @@ final class CirErrors extends BaseErrorListener {
       add(line, column, "expected " + described(expected) + ", found "
           + (found.getType() == Token.EOF ? "the end of the file" : "'" + found.getText() + "'"));
     } else {
-      add(line, column, message.replace("token recognition error at: ", "expected a word, a number or a sign, found "));
+      String found = message.replace("token recognition error at: ", "");
+      add(line, column, found.startsWith("'\"") ? "expected a closing \" in this line, found its end"
+          : "expected a name, a number or a sign, found " + found);
     }
   }
 

@@ -11,7 +11,11 @@ import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Type;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.antlr.v4.runtime.ParserRuleContext;
 import org.antlr.v4.runtime.Token;
 import org.antlr.v4.runtime.tree.TerminalNode;
@@ -47,13 +51,13 @@ final class Literals {
         case 'n' -> s.append('\n');
         case 'u' -> {
           if (i + 5 > literal.length() || !literal.substring(i + 1, i + 5).matches("[0-9a-fA-F]{4}")) {
-            throw new IrException("\\u needs four hex digits in " + literal);
+            throw new IrException("expected four hex digits behind \\u, found " + literal);
           }
           s.append((char) Integer.parseInt(literal.substring(i + 1, i + 5), 16));
           i += 4;
         }
         case '"', '\\' -> s.append(escaped);
-        default -> throw new IrException("there is no escape \\" + escaped);
+        default -> throw new IrException("expected one of the escapes \\n \\\" \\\\ \\uXXXX, found \\" + escaped);
       }
     }
     return s.toString();
@@ -67,7 +71,7 @@ final class Literals {
     try {
       return Long.parseLong(number.getText());
     } catch (NumberFormatException e) {
-      errors.at(number, number.getText() + " doesn't fit 64 bits");
+      errors.at(number, "expected a number that fits 64 bits, found " + number.getText());
       return 0;
     }
   }
@@ -87,7 +91,9 @@ final class Literals {
         return e;
       }
     }
-    errors.at(place, "there is no element type " + keyword);
+    errors.at(place, "expected an element type (" + Arrays.stream(ElementType.values()).map(ElementType::keyword)
+        .collect(Collectors.joining(", ")) + "), found " + keyword + Suggestion.among(keyword,
+        Arrays.stream(ElementType.values()).map(ElementType::keyword).toList()));
     return ElementType.F32;
   }
 
@@ -98,7 +104,7 @@ final class Literals {
       List<Dim> shape = shape(q.shape());
       long group = integer(q.INT());
       if (shape.size() != 2 || !shape.stream().allMatch(Dim::isKnown) || group < 1) {
-        errors.at(q, "a quantized matrix has two known dimensions and a group of at least 1");
+        errors.at(q, "expected two known dimensions and a group of at least 1 in a quantized type, found " + q.getText());
       }
       return new QuantType(element(q.code.getText(), q), group, element(q.scale.getText(), q),
           q.zero == null ? null : element(q.zero.getText(), q), shape);
@@ -151,7 +157,23 @@ final class Literals {
     };
   }
 
-  Attribute attribute(CirParser.AttributeValueContext a) {
+  /** Attributes by name; one that is given twice is an error. */
+  Map<String, Attribute> attributes(CirParser.AttributesContext tree) {
+    Map<String, Attribute> all = new TreeMap<>();
+    if (tree != null) {
+      for (CirParser.AttributeContext a : tree.attribute()) {
+        errors.attempt(a, () -> {
+          String name = name(a.attributeName().getText());
+          if (all.put(name, attribute(a.attributeValue())) != null) {
+            errors.at(a, "expected each attribute once, found " + name + " again");
+          }
+        });
+      }
+    }
+    return all;
+  }
+
+  private Attribute attribute(CirParser.AttributeValueContext a) {
     if (a instanceof CirParser.IntValueContext i) {
       return Attribute.of(integer(i.INT()));
     } else if (a instanceof CirParser.RealValueContext r) {
@@ -179,12 +201,13 @@ final class Literals {
     long[] shape = d.INT().stream().mapToLong(this::integer).toArray();
     List<CirParser.ElementContext> given = d.element();
     if (Tensor.count(shape) != given.size()) {
-      throw new IrException("dense: " + given.size() + " elements for a shape of " + Tensor.count(shape));
+      throw new IrException("expected " + Tensor.count(shape) + " elements for the shape " + Arrays.toString(shape)
+          + ", found " + given.size());
     }
     if (element == ElementType.STRING) {
       for (CirParser.ElementContext e : given) {
         if (e.STRING() == null) {
-          throw new IrException("dense: " + e.getText() + " isn't a text between quotation marks");
+          throw new IrException("expected a text between quotation marks, found " + e.getText());
         }
       }
       return Tensor.ofTexts(given.stream().map(e -> unquoted(e.getText())).toArray(String[]::new), shape);

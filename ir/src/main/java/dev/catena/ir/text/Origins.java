@@ -11,6 +11,7 @@ import dev.catena.ir.QuantType;
 import dev.catena.ir.QuantizedWeight;
 import dev.catena.ir.RandomWeight;
 import dev.catena.ir.ReshapedWeight;
+import dev.catena.ir.RowsWeight;
 import dev.catena.ir.SymbolicWeight;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.TransposedWeight;
@@ -39,9 +40,9 @@ final class Origins {
       return new SymbolicWeight(type, text(origin), hash != null ? hash : Hashes.of("symbolic", type.text(), text(origin)));
     }
     if (!data.type().equals(type)) {
-      errors.at(origin, "the origin is " + data.type().text() + ", stated is " + type.text());
+      errors.at(origin, "expected data of type " + type.text() + ", found " + data.type().text());
     } else if (hash != null && !data.hash().equals(hash)) {
-      errors.at(origin, "the file's content has another hash, " + data.hash());
+      errors.at(origin, "expected content with sha256 " + hash + ", found " + data.hash() + ": the file isn't the one this text was made from");
     }
     return data;
   }
@@ -86,6 +87,7 @@ final class Origins {
       case "cast" -> new CastWeight(parts.get(0), literals.element(arguments.get(1).getText(), arguments.get(1)));
       case "concat" -> new ConcatenatedWeight(parts);
       case "reshape" -> new ReshapedWeight(parts.get(0), ints(arguments.get(1)).stream().mapToLong(i -> i).toArray());
+      case "rows" -> new RowsWeight(parts.get(0), ints(arguments.get(1)).get(0), ints(arguments.get(1)).get(1));
       case "quantize" -> type instanceof QuantType q ? new QuantizedWeight(parts.get(0), q) : null;
       case "computed" -> null;
       default -> throw new IrException("there is no view " + view + " of a weight");

@@ -1,7 +1,10 @@
 // The language of the rule files; the page about it is README.md beside them.
 grammar Rules;
 
-file: (definition | fusion)* EOF;
+file: phase (definition | fusion)* EOF;
+
+// The pass that applies the file's rules, and the files whose rules it applies before.
+phase: 'phase' name ('after' name (',' name)*)?;
 
 // A pattern given a name once; its parameters stand for the variables it is used with.
 definition: 'define' name parameters? '=' pattern;
@@ -18,8 +21,11 @@ pattern
     | name parameters?                                                    # definedPattern
     | '(' (operation | name) '?' pattern ')'                              # optionalPattern
     | '(' pattern ('|' pattern)+ ')'                                      # eitherPattern
-    | '(' operation '~'? pattern* matchedAttribute* ')'                   # operationPattern
+    | '(' operation result? '~'? (pattern* | VARIABLE '...') matchedAttribute* ')' # operationPattern
     ;
+
+// Which result of the operation the value is, counted from 0, which is meant without it.
+result: '#' INT;
 
 matchedAttribute: name '=' (VARIABLE | number | integers | STRING | name);
 
@@ -52,9 +58,10 @@ call: name '(' expression (',' expression)* ')';
 replacement: 'emit' template ('as' VARIABLE (',' VARIABLE)*)?;
 
 template
-    : VARIABLE                                                            # variableTemplate
+    : VARIABLE '?'?                                                       # variableTemplate
     | '_'                                                                 # absentTemplate
     | integers                                                            # integersTemplate
+    | 'constant' '(' expression ',' expression ')'                        # constantTemplate
     | name '(' template (',' expression)? ')'                             # viewTemplate
     | '(' operation template* emittedAttribute* ')'                       # operationTemplate
     ;
@@ -82,7 +89,8 @@ integer: '-'? INT;
 number: '-'? (INT | REAL);
 
 // Words with a meaning elsewhere may be names here.
-name: NAME | 'constant' | 'below' | 'shared' | 'as' | 'match' | 'rule' | 'define' | 'emit' | 'example';
+name: NAME | 'constant' | 'below' | 'shared' | 'as' | 'match' | 'rule' | 'define' | 'emit' | 'example'
+    | 'phase' | 'after';
 
 VARIABLE: '$' IDENTIFIER;
 REAL: DIGIT+ '.' DIGIT+ ('e' '-'? DIGIT+)? | DIGIT+ 'e' '-'? DIGIT+;

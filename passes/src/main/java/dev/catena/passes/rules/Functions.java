@@ -33,6 +33,14 @@ final class Functions {
     add("type", 1, a -> a.get(0) instanceof Value v ? v.type() : null);
     add("uses", 1, a -> a.get(0) instanceof Value v ? Dim.of(v.uses().size()) : null);
     add("axis", 2, a -> axis(Numbers.integer(a.get(0)), tensor(a.subList(1, 2))));
+    add("widths", 1, a -> widths(a.get(0)));
+    add("copies", 1, a -> Numbers.integers(a.get(0)) == null ? null : (Object) Numbers.integers(a.get(0)).stream()
+        .anyMatch(d -> d.is(0)));
+    add("repeated", 2, a -> repeated(Numbers.integer(a.get(0)), Numbers.integer(a.get(1))));
+    add("elements", 1, a -> tensor(a) == null ? null : tensor(a).elements());
+    add("min", 2, a -> extremum(a, -1));
+    add("max", 2, a -> extremum(a, 1));
+    add("sqrt", 1, a -> Numbers.real(a.get(0)) == null ? null : (Object) Math.sqrt(Numbers.real(a.get(0))));
     add("range", 1, a -> range(Numbers.integer(a.get(0))));
     add("scalar", 1, a -> a.get(0) instanceof Value v && Constants.number(v) != null);
     add("constant", 1, a -> a.get(0) instanceof Value v && Constants.is(v));
@@ -80,6 +88,45 @@ final class Functions {
       return null;
     }
     return axis.value() < 0 ? axis.plus(Dim.of(t.rank())) : axis;
+  }
+
+  /** The last dimensions of all results of the operation that gives a value. */
+  private static Object widths(Object value) {
+    if (!(value instanceof Value v) || v.producer() == null) {
+      return null;
+    }
+    List<Dim> all = new ArrayList<>();
+    for (Value r : v.producer().results()) {
+      if (!(r.type() instanceof TensorType t) || t.rank() == 0) {
+        return null;
+      }
+      all.add(t.dim(-1));
+    }
+    return all;
+  }
+
+  /** 0, 0, 1, 1, …: each index below {@code count} as often as {@code times} says. */
+  private static Object repeated(Dim count, Dim times) {
+    if (count == null || times == null || !count.isKnown() || !times.isKnown() || times.value() < 1
+        || count.value() > 4096 || times.value() > 4096) {
+      return null;
+    }
+    List<Dim> all = new ArrayList<>();
+    for (long i = 0; i < count.value() * times.value(); i++) {
+      all.add(Dim.of(i / times.value()));
+    }
+    return all;
+  }
+
+  private static Object extremum(List<Object> a, int sign) {
+    Dim m = Numbers.integer(a.get(0));
+    Dim n = Numbers.integer(a.get(1));
+    if (m != null && n != null && m.isKnown() && n.isKnown()) {
+      return Long.compare(m.value(), n.value()) * sign > 0 ? m : n;
+    }
+    Double x = Numbers.real(a.get(0));
+    Double y = Numbers.real(a.get(1));
+    return x == null || y == null ? null : (Object) (Double.compare(x, y) * sign > 0 ? x : y);
   }
 
   private static Object range(Dim count) {

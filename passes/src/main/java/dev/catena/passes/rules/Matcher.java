@@ -28,6 +28,8 @@ final class Matcher {
       return bound.isEmpty() ? bound : match(n.inner(), value, bound.get(0));
     } else if (pattern instanceof Pattern.Op op) {
       return operation(op, value, soFar);
+    } else if (pattern instanceof Pattern.Repeated r) {
+      return repeated(r, value, soFar);
     } else if (pattern instanceof Pattern.Optional o) {
       List<Match> found = new ArrayList<>(match(o.inner(), value, soFar));
       if (value.producer() != null && value.producer().is(o.link().name())) {
@@ -70,10 +72,10 @@ final class Matcher {
 
   private List<Match> operation(Pattern.Op pattern, Value value, Match soFar) {
     Operation op = value.producer();
-    if (op == null || !op.is(pattern.definition().name()) || value.resultIndex() != 0 || !arity(pattern, op)) {
+    if (op == null || !op.is(pattern.definition().name()) || value.resultIndex() != pattern.result() || !arity(pattern, op)) {
       return miss(soFar, value, pattern);
     }
-    List<Match> start = attributes(pattern, op, soFar.withOperation());
+    List<Match> start = attributes(pattern.attributes(), op, soFar.withOperation());
     if (start.isEmpty()) {
       return start;
     }
@@ -82,6 +84,16 @@ final class Matcher {
       found.addAll(operands(pattern, op, 1, 0, start.get(0)));
     }
     return found;
+  }
+
+  private List<Match> repeated(Pattern.Repeated pattern, Value value, Match soFar) {
+    Operation op = value.producer();
+    if (op == null || !op.is(pattern.definition().name()) || op.operands().isEmpty()
+        || op.operands().stream().anyMatch(o -> o != op.operand(0))) {
+      return miss(soFar, value, pattern);
+    }
+    List<Match> start = attributes(pattern.attributes(), op, soFar.withOperation());
+    return start.isEmpty() ? start : bind(pattern.name(), op.operand(0), start.get(0));
   }
 
   private static boolean arity(Pattern.Op pattern, Operation op) {
@@ -93,9 +105,9 @@ final class Matcher {
     return true;
   }
 
-  private List<Match> attributes(Pattern.Op pattern, Operation op, Match soFar) {
+  private List<Match> attributes(Map<String, Pattern.AttributePattern> expected, Operation op, Match soFar) {
     List<Match> matches = List.of(soFar);
-    for (Map.Entry<String, Pattern.AttributePattern> e : pattern.attributes().entrySet()) {
+    for (Map.Entry<String, Pattern.AttributePattern> e : expected.entrySet()) {
       Attribute found = op.attribute(e.getKey());
       if (e.getValue() instanceof Pattern.AttributePattern.Bound b) {
         matches = found == null ? List.of() : bind(b.name(), found, matches.get(0));

@@ -29,12 +29,16 @@ public sealed interface Pattern {
   record Integers(List<Long> elements) implements Pattern {}
 
   /**
-   * An operation; operands that aren't listed must be absent.
+   * A result of an operation; operands that aren't listed must be absent.
    *
+   * @param result      which one
    * @param eitherOrder whether the first two operands may be exchanged
    */
-  record Op(OpDefinition definition, boolean eitherOrder, List<Pattern> operands, Map<String, AttributePattern> attributes)
+  record Op(OpDefinition definition, int result, boolean eitherOrder, List<Pattern> operands, Map<String, AttributePattern> attributes)
       implements Pattern {}
+
+  /** A variadic operation, all of whose operands are one value. */
+  record Repeated(OpDefinition definition, String name, Map<String, AttributePattern> attributes) implements Pattern {}
 
   /** {@code inner} with or without one {@code link}, an operation of one operand, behind it. */
   record Optional(OpDefinition link, Pattern inner) implements Pattern {}

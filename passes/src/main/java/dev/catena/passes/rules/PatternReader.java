@@ -172,8 +172,16 @@ final class PatternReader {
       if (d == null) {
         return new Pattern.Any();
       }
+      boolean repeated = o.VARIABLE() != null;
+      if (repeated && d.operands().get(0).arity() != OpDefinition.Arity.VARIADIC) {
+        errors.at(o.operation(), d.name() + " has a fixed number of operands: ... has no meaning here");
+      }
       checkOperands(o.operation().getStart(), d, operands.size());
-      boolean eitherOrder = o.getChild(2).getText().equals("~");
+      boolean eitherOrder = o.getChild(o.result() == null ? 2 : 3).getText().equals("~");
+      int result = o.result() == null ? 0 : Integer.parseInt(o.result().INT().getText());
+      if (result > 0 && d.results().size() <= result && d.results().get(0).arity() != OpDefinition.Arity.VARIADIC) {
+        errors.at(o.result(), d.name() + " has " + d.results().size() + " results, counted from 0");
+      }
       if (eitherOrder && !d.has(Trait.COMMUTATIVE)) {
         errors.at(o.operation(), d.name() + " isn't commutative: ~ has no meaning here");
       }
@@ -184,7 +192,8 @@ final class PatternReader {
           attributes.put(spec.name(), attributeValue(d, spec, a));
         }
       }
-      return new Pattern.Op(d, eitherOrder, operands, attributes);
+      return repeated ? new Pattern.Repeated(d, variable(o.VARIABLE()), attributes)
+          : new Pattern.Op(d, result, eitherOrder, operands, attributes);
     }
 
     private AttributePattern attributeValue(OpDefinition d, OpDefinition.AttributeSpec spec,

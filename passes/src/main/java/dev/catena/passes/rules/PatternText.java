@@ -11,6 +11,8 @@ final class PatternText {
   static String of(Pattern pattern) {
     if (pattern instanceof Pattern.Op op) {
       return op.definition().name() + " of " + op.operands().size() + (op.operands().size() == 1 ? " operand" : " operands");
+    } else if (pattern instanceof Pattern.Repeated r) {
+      return r.definition().name() + " of one value several times";
     } else if (pattern instanceof Pattern.Number n) {
       return "the constant " + n.value();
     } else if (pattern instanceof Pattern.Integers i) {

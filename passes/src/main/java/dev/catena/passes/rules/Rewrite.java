@@ -2,6 +2,7 @@ package dev.catena.passes.rules;
 
 import dev.catena.ir.Attribute;
 import dev.catena.ir.CastWeight;
+import dev.catena.ir.ConcatenatedWeight;
 import dev.catena.ir.Dialects;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
@@ -9,6 +10,7 @@ import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.ReshapedWeight;
+import dev.catena.ir.RowsWeight;
 import dev.catena.ir.Stage;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
@@ -41,6 +43,15 @@ final class Rewrite {
     List<Value> from = new ArrayList<>();
     List<Value> to = new ArrayList<>();
     for (Rule.Replacement r : rule.replacements()) {
+      if (r.template() instanceof Template.Op op && Rule.isOpen(op.definition())) {
+        Operation made = operation(op, root.results().size());
+        for (int i = 0; i < root.results().size(); i++) {
+          requireSameKind(root.result(i), made.result(i));
+          from.add(root.result(i));
+          to.add(made.result(i));
+        }
+        continue;
+      }
       Value first = build(r.template());
       for (int i = 0; i < r.replaced().size(); i++) {
         Value replaced = match.value(r.replaced().get(i));
@@ -69,21 +80,50 @@ final class Rewrite {
 
   private Value build(Template t) {
     if (t instanceof Template.Variable v) {
-      return match.value(v.name());
+      return v.optional() && match.get(v.name()) == null ? null : match.value(v.name());
     } else if (t instanceof Template.Integers i) {
       long[] elements = i.elements().stream().mapToLong(Long::longValue).toArray();
       return insert("onnx.Constant", List.of(),
           Map.of("value", new Attribute.Dense(Tensor.i64(elements, elements.length)))).result();
+    } else if (t instanceof Template.Computed c) {
+      return insert("onnx.Constant", List.of(), Map.of("value", new Attribute.Dense(computed(c, match)))).result();
     } else if (t instanceof Template.View v) {
       return view(v);
     } else if (t instanceof Template.Op op) {
-      List<Value> operands = new ArrayList<>();
-      op.operands().forEach(o -> operands.add(build(o)));
-      Map<String, Attribute> attributes = new HashMap<>();
-      op.attributes().forEach((name, c) -> attributes.put(name, Numbers.attribute(c.kind(), c.expression().of(match))));
-      return insert(op.definition().name(), operands, attributes).result();
+      return operation(op, op.definition().results().size()).result();
     }
     return null;
+  }
+
+  private Operation operation(Template.Op op, int results) {
+    List<Value> operands = new ArrayList<>();
+    op.operands().forEach(o -> operands.add(build(o)));
+    while (!operands.isEmpty() && operands.get(operands.size() - 1) == null) {
+      operands.remove(operands.size() - 1);
+    }
+    Map<String, Attribute> attributes = new HashMap<>();
+    op.attributes().forEach((name, c) -> attributes.put(name, Numbers.attribute(c.kind(), c.expression().of(match))));
+    return stage.insertBefore(root, op.definition(), operands, attributes, results).setOrigin(root.origin());
+  }
+
+  /** The constant, or null where it can't be computed. */
+  private static Tensor computed(Template.Computed c, Match match) {
+    Object elements = c.elements().of(match);
+    if (!(c.element().of(match) instanceof ElementType element) || elements == null) {
+      return null;
+    }
+    if (elements instanceof List<?>) {
+      List<Dim> all = Numbers.integers(elements);
+      return all == null || !all.stream().allMatch(Dim::isKnown) || !element.isInteger() ? null
+          : Tensor.ofLongs(element, all.stream().mapToLong(Dim::value).toArray(), all.size());
+    }
+    Double number = Numbers.real(elements);
+    if (number == null) {
+      return null;
+    }
+    Tensor one = new Tensor(element);
+    one.set(0, number);
+    return one;
   }
 
   /** A new operation that takes over the root's origin. */
@@ -93,6 +133,9 @@ final class Rewrite {
 
   private Value view(Template.View v) {
     Value base = build(v.base());
+    if (base == null) {
+      return null; // a view of an optional operand that isn't there
+    }
     if (v.kind() == Template.Kind.WEIGHT && base.weight() != null) {
       return base;
     }
@@ -104,9 +147,17 @@ final class Rewrite {
       case TRANSPOSE -> transposed(data,
           Numbers.integers(parameter).stream().mapToInt(d -> Math.toIntExact(d.value())).toArray());
       case RESHAPE -> new ReshapedWeight(data, Numbers.integers(parameter).stream().mapToLong(Dim::value).toArray());
-      case CAST -> new CastWeight(data, (ElementType) parameter);
+      case CAST -> CastWeight.of(data, (ElementType) parameter);
+      case ROWS -> new RowsWeight(data, Numbers.integers(parameter).get(0).value(), Numbers.integers(parameter).get(1).value());
+      case TWICE -> twice(data);
     };
     return module.addWeight(name, seen).value();
+  }
+
+  /** Concatenation goes along the first axis, so [rows, width] is turned for it and back. */
+  private static WeightData twice(WeightData data) {
+    WeightData turned = new TransposedWeight(data, new int[] {1, 0});
+    return new TransposedWeight(new ConcatenatedWeight(List.of(turned, turned)), new int[] {1, 0});
   }
 
   /** A transpose of a transpose that turns it back is the base itself. */
@@ -131,7 +182,9 @@ final class Rewrite {
 
   private static String obstacle(Template t, Match match) {
     if (t instanceof Template.Variable v) {
-      return match.get(v.name()) instanceof Value ? null : "$" + v.name() + " stands for no value";
+      return match.get(v.name()) instanceof Value || v.optional() && match.get(v.name()) == null ? null : "$" + v.name() + " stands for no value";
+    } else if (t instanceof Template.Computed c) {
+      return computed(c, match) == null ? c.text() + " can't be computed" : null;
     } else if (t instanceof Template.View v) {
       return viewObstacle(v, match);
     } else if (t instanceof Template.Op op) {
@@ -141,7 +194,7 @@ final class Rewrite {
           return found;
         }
       }
-      for (Template.Computed c : op.attributes().values()) {
+      for (Template.Property c : op.attributes().values()) {
         if (Numbers.attribute(c.kind(), c.expression().of(match)) == null) {
           return c.text() + " can't be computed";
         }
@@ -150,14 +203,29 @@ final class Rewrite {
     return null;
   }
 
+  private static boolean rowsFit(Template.View v, Object parameter, Match match) {
+    List<Dim> bounds = Numbers.integers(parameter);
+    return bounds != null && bounds.size() == 2 && bounds.stream().allMatch(Dim::isKnown)
+        && v.base() instanceof Template.Variable b && match.value(b.name()).type() instanceof TensorType t && t.rank() > 0
+        && bounds.get(0).value() >= 0 && bounds.get(0).value() < bounds.get(1).value()
+        && bounds.get(1).value() <= t.dim(0).value();
+  }
+
   private static String viewObstacle(Template.View v, Match match) {
     String found = obstacle(v.base(), match);
+    if (found == null && v.base() instanceof Template.Variable b && match.get(b.name()) == null) {
+      return null;
+    }
     if (found == null && v.base() instanceof Template.Variable b && !Constants.is(match.value(b.name()))) {
       found = "$" + b.name() + " isn't a constant";
     }
+    if (found == null && v.kind() == Template.Kind.TWICE && v.base() instanceof Template.Variable b
+        && !(match.value(b.name()).type() instanceof TensorType t && t.rank() == 2)) {
+      found = "$" + b.name() + " isn't a table [rows, width]";
+    }
     if (found == null && v.parameter() != null) {
       Object parameter = v.parameter().of(match);
-      boolean fits = v.kind() == Template.Kind.CAST ? parameter instanceof ElementType e && e.isFloat()
+      boolean fits = v.kind() == Template.Kind.ROWS ? rowsFit(v, parameter, match) : v.kind() == Template.Kind.CAST ? parameter instanceof ElementType e && e.isFloat()
           : Numbers.integers(parameter) != null && Numbers.integers(parameter).stream().allMatch(Dim::isKnown);
       found = fits ? null : "the parameter of a view can't be computed";
     }

@@ -1,6 +1,9 @@
 package dev.catena.passes.rules;
 
+import dev.catena.ir.OpDefinition;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * A rewrite, read from a rule file: where {@code pattern} matches and all conditions hold, each replacement is built.
@@ -8,7 +11,7 @@ import java.util.List;
  * @param name         as counters and messages call it
  * @param doc          one English line
  * @param place        {@code file:line}
- * @param pattern      the left side; its root is an operation
+ * @param pattern      the left side; its root is an operation, or one of several
  * @param conditions   all must hold
  * @param replacements the right sides
  * @param examples     small values by which the rule is checked
@@ -24,12 +27,27 @@ public record Rule(String name, String doc, String place, Pattern pattern, List<
   /** A right side and the matched values that its results replace, in order. */
   record Replacement(Template template, List<String> replaced) {}
 
-  /** The operation that the pattern's root must be. */
-  Pattern.Op root() {
-    Pattern p = pattern;
-    while (p instanceof Pattern.Named n) {
-      p = n.inner();
+  /** Whether an operation has as many results as there is need for, so that it replaces all of the root's. */
+  static boolean isOpen(OpDefinition definition) {
+    return definition.results().get(0).arity() == OpDefinition.Arity.VARIADIC;
+  }
+
+  /** The operations that the pattern's root may be. */
+  Set<OpDefinition> roots() {
+    return roots(pattern);
+  }
+
+  /** Empty where the pattern doesn't start from an operation. */
+  static Set<OpDefinition> roots(Pattern pattern) {
+    if (pattern instanceof Pattern.Named n) {
+      return roots(n.inner());
+    } else if (pattern instanceof Pattern.Op op) {
+      return Set.of(op.definition());
+    } else if (pattern instanceof Pattern.Repeated r) {
+      return Set.of(r.definition());
+    } else if (pattern instanceof Pattern.Either e && e.ways().stream().noneMatch(w -> roots(w).isEmpty())) {
+      return e.ways().stream().flatMap(w -> roots(w).stream()).collect(Collectors.toSet());
     }
-    return (Pattern.Op) p;
+    return Set.of();
   }
 }

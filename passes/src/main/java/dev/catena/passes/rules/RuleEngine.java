@@ -37,7 +37,7 @@ public final class RuleEngine {
         continue; // replaced by an earlier rule of this sweep
       }
       for (Rule rule : rules) {
-        if (op.is(rule.root().definition().name()) && applyAt(rule, op, module, stage)) {
+        if (rule.roots().contains(op.definition()) && applyAt(rule, op, module, stage)) {
           applied.merge(rule.name(), 1, Integer::sum);
           changed = true;
           break;

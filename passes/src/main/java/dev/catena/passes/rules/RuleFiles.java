@@ -1,36 +1,43 @@
 package dev.catena.passes.rules;
 
+import dev.catena.passes.PackageFolder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.Stream;
+import java.util.Map;
 
-/** The rule files that come with the compiler; each is read once, when it is first asked for. */
+/**
+ * The rule files that come with the compiler: all {@code .rules} files beside this class. A file says itself which pass
+ * applies it and behind which others, so that a new one is all that a new rule takes.
+ */
 public final class RuleFiles {
-  /** The file of {@code clean}: links that change nothing. */
-  public static final String CLEANING = "clean";
+  private static final String ENDING = ".rules";
 
-  /**
-   * The files of {@code raise}, in order; a group may build on the results of those before it. Residual additions come
-   * last because an addition is part of several larger patterns.
-   */
-  public static final List<String> RAISING = List.of("norm", "linear", "activation", "rope", "attention", "residual");
-
-  private static final ConcurrentHashMap<String, List<Rule>> READ = new ConcurrentHashMap<>();
+  private static List<RuleFile> files;
 
   private RuleFiles() {}
 
-  /** The rules of one file, in its order. */
-  public static List<Rule> rules(String name) {
-    return READ.computeIfAbsent(name, RuleFiles::read);
+  /** All files; they are read when somebody asks first. */
+  static synchronized List<RuleFile> files() {
+    if (files == null) {
+      files = PackageFolder.files(RuleFiles.class).stream().filter(f -> f.endsWith(ENDING)).map(RuleFiles::read).toList();
+    }
+    return files;
+  }
+
+  /** The rules of one phase, file by file: each file's rules build on the results of those before. */
+  public static List<List<Rule>> phase(String phase) {
+    return inOrder(files().stream().filter(f -> f.phase().equals(phase)).toList()).stream().map(RuleFile::rules)
+        .toList();
   }
 
   /** All rules of all files. */
   public static List<Rule> all() {
-    return Stream.concat(Stream.of(CLEANING), RAISING.stream()).flatMap(file -> rules(file).stream()).toList();
+    return files().stream().flatMap(f -> f.rules().stream()).toList();
   }
 
   /** The rule of this name, or null. */
@@ -38,13 +45,30 @@ public final class RuleFiles {
     return all().stream().filter(r -> r.name().equals(rule)).findFirst().orElse(null);
   }
 
-  private static List<Rule> read(String name) {
-    String file = name + ".rules";
-    try (InputStream in = RuleFiles.class.getResourceAsStream(file)) {
-      if (in == null) {
-        throw new IllegalArgumentException("there is no rule file " + file);
+  /** Each file behind those it names; otherwise by name. */
+  static List<RuleFile> inOrder(List<RuleFile> files) {
+    Map<String, RuleFile> open = new LinkedHashMap<>();
+    files.forEach(f -> open.put(f.name(), f));
+    for (RuleFile f : files) {
+      for (String before : f.after()) {
+        if (!open.containsKey(before)) {
+          throw new RuleException(List.of(f.name() + ENDING + ": phase " + f.phase() + " after " + before
+              + ": there is no such file in this phase"));
+        }
       }
-      return RuleReader.parse(new String(in.readAllBytes(), StandardCharsets.UTF_8), file);
+    }
+    List<RuleFile> ordered = new ArrayList<>();
+    while (!open.isEmpty()) {
+      RuleFile next = open.values().stream().filter(f -> f.after().stream().noneMatch(open::containsKey)).findFirst()
+          .orElseThrow(() -> new RuleException(List.of("rule files wait for each other: " + open.keySet())));
+      ordered.add(open.remove(next.name()));
+    }
+    return ordered;
+  }
+
+  private static RuleFile read(String file) {
+    try (InputStream in = RuleFiles.class.getResourceAsStream(file)) {
+      return RuleReader.file(new String(in.readAllBytes(), StandardCharsets.UTF_8), file);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -28,6 +28,10 @@ public final class RuleReader {
    * @throws RuleException with everything that is wrong
    */
   public static List<Rule> parse(String text, String name) {
+    return file(text, name).rules();
+  }
+
+  static RuleFile file(String text, String name) {
     RuleErrors errors = new RuleErrors(name, text);
     RulesLexer lexer = new RulesLexer(CharStreams.fromString(text, name));
     lexer.removeErrorListeners();
@@ -43,7 +47,9 @@ public final class RuleReader {
     if (errors.any()) {
       throw new RuleException(errors.list());
     }
-    return rules;
+    RulesParser.PhaseContext phase = tree.phase();
+    return new RuleFile(name.replaceFirst("\\.rules$", ""), phase.name(0).getText(),
+        phase.name().stream().skip(1).map(n -> n.getText()).toList(), rules);
   }
 
   private List<Rule> rules(RulesParser.FileContext tree) {
@@ -65,11 +71,7 @@ public final class RuleReader {
   private Rule rule(RulesParser.FusionContext f) {
     Set<String> bound = new HashSet<>(Set.of(Rule.ROOT));
     Pattern pattern = patterns.read(f.pattern(), bound);
-    Pattern root = pattern;
-    while (root instanceof Pattern.Named n) {
-      root = n.inner();
-    }
-    if (!(root instanceof Pattern.Op)) {
+    if (Rule.roots(pattern).isEmpty()) {
       errors.at(f.pattern(), "a rule starts from an operation, found " + ExpressionReader.text(f.pattern()));
     }
     if (PatternReader.unquoted(f.STRING()).isBlank()) {

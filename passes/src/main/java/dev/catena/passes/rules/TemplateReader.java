@@ -31,9 +31,12 @@ final class TemplateReader {
 
   private Template template(RulesParser.TemplateContext t) {
     if (t instanceof RulesParser.VariableTemplateContext v) {
-      return new Template.Variable(expressions.variable(v.VARIABLE().getSymbol()));
+      return new Template.Variable(expressions.variable(v.VARIABLE().getSymbol()), v.getChildCount() > 1);
     } else if (t instanceof RulesParser.IntegersTemplateContext i) {
       return new Template.Integers(PatternReader.integers(i.integers()));
+    } else if (t instanceof RulesParser.ConstantTemplateContext s) {
+      return new Template.Computed(expressions.expression(s.expression(0)), expressions.expression(s.expression(1)),
+          ExpressionReader.text(s));
     } else if (t instanceof RulesParser.ViewTemplateContext v) {
       return view(v);
     } else if (t instanceof RulesParser.OperationTemplateContext o) {
@@ -47,13 +50,14 @@ final class TemplateReader {
     String name = v.name().getText();
     for (Template.Kind kind : Template.Kind.values()) {
       if (kind.name().toLowerCase(Locale.ROOT).equals(name)) {
-        if (kind == Template.Kind.WEIGHT != (v.expression() == null)) {
-          errors.at(v, name + (kind == Template.Kind.WEIGHT ? " takes no parameter" : " needs a parameter"));
+        boolean plain = kind == Template.Kind.WEIGHT || kind == Template.Kind.TWICE;
+        if (plain != (v.expression() == null)) {
+          errors.at(v, name + (plain ? " takes no parameter" : " needs a parameter"));
         }
         return new Template.View(kind, base, v.expression() == null ? null : expressions.expression(v.expression()));
       }
     }
-    errors.at(v, "there is no view " + name + "; there are weight, transpose, reshape, cast");
+    errors.at(v, "there is no view " + name + "; there are weight, transpose, reshape, cast, rows, twice");
     return base;
   }
 
@@ -70,12 +74,12 @@ final class TemplateReader {
         errors.at(o.operation(), d.name() + " needs operand " + d.operands().get(i).name());
       }
     }
-    Map<String, Template.Computed> attributes = new LinkedHashMap<>();
+    Map<String, Template.Property> attributes = new LinkedHashMap<>();
     for (RulesParser.EmittedAttributeContext a : o.emittedAttribute()) {
       OpDefinition.AttributeSpec spec = patterns.attribute(d, a.name());
       Expression value = expressions.expression(a.expression());
       if (spec != null) {
-        attributes.put(spec.name(), new Template.Computed(spec.kind(), value, ExpressionReader.text(a)));
+        attributes.put(spec.name(), new Template.Property(spec.kind(), value, ExpressionReader.text(a)));
       }
     }
     for (OpDefinition.AttributeSpec spec : d.attributes().values()) {

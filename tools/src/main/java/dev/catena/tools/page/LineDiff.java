@@ -17,7 +17,7 @@ final class LineDiff {
   static final int ADDED = 2;
   static final int RENUMBERED = 3;
 
-  private static final Pattern NUMBER = Pattern.compile("(%[A-Za-z_][A-Za-z0-9_]*?)_[0-9]+\\b");
+  private static final Pattern NUMBER = Pattern.compile("(%[A-Za-z_][A-Za-z0-9_.-]*?)_[0-9]+(?![A-Za-z0-9_.-])");
 
   private LineDiff() {}
 

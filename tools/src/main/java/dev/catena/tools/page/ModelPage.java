@@ -138,16 +138,10 @@ public final class ModelPage {
         .orElse(pass.equals("import") ? "the model as it was read" : "");
   }
 
-  /** Operations of all stages; constants are data. */
+  /** Operations of all stages. */
   private static Map<String, Integer> counts(Module module) {
     Map<String, Integer> counts = new TreeMap<>();
-    for (Stage stage : module.stages()) {
-      for (Operation op : stage.operations()) {
-        if (!op.is("onnx.Constant")) {
-          counts.merge(op.name(), 1, Integer::sum);
-        }
-      }
-    }
+    module.stages().forEach(stage -> OperationTally.add(stage, counts));
     return counts;
   }
 
@@ -164,7 +158,9 @@ public final class ModelPage {
       json.put("source", stage.textAttribute("source"));
       json.put("in", named(stage.arguments(), stage.arguments().stream().map(Value::name).toList()));
       json.put("out", named(stage.outputs(), stage.outputNames()));
-      json.put("operations", stage.operations().stream().filter(op -> !op.is("onnx.Constant")).count());
+      Map<String, Integer> counts = new TreeMap<>();
+      OperationTally.add(stage, counts);
+      json.put("operations", counts.values().stream().mapToInt(Integer::intValue).sum());
       json.put("bytes", StageText.weights(stage).stream().mapToDouble(w -> TypeText.bytes(w.type())).sum());
       chain.add(json);
     }

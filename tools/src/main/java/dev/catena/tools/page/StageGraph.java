@@ -14,6 +14,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * A stage as boxes and lines: arguments, operations, outputs. Constants and weights are written into the boxes of the
@@ -107,6 +108,12 @@ public final class StageGraph {
     });
     if (!attributes.isEmpty()) {
       lines.add(cut(String.join(", ", attributes)));
+    }
+    for (int i = 0; i < op.regions().size(); i++) {
+      Map<String, Integer> counts = new TreeMap<>();
+      OperationTally.add(op.regions().get(i), counts);
+      lines.add(cut(op.definition().regions().get(i) + ": " + counts.values().stream().mapToInt(Integer::intValue).sum()
+          + " operations"));
     }
     int index = nodes.size();
     nodes.add(new Node(Kind.OPERATION, op.name().substring(op.name().indexOf('.') + 1), List.copyOf(lines), op, null));

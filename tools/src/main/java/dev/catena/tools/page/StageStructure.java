@@ -1,6 +1,7 @@
 package dev.catena.tools.page;
 
 import dev.catena.ir.Attribute;
+import dev.catena.ir.Block;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Printer;
 import dev.catena.ir.Stage;
@@ -33,15 +34,24 @@ final class StageStructure {
         attribute(name, value);
       }
     });
-    stage.arguments().forEach(this::define);
-    for (Operation op : stage.operations()) {
+    block(stage);
+  }
+
+  private void block(Block block) {
+    block.arguments().forEach(this::define);
+    for (Operation op : block.operations()) {
       text.append('\n').append(op.name());
       op.operands().forEach(this::use);
       op.attributes().forEach(this::attribute);
+      for (Block region : op.regions()) {
+        text.append(" {");
+        block(region);
+        text.append('}');
+      }
       op.results().forEach(this::define);
     }
     text.append("\nreturn");
-    stage.outputs().forEach(this::use);
+    block.outputs().forEach(this::use);
   }
 
   /** Attributes that say where a stage came from and what its file calls things. */

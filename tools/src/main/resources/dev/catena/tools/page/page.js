@@ -60,7 +60,7 @@
 
   /* ---- highlighting ---- */
 
-  const IR = /("(?:[^"\\]|\\.)*")|(%[A-Za-z0-9_]+)|(@(?:"(?:[^"\\]|\\.)*"|[A-Za-z0-9_.-]+))|\b(tensor|quant|kv|dense|seqs)\b(?=[<,)\s]|$)|(\?[A-Za-z_][A-Za-z0-9_]*)|\b((?:onnx|nn|kernel)\.[A-Za-z0-9_]+)|\b(module|weight|stage|return)\b|(-?\b\d+(?:\.\d+)?(?:e[+-]?\d+)?\b)/g;
+  const IR = /("(?:[^"\\]|\\.)*")|(%(?:"(?:[^"\\]|\\.)*"|[A-Za-z0-9_.-]+))|(@(?:"(?:[^"\\]|\\.)*"|[A-Za-z0-9_.-]+))|\b(tensor|quant|kv|dense|seqs)\b(?=[<,)\s]|$)|(\?[A-Za-z_][A-Za-z0-9_]*)|\b((?:onnx|nn|kernel)\.[A-Za-z0-9_]+)|\b(module|weight|stage|return)\b|(-?\b\d+(?:\.\d+)?(?:e[+-]?\d+)?\b)/g;
   const IR_CLASSES = ["t-string", "t-value", "t-symbol", "t-type", "t-type", "t-op", "t-word", "t-number"];
   const C = /(\/\/.*|\/\*.*?\*\/|\/\*.*$)|("(?:[^"\\]|\\.)*")|(^\s*#\w+)|\b(static|inline|const|void|int|float|double|char|short|long|unsigned|signed|return|if|else|for|while|do|switch|case|break|continue|typedef|struct|sizeof|extern|volatile|restrict|__global__|__device__|__shared__|asm|INLINE|UNROLL|u?int(?:8|16|32|64)_t|_Float16)\b|(\b0[xX][0-9a-fA-F.p+-]+[fFuUlL]*\b|\b\d+(?:\.\d*)?(?:[eE][+-]?\d+)?[fFuUlL]*\b)|([A-Za-z_]\w*)/g;
   const C_CLASSES = ["t-comment", "t-string", "t-type", "t-word", "t-number", ""];
@@ -292,7 +292,7 @@
     zoom(fitting >= 1 ? 1 : Math.max(.5, fitting));
     // Long lines may lead far from where the stage begins.
     const begin = graph.nodes.find(n => n.kind === "operation") || graph.nodes[0];
-    if (begin && fitting < .4) canvas.scrollLeft = (begin.box[0] + begin.box[2] / 2) * picked.zoom - canvas.clientWidth / 2;
+    if (begin && fitting < picked.zoom / 1.1) canvas.scrollLeft = (begin.box[0] + begin.box[2] / 2) * picked.zoom - canvas.clientWidth / 2;
     if (picked.node !== null && graph.nodes[picked.node]) pickNode(picked.node);
     else fill(details, element("p", {}, "Pick a box to see what it reads, gives and comes from. Arrow keys go from box to box."),
       element("p", {}, plural(graph.nodes.filter(n => n.kind === "operation").length, "operation") + "; constants are written into the boxes that read them."));
