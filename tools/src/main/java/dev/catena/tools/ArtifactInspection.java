@@ -216,7 +216,8 @@ final class ArtifactInspection implements Inspection {
     List<Step> steps = new ArrayList<>();
     for (String pass : passes()) {
       try {
-        steps.add(Step.of(pass, module(pass)));
+        String entry = irEntry(pass);
+        steps.add(Step.of(pass, CirReader.parse(text(entry), entry, WeightFiles.NONE)));
       } catch (IrException e) {   // of another version, or damaged on purpose: the rest is still worth a look
         steps.add(Step.broken(pass, "This module can't be read: " + e.getMessage()));
       }

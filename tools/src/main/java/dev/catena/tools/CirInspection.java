@@ -96,6 +96,8 @@ final class CirInspection implements Inspection {
   @Override
   public ModelPage page() {
     String name = file.getFileName().toString();
+    // A page may be passed on; where the file lay is nobody's business.
+    module.stages().forEach(s -> s.operations().forEach(op -> op.setOrigin(op.origin().replace(file.toString(), name))));
     return new ModelPage(module.name(), "module in the text form")
         .headline(List.of(new ModelPage.Fact(module.stages().size() == 1 ? "stage" : "stages", String.valueOf(module.stages().size())),
             new ModelPage.Fact("operations", String.valueOf(summary.operationCount())),

@@ -177,7 +177,9 @@ class InspectPageTest {
     assertTrue(details.contains("%attn_mask") && details.contains("kv_heads = 2"), details);
     browser.key("ArrowDown");
     assertEquals("nn.linear", browser.text(".node-details h3"));
-    assertTrue(browser.text(".node-details").contains("128 KiB"), "a weight's bytes");
+    details = browser.text(".node-details");
+    assertTrue(details.contains("tensor<f32, [256, 256]> · 256 KiB"), details);
+    assertTrue(details.matches("(?s).*comes from *ir/[0-9]+-merge\\.cir:[0-9]+"), details);
     assertEquals(1, browser.count(".node.picked"));
   }
 
