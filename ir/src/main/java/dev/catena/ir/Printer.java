@@ -130,7 +130,7 @@ public final class Printer {
   }
 
   /** A name after {@code @} or {@code %}: plain where it is an identifier (dots and dashes allowed), else quoted. */
-  static String symbol(String name) {
+  public static String symbol(String name) {
     return SYMBOL.matcher(name).matches() ? name : quoted(name);
   }
 
@@ -165,7 +165,8 @@ public final class Printer {
         .collect(Collectors.joining(", ", "{", "}"));
   }
 
-  static String attribute(Attribute a) {
+  /** An attribute by itself, as it is printed behind its name. */
+  public static String attribute(Attribute a) {
     if (a instanceof Attribute.Int i) {
       return Long.toString(i.value());
     } else if (a instanceof Attribute.Real r) {
