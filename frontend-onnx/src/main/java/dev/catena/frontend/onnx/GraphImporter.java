@@ -3,6 +3,7 @@ package dev.catena.frontend.onnx;
 import dev.catena.frontend.onnx.OnnxGraph.Dimension;
 import dev.catena.frontend.onnx.OnnxGraph.Node;
 import dev.catena.frontend.onnx.OnnxGraph.ValueInfo;
+import dev.catena.ir.Block;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.Stage;
@@ -127,22 +128,73 @@ final class GraphImporter {
     }
   }
 
-  /** An If on something that is known, a shape mostly, is the branch it takes. */
+  /** An If on something that is known, a shape mostly, is the branch it takes; any other stays a choice. */
   private void importBranch(Node node) {
     Value condition = node.input(0).isEmpty() ? null : value(node.input(0));
     if (condition == null) {
       throw out.broken("lacks the input 'cond'");
     }
     Dim[] known = condition.contents();
-    if (known == null || known.length != 1 || !known[0].isKnown()) {
-      throw out.broken("depends on '" + node.input(0) + "', which isn't known before the model runs; simplify the model"
-          + " so that the branch is taken (onnxsim), or export it without the condition");
+    List<Value> results = known != null && known.length == 1 && known[0].isKnown()
+        ? importNodes(node, branch(node, known[0].is(0) ? "else_branch" : "then_branch"))
+        : choice(node, condition);
+    for (int i = 0; i < node.outputs().size(); i++) {
+      values.put(node.outputs().get(i), results.get(i));
     }
-    OnnxAttribute taken = node.attributes().get(known[0].is(0) ? "else_branch" : "then_branch");
-    OnnxSubgraph branch = taken == null ? null : taken.graph();
-    if (branch == null || branch.outputs().size() < node.outputs().size()) {
-      throw out.broken("lacks a branch with " + node.outputs().size() + " outputs");
+  }
+
+  private OnnxSubgraph branch(Node node, String name) {
+    OnnxAttribute attribute = node.attributes().get(name);
+    if (attribute == null || attribute.graph() == null || attribute.graph().outputs().size() < node.outputs().size()) {
+      throw out.broken("lacks a branch with " + node.outputs().size() + " outputs: " + name);
     }
+    return attribute.graph();
+  }
+
+  /** Both branches become regions; what they read from around them becomes operands, what is constant they repeat. */
+  private List<Value> choice(Node node, Value condition) {
+    OnnxSubgraph taken = branch(node, "then_branch");
+    OnnxSubgraph other = branch(node, "else_branch");
+    Map<String, Value> captured = new LinkedHashMap<>();
+    for (OnnxSubgraph branch : List.of(taken, other)) {
+      for (String name : branch.captured()) {
+        if (!name.isEmpty() && (values.containsKey(name) || tensors.containsKey(name))) {
+          captured.put(name, value(name));
+        }
+      }
+    }
+    captured.values().removeIf(v -> v.weight() != null);
+    List<Value> operands = new ArrayList<>(List.of(condition));
+    captured.values().stream().filter(v -> v.constant() == null).forEach(operands::add);
+    List<Block> regions = List.of(region(node, taken, captured), region(node, other, captured));
+    return out.append("If", operands, node.outputs().size(), regions).results();
+  }
+
+  private Block region(Node node, OnnxSubgraph branch, Map<String, Value> captured) {
+    Block region = new Block();
+    Map<String, Value> around = Map.copyOf(values);
+    Map<String, OnnxTensor> tensorsAround = Map.copyOf(tensors);
+    Block before = out.into(region);
+    captured.forEach((name, v) -> values.put(name, v.constant() != null ? out.constant(v.constant(), name)
+        : argument(region, name, v)));
+    List<Value> results = importNodes(node, branch);
+    results.subList(0, node.outputs().size()).forEach(region::addOutput);
+    out.into(before);
+    values.clear();
+    values.putAll(around);
+    tensors.clear();
+    tensors.putAll(tensorsAround);
+    return region;
+  }
+
+  private Value argument(Block region, String name, Value captured) {
+    Value argument = region.addArgument(names.argument(name), captured.type());
+    argument.setContents(captured.contents());
+    return argument;
+  }
+
+  /** Imports a branch's nodes where the builder stands; gives the branch's results. */
+  private List<Value> importNodes(Node node, OnnxSubgraph branch) {
     branch.initializers().forEach((name, tensor) -> {
       if (tensors.put(name, tensor) != null) {
         throw out.broken("defines '" + name + "' a second time");
@@ -155,13 +207,14 @@ final class GraphImporter {
       importNode(inner);
     }
     out.begin(node);
-    for (int i = 0; i < node.outputs().size(); i++) {
-      String inner = branch.outputs().get(i).name();
-      if (!given.contains(inner) && !values.containsKey(inner)) {
-        throw out.broken("gives '" + inner + "', which its branch doesn't compute");
+    List<Value> results = new ArrayList<>();
+    for (ValueInfo output : branch.outputs()) {
+      if (!given.contains(output.name()) && !values.containsKey(output.name())) {
+        throw out.broken("gives '" + output.name() + "', which its branch doesn't compute");
       }
-      values.put(node.outputs().get(i), value(inner));
+      results.add(value(output.name()));
     }
+    return results;
   }
 
   /** The value of that name; an initializer becomes a value where it is first used. */

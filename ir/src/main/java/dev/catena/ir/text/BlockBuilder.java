@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.antlr.v4.runtime.ParserRuleContext;
 import org.antlr.v4.runtime.Token;
+import org.antlr.v4.runtime.tree.TerminalNode;
 
 /**
  * Makes one block of its text: a stage's, or a region's inside an operation. Checks each operation against its declaration
@@ -45,7 +46,7 @@ final class BlockBuilder {
   void arguments(List<CirParser.ArgumentContext> arguments) {
     for (CirParser.ArgumentContext a : arguments) {
       errors.attempt(a, () -> {
-        String name = literals.name(a.VALUE().getText().substring(1));
+        String name = literals.value(a.VALUE());
         define(a.VALUE().getSymbol(), name, block.addArgument(name, literals.type(a.type())));
       });
     }
@@ -54,8 +55,11 @@ final class BlockBuilder {
   void operations(List<CirParser.OperationContext> operations) {
     for (CirParser.OperationContext op : operations) {
       errors.attempt(op, () -> operation(op));
-      op.VALUE().stream().map(v -> literals.name(v.getText().substring(1))).filter(v -> !values.containsKey(v))
-          .forEach(unknown::add);
+      for (TerminalNode v : op.VALUE()) {
+        if (!values.containsKey(literals.value(v)) && unknown.add(literals.value(v))) {
+          lines.putIfAbsent(literals.value(v), v.getSymbol().getLine());
+        }
+      }
     }
   }
 
@@ -64,13 +68,8 @@ final class BlockBuilder {
     return operands.stream().map(this::operand).toList();
   }
 
-  /** Whether nothing is known of a value because the text that defines it has an error. */
-  boolean isUnknown(CirParser.OperandContext operand) {
-    return operand.VALUE() != null && unknown.contains(literals.name(operand.VALUE().getText().substring(1)));
-  }
-
   private void define(Token place, String name, Value value) {
-    if (values.putIfAbsent(name, value) != null) {
+    if (unknown.remove(name) ? values.put(name, value) == null : values.putIfAbsent(name, value) != null) {
       errors.at(place, "expected a new name, found %" + name + ", which line " + lines.get(name) + " defines");
     } else {
       lines.put(name, place.getLine());
@@ -106,10 +105,9 @@ final class BlockBuilder {
       op = append(tree, definition, operands, given, types, regions);
     }
     for (int i = 0; i < tree.VALUE().size(); i++) {
-      String name = literals.name(tree.VALUE(i).getText().substring(1));
+      String name = literals.value(tree.VALUE(i));
       if (op == null && i >= types.size()) {
-        unknown.add(name);
-        continue;
+        continue; // nothing is known of it
       }
       // An operation that failed still defines its results as they are stated.
       Value v = op != null ? op.result(i) : new Block().addArgument(name, types.get(i));
@@ -173,7 +171,7 @@ final class BlockBuilder {
     }
     for (int i = 0; i < Math.min(captured.size(), region.arguments().size()); i++) {
       Value outer = captured.get(i).VALUE() == null ? operand(captured.get(i))
-          : values.get(literals.name(captured.get(i).VALUE().getText().substring(1)));
+          : values.get(literals.value(captured.get(i).VALUE()));
       if (outer != null && outer.type() != null && !outer.type().equals(region.arguments().get(i).type())) {
         errors.at(r.argument(i).type(), "expected " + outer.type().text() + ", the type of " + captured.get(i).getText()
             + ", found " + region.arguments().get(i).type().text());
@@ -195,7 +193,8 @@ final class BlockBuilder {
       }
     }
     for (OpDefinition.AttributeSpec spec : d.attributes().values()) {
-      if (spec.required() && !given.containsKey(spec.name())) {
+      if (spec.required() && written.stream()
+          .noneMatch(a -> literals.name(a.attributeName().getText()).equals(spec.name()))) {
         errors.at(tree.op, "expected attribute " + spec.name() + " (" + kind(spec.kind()) + "), which " + d.name()
             + " needs, found none");
       }
@@ -233,7 +232,7 @@ final class BlockBuilder {
   /** The value, or null where it is absent, unknown or an error. */
   private Value operand(CirParser.OperandContext o) {
     if (o.VALUE() != null) {
-      String name = literals.name(o.VALUE().getText().substring(1));
+      String name = literals.value(o.VALUE());
       Value v = values.get(name);
       if (v == null && !unknown.contains(name)) {
         errors.at(o, "expected a value that is defined before, found %" + name

@@ -30,7 +30,21 @@ final class Literals {
 
   /** The name behind {@code @}. */
   String symbol(CirParser.SymbolContext s) {
-    return name(s.getText().substring(1));
+    return named(s.getStart());
+  }
+
+  /** The name behind {@code %}. */
+  String value(TerminalNode value) {
+    return named(value.getSymbol());
+  }
+
+  private String named(Token token) {
+    try {
+      return name(token.getText().substring(1));
+    } catch (IrException e) {
+      errors.at(token, e.getMessage());
+      return token.getText();
+    }
   }
 
   /** A name that may stand between quotation marks. */
@@ -85,7 +99,15 @@ final class Literals {
     };
   }
 
-  ElementType element(String keyword, ParserRuleContext place) {
+  private ElementType element(TerminalNode keyword) {
+    return element(keyword.getSymbol());
+  }
+
+  private ElementType element(Token keyword) {
+    return element(keyword.getText(), keyword);
+  }
+
+  ElementType element(String keyword, Token place) {
     for (ElementType e : ElementType.values()) {
       if (e.keyword().equals(keyword)) {
         return e;
@@ -99,17 +121,17 @@ final class Literals {
 
   Type type(CirParser.TypeContext t) {
     if (t instanceof CirParser.TensorTypeContext x) {
-      return new TensorType(element(x.NAME().getText(), x), shape(x.shape()));
+      return new TensorType(element(x.NAME()), shape(x.shape()));
     } else if (t instanceof CirParser.QuantTypeContext q) {
       List<Dim> shape = shape(q.shape());
       long group = integer(q.INT());
       if (shape.size() != 2 || !shape.stream().allMatch(Dim::isKnown) || group < 1) {
         errors.at(q, "expected two known dimensions and a group of at least 1 in a quantized type, found " + q.getText());
       }
-      return new QuantType(element(q.code.getText(), q), group, element(q.scale.getText(), q),
-          q.zero == null ? null : element(q.zero.getText(), q), shape);
+      return new QuantType(element(q.code), group, element(q.scale),
+          q.zero == null ? null : element(q.zero), shape);
     } else if (t instanceof CirParser.KvTypeContext k) {
-      return new KvType(element(k.key.getText(), k), element(k.value.getText(), k), integer(k.heads), integer(k.dim),
+      return new KvType(element(k.key), element(k.value), integer(k.heads), integer(k.dim),
           integer(k.page));
     } else if (t instanceof CirParser.SeqsTypeContext) {
       return new SeqsType();
@@ -147,7 +169,9 @@ final class Literals {
     } else if (f instanceof CirParser.SymbolicDimContext d) {
       return Dim.symbol(name(d.DIM().getText().substring(1)));
     }
-    CirParser.DimFunctionContext d = (CirParser.DimFunctionContext) f;
+    if (!(f instanceof CirParser.DimFunctionContext d)) {
+      throw new IllegalArgumentException("incomplete expression");
+    }
     Dim a = expression(d.expression(0));
     Dim b = expression(d.expression(1));
     return switch (d.function.getText()) {
@@ -191,13 +215,13 @@ final class Literals {
     } else if (a instanceof CirParser.DenseValueContext d) {
       return new Attribute.Dense(dense(d.dense()));
     } else if (a instanceof CirParser.ElementValueContext e) {
-      return new Attribute.Element(element(e.NAME().getText(), e));
+      return new Attribute.Element(element(e.NAME()));
     }
     throw new IllegalArgumentException("incomplete attribute");
   }
 
   Tensor dense(CirParser.DenseContext d) {
-    ElementType element = element(d.NAME().getText(), d);
+    ElementType element = element(d.NAME());
     long[] shape = d.INT().stream().mapToLong(this::integer).toArray();
     List<CirParser.ElementContext> given = d.element();
     if (Tensor.count(shape) != given.size()) {

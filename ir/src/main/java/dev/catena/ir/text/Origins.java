@@ -40,7 +40,9 @@ final class Origins {
       return new SymbolicWeight(type, text(origin), hash != null ? hash : Hashes.of("symbolic", type.text(), text(origin)));
     }
     if (!data.type().equals(type)) {
-      errors.at(origin, "expected data of type " + type.text() + ", found " + data.type().text());
+      String given = data.type().text();
+      data = new SymbolicWeight(type, text(origin), ""); // what reads it isn't to blame
+      errors.at(origin, "expected data of type " + type.text() + ", found " + given);
     } else if (hash != null && !data.hash().equals(hash)) {
       errors.at(origin, "expected content with sha256 " + hash + ", found " + data.hash() + ": the file isn't the one this text was made from");
     }
@@ -84,7 +86,7 @@ final class Origins {
     return switch (view) {
       case "transpose" -> new TransposedWeight(parts.get(0),
           ints(arguments.get(1)).stream().mapToInt(Math::toIntExact).toArray());
-      case "cast" -> new CastWeight(parts.get(0), literals.element(arguments.get(1).getText(), arguments.get(1)));
+      case "cast" -> new CastWeight(parts.get(0), literals.element(arguments.get(1).getText(), arguments.get(1).getStart()));
       case "concat" -> new ConcatenatedWeight(parts);
       case "reshape" -> new ReshapedWeight(parts.get(0), ints(arguments.get(1)).stream().mapToLong(i -> i).toArray());
       case "rows" -> new RowsWeight(parts.get(0), ints(arguments.get(1)).get(0), ints(arguments.get(1)).get(1));

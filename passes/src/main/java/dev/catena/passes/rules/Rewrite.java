@@ -146,12 +146,12 @@ final class Rewrite {
       case WEIGHT -> data;
       case TRANSPOSE -> transposed(data,
           Numbers.integers(parameter).stream().mapToInt(d -> Math.toIntExact(d.value())).toArray());
-      case RESHAPE -> new ReshapedWeight(data, Numbers.integers(parameter).stream().mapToLong(Dim::value).toArray());
+      case RESHAPE -> ReshapedWeight.of(data, Numbers.integers(parameter).stream().mapToLong(Dim::value).toArray());
       case CAST -> CastWeight.of(data, (ElementType) parameter);
       case ROWS -> new RowsWeight(data, Numbers.integers(parameter).get(0).value(), Numbers.integers(parameter).get(1).value());
       case TWICE -> twice(data);
     };
-    return module.addWeight(name, seen).value();
+    return seen == data && base.weight() != null ? base : module.addWeight(name, seen).value();
   }
 
   /** Concatenation goes along the first axis, so [rows, width] is turned for it and back. */
