@@ -12,6 +12,7 @@ import dev.catena.ir.Value;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -137,7 +138,7 @@ public final class StageGraph {
 
   private static String bytes(long bytes) {
     return bytes < 1024 ? "" : bytes < 1 << 20 ? " · " + Math.round(bytes / 0x1p10) + " KiB"
-        : " · " + Math.round(bytes / 0x1p20) + " MiB";
+        : String.format(Locale.ROOT, " · %.1f MiB", bytes / 0x1p20);
   }
 
   /** An operand by the name it is declared with; the last declared one may stand for several. */
