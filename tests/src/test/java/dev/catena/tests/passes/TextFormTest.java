@@ -99,7 +99,8 @@ class TextFormTest {
       Path out = folder.resolve("out.cir");
       CatenaCommand.run("opt", dumps.get(i), "--pipeline", steps.get(i), "-o", out, "--verify-each", "--weights",
           folder.resolve("model")).succeeded();
-      assertEquals(Files.readString(dumps.get(i + 1)), Files.readString(out), steps.get(i));
+      // Equal but for the names of values, which are hints.
+      assertNull(StructuralEquality.difference(CirReader.read(dumps.get(i + 1)), CirReader.read(out)), steps.get(i));
     }
   }
 
