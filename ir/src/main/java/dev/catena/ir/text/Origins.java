@@ -13,6 +13,7 @@ import dev.catena.ir.RandomWeight;
 import dev.catena.ir.ReshapedWeight;
 import dev.catena.ir.RowsWeight;
 import dev.catena.ir.SymbolicWeight;
+import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.TransposedWeight;
 import dev.catena.ir.Type;
@@ -23,6 +24,8 @@ import org.antlr.v4.runtime.misc.Interval;
 
 /** Weights' origins: a tree of views over files where those are at hand, else symbolic. */
 final class Origins {
+  private static final int MOST_RANDOM = 1 << 20;
+
   private final CirErrors errors;
   private final Literals literals;
   private final WeightFiles files;
@@ -115,6 +118,9 @@ final class Origins {
     if (arguments.size() != 2 || arguments.get(0).INT().size() != 1 || arguments.get(1).type() == null
         || !(literals.type(arguments.get(1).type()) instanceof TensorType t) || !t.isStatic()) {
       throw new IrException("random needs a seed and a dense type of known shape");
+    }
+    if (Tensor.count(t.staticShape()) > MOST_RANDOM) { // they are made at once
+      throw new IrException("expected at most " + MOST_RANDOM + " random elements, found " + t.text());
     }
     return new RandomWeight(literals.integer(arguments.get(0).INT(0)), t);
   }
