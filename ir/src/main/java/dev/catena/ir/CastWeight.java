@@ -13,6 +13,16 @@ public final class CastWeight implements WeightData {
     this.type = base.tensorType().withElement(to);
   }
 
+  /** The data rounded to {@code to}; rounding what was only widened before gives the original back. */
+  public static WeightData of(WeightData data, ElementType to) {
+    if (data.tensorType().element() == to) {
+      return data;
+    }
+    boolean widened = data instanceof CastWeight c && (c.type.element() == ElementType.F32 || c.type.element() == ElementType.F64)
+        && c.base.tensorType().element() == to;
+    return widened ? ((CastWeight) data).base : new CastWeight(data, to);
+  }
+
   public WeightData base() {
     return base;
   }

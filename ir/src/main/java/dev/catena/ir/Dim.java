@@ -4,8 +4,11 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * A dimension, or an integer computed from dimensions: a polynomial with integer coefficients over symbols, kept in
@@ -21,6 +24,9 @@ public final class Dim {
   private static final Comparator<List<String>> BY_TEXT = Comparator.comparing((List<String> m) -> String.join("*", m));
   private static final List<String> ONE = List.of();
 
+  private static final Pattern IDENTIFIER = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
+  private static final Pattern SYMBOL = Pattern.compile("\\?(?:[A-Za-z_][A-Za-z0-9_]*|\"(?:[^\"\\\\]|\\\\.)*\")");
+
   private final TreeMap<List<String>, Long> terms;
 
   private Dim(TreeMap<List<String>, Long> terms) {
@@ -35,9 +41,9 @@ public final class Dim {
     return new Dim(t);
   }
 
-  /** A symbolic dimension; {@code name} is printed behind a question mark. */
+  /** A symbolic dimension; {@code name} is printed behind a question mark, quoted where it isn't an identifier. */
   public static Dim symbol(String name) {
-    return atom("?" + Objects.requireNonNull(name));
+    return atom("?" + (IDENTIFIER.matcher(name).matches() ? name : Printer.quoted(name)));
   }
 
   private static Dim atom(String text) {
@@ -65,12 +71,34 @@ public final class Dim {
     return isKnown() && value() == value;
   }
 
+  /** The symbols that the expression reads, as they are printed: {@code ?seq}. */
+  public Set<String> symbols() {
+    return SYMBOL.matcher(toString()).results().map(r -> r.group())
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
   /** The value of a known dimension. */
   public long value() {
     if (!isKnown()) {
       throw new IllegalStateException("symbolic dimension " + this);
     }
     return terms.getOrDefault(ONE, 0L);
+  }
+
+  /** The value where the symbols (written {@code ?seq}) have these values; null where a symbol has none. */
+  public Long at(Map<String, Long> symbols) {
+    long sum = 0;
+    for (Map.Entry<List<String>, Long> e : terms.entrySet()) {
+      long product = e.getValue();
+      for (String atom : e.getKey()) {
+        if (!symbols.containsKey(atom)) {
+          return null;
+        }
+        product = Math.multiplyExact(product, symbols.get(atom));
+      }
+      sum = Math.addExact(sum, product);
+    }
+    return sum;
   }
 
   public Dim plus(Dim other) {

@@ -153,6 +153,6 @@ public final class FileWeight implements WeightData {
 
   @Override
   public String text() {
-    return "file(" + Printer.quoted(file.name()) + ", " + offset + ", " + bytes() + ")";
+    return "file(" + Printer.quoted(file.name()) + ", " + offset + ", " + type.text() + ")";
   }
 }

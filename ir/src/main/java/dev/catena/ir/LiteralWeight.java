@@ -2,10 +2,16 @@ package dev.catena.ir;
 
 /** A tensor that a pass computed: too large to print inline, small enough to keep in the heap. */
 public final class LiteralWeight implements WeightData {
+  /** Larger ones are named by their hash alone. */
+  private static final int MOST_PRINTED = 256;
+
   private final Tensor value;
   private final String hash;
 
   public LiteralWeight(Tensor value) {
+    if (value.element() == ElementType.STRING) {
+      throw new IrException("expected numbers in a weight, found texts");
+    }
     this.value = value;
     StringBuilder bits = new StringBuilder();
     for (int i = 0; i < value.size(); i++) {
@@ -48,6 +54,6 @@ public final class LiteralWeight implements WeightData {
 
   @Override
   public String text() {
-    return "computed()";
+    return value.size() <= MOST_PRINTED ? Printer.dense(value) : "computed()";
   }
 }

@@ -7,10 +7,17 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** Writes modules in the text form. Names are made unique within a stage, so that the text can be read back. */
 public final class Printer {
+  private static final Pattern WORD = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*");
+  private static final Pattern SYMBOL = Pattern.compile("[A-Za-z_][A-Za-z0-9_.-]*");
+  /** Words that stand for values in the grammar. */
+  private static final Set<String> NOT_WORDS = Set.of("true", "false", "inf", "nan", "_");
+  private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
+
   private final IdentityHashMap<Value, String> names = new IdentityHashMap<>();
   private final Set<String> taken = new HashSet<>();
   private final StringBuilder out = new StringBuilder();
@@ -39,7 +46,7 @@ public final class Printer {
     return p.out.toString();
   }
 
-  /** One operation by itself, for messages. */
+  /** One operation by itself and without its regions, for messages: one line. */
   public static String operation(Operation op) {
     Printer p = new Printer();
     p.print(op);
@@ -47,27 +54,39 @@ public final class Printer {
   }
 
   private void print(Stage stage) {
-    out.append("stage @").append(symbol(stage.name())).append('(');
-    out.append(stage.arguments().stream().map(a -> "%" + name(a) + ": " + a.type().text())
-        .collect(Collectors.joining(", ")));
-    out.append(") -> (");
+    out.append("stage @").append(symbol(stage.name())).append(arguments(stage)).append(" -> (");
     List<String> results = new ArrayList<>();
     for (int i = 0; i < stage.outputs().size(); i++) {
-      results.add(symbol(stage.outputNames().get(i)) + ": " + stage.outputs().get(i).type().text());
+      results.add(word(stage.outputNames().get(i)) + ": " + stage.outputs().get(i).type().text());
     }
     out.append(String.join(", ", results)).append(')');
     if (!stage.attributes().isEmpty()) {
       out.append(' ').append(attributes(stage.attributes()));
     }
+    body(stage, "");
+  }
+
+  private String arguments(Block block) {
+    return block.arguments().stream().map(a -> "%" + name(a) + ": " + a.type().text())
+        .collect(Collectors.joining(", ", "(", ")"));
+  }
+
+  private void body(Block block, String indent) {
     out.append(" {\n");
-    for (Operation op : stage.operations()) {
-      out.append("  ");
+    for (Operation op : block.operations()) {
+      out.append(indent).append("  ");
       print(op);
       out.append('\n');
+      for (int i = 0; i < op.regions().size(); i++) {
+        Printer region = new Printer(); // its names are its own
+        String arguments = region.arguments(op.regions().get(i));
+        region.body(op.regions().get(i), indent + "    ");
+        out.append(indent).append("    ").append(op.definition().regions().get(i)).append(arguments).append(region.out);
+      }
     }
-    out.append("  return ");
-    out.append(stage.outputs().stream().map(this::reference).collect(Collectors.joining(", ")));
-    out.append("\n}\n");
+    String outputs = block.outputs().stream().map(this::reference).collect(Collectors.joining(", "));
+    out.append(indent).append(outputs.isEmpty() ? "  return" : "  return " + outputs).append('\n').append(indent)
+        .append("}\n");
   }
 
   private void print(Operation op) {
@@ -95,21 +114,30 @@ public final class Printer {
 
   private String name(Value v) {
     return names.computeIfAbsent(v, k -> {
-      String hint = v.name().replaceAll("[^A-Za-z0-9_]", "_");
-      if (hint.isEmpty() || Character.isDigit(hint.charAt(0))) {
-        hint = "v" + hint;
+      String hint = v.name();
+      if (!v.isArgument()) { // a hint; an argument's name is part of the interface
+        hint = hint.replaceAll("[^A-Za-z0-9_]", "_");
+        if (hint.isEmpty() || Character.isDigit(hint.charAt(0))) {
+          hint = "v" + hint;
+        }
       }
       String unique = hint;
       for (int i = 1; !taken.add(unique); i++) {
         unique = hint + "_" + i;
       }
-      return unique;
+      return symbol(unique);
     });
   }
 
-  /** A name after {@code @}: plain where it is an identifier (dots allowed), else quoted. */
-  static String symbol(String name) {
-    return name.matches("[A-Za-z_][A-Za-z0-9_.-]*") ? name : quoted(name);
+  /** A name after {@code @} or {@code %}: plain where it is an identifier (dots and dashes allowed), else quoted. */
+  public static String symbol(String name) {
+    return SYMBOL.matcher(name).matches() ? name : quoted(name);
+  }
+
+  /** A name of an output or an attribute: plain where it reads as one, else quoted. */
+  static String word(String name) {
+    return WORD.matcher(name).matches() && !NOT_WORDS.contains(name) && !HASH.matcher(name).matches() ? name
+        : quoted(name);
   }
 
   /** A text between quotation marks, with escapes for what isn't printable ASCII. */
@@ -133,11 +161,12 @@ public final class Printer {
   }
 
   static String attributes(Map<String, Attribute> attributes) {
-    return attributes.entrySet().stream().map(e -> symbol(e.getKey()) + " = " + attribute(e.getValue()))
+    return attributes.entrySet().stream().map(e -> word(e.getKey()) + " = " + attribute(e.getValue()))
         .collect(Collectors.joining(", ", "{", "}"));
   }
 
-  static String attribute(Attribute a) {
+  /** An attribute by itself, as it is printed behind its name. */
+  public static String attribute(Attribute a) {
     if (a instanceof Attribute.Int i) {
       return Long.toString(i.value());
     } else if (a instanceof Attribute.Real r) {
@@ -167,6 +196,7 @@ public final class Printer {
         case BOOL -> elements.add(t.getLong(i) != 0 ? "true" : "false");
         case F64 -> elements.add(real(t.get(i)));
         case F32, F16, BF16 -> elements.add(real((float) t.get(i)));
+        case U64 -> elements.add(Long.toUnsignedString(t.getLong(i)));
         default -> elements.add(Long.toString(t.getLong(i)));
       }
     }

@@ -15,6 +15,11 @@ public final class ReshapedWeight implements WeightData {
     }
   }
 
+  /** {@code base} in that shape: itself where it has it already. */
+  public static WeightData of(WeightData base, long... shape) {
+    return Arrays.equals(shape, base.tensorType().staticShape()) ? base : new ReshapedWeight(base, shape);
+  }
+
   private static long[] withoutOnes(long[] shape) {
     return Arrays.stream(shape).filter(d -> d != 1).toArray();
   }

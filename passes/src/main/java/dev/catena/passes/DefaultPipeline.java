@@ -5,14 +5,16 @@ package dev.catena.passes;
  *
  * <ol>
  *   <li>{@code fold}: shapes first, since every later pattern asks for fixed head sizes and axes;
+ *   <li>{@code widen}: f32 activations, so that exporters' ways of mixing f16 and f32 are one;
  *   <li>{@code clean}: then no-ops are gone and patterns need not step over them;
+ *   <li>{@code rope-tables}: what depends on positions alone is a table, before rules look for a rotation;
  *   <li>{@code raise}: what is left is matched by rules, the larger patterns on the results of the smaller;
+ *   <li>{@code causal-mask}: masks computed in the graph, on the attention that {@code raise} found;
  *   <li>{@code share}: equal weights once, after raising, which gives views of equal data their form;
  *   <li>{@code merge}: linear layers with a common input, before their weights get a storage;
  *   <li>{@code name}: weights by their part, which dumps, {@code --keep} and the artifact use;
  *   <li>{@code quantize}: storage of matrices; only references change, nothing is read;
  *   <li>{@code kv-cache}: batches become rows, past tensors become a cache;
- *   <li>{@code widen}: f32 activations on the CPU;
  *   <li>{@code select-rows}: norm and head on the wanted rows only;
  *   <li>{@code lower}: launches, larger fusions per target;
  *   <li>{@code plan}: memory.
@@ -23,11 +25,11 @@ public final class DefaultPipeline {
 
   /** Settings of the default pipeline; bits as in the command line. */
   public record Settings(int weightBits, int groupSize, boolean symmetric, int embedBits, int headBits, int keyBits,
-      int valueBits, int maxRows) {}
+      int valueBits, int maxRows, int positions) {}
 
   public static String text(Settings s) {
-    return "fold,clean,raise,share,merge,name,quantize{bits=" + s.weightBits() + " group=" + s.groupSize() + " symmetric="
+    return "fold,widen,clean,rope-tables{positions=" + s.positions() + "},raise,causal-mask,share,merge,name,quantize{bits=" + s.weightBits() + " group=" + s.groupSize() + " symmetric="
         + s.symmetric() + " embed=" + s.embedBits() + " head=" + s.headBits() + "},kv-cache{key=" + s.keyBits()
-        + " value=" + s.valueBits() + "},widen,select-rows,lower,plan{rows=" + s.maxRows() + "}";
+        + " value=" + s.valueBits() + "},select-rows,lower,plan{rows=" + s.maxRows() + "}";
   }
 }

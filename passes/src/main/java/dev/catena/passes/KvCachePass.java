@@ -21,16 +21,20 @@ import java.util.Map;
  */
 public final class KvCachePass extends Pass {
   private static final long PAGE = 64;
+  private static final Dim TOKENS = Dim.symbol("tokens");
 
   public KvCachePass() {
     super("kv-cache", "past and present tensors become a cache in place, batches become rows",
-        new PassOptions.Declared("key", "16", "bits of keys: 32 or 16"),
-        new PassOptions.Declared("value", "16", "bits of values: 32 or 16"));
+        PassOptions.choice("key", "16", "bits of keys", "32", "16"),
+        PassOptions.choice("value", "16", "bits of values", "32", "16"));
   }
 
   @Override
   protected void run(Module module, PassOptions options, PassContext context) {
     for (Stage stage : module.stages()) {
+      if (isRows(stage)) {
+        continue;
+      }
       switch (String.valueOf(stage.textAttribute("role"))) {
         case "decoder" -> {
           convertDecoder(stage, storage(options, "key"), storage(options, "value"));
@@ -42,13 +46,13 @@ public final class KvCachePass extends Pass {
     }
   }
 
+  private static boolean isRows(Stage stage) {
+    return !stage.arguments().isEmpty() && stage.arguments().get(0).type() instanceof TensorType t && t.rank() > 0
+        && t.dim(0).equals(TOKENS);
+  }
+
   private static ElementType storage(PassOptions options, String name) {
-    return switch (options.text(name)) {
-      case "32" -> ElementType.F32;
-      case "16" -> ElementType.F16;
-      default -> throw new PassException(
-          "kv-cache: " + name + " = " + options.text(name) + " isn't supported; choose 32 or 16");
-    };
+    return options.number(name) == 32 ? ElementType.F32 : ElementType.F16;
   }
 
   private static void convertDecoder(Stage stage, ElementType key, ElementType value) {
@@ -59,9 +63,15 @@ public final class KvCachePass extends Pass {
     Operation past = attentions.get(0);
     Value hidden = argument(stage, "arg.hidden");
     Value mask = argument(stage, "arg.mask");
-    if (past.operand(5) != mask || past.operand(3) != argument(stage, "arg.past_key")
+    if (past.operand(5) == null && !past.flagAttribute("causal")) {
+      throw notRaised(stage, "its attention has no mask: rows would see those behind them");
+    }
+    if (past.operand(5) != null && past.operand(5) != mask) {
+      throw notRaised(stage, "the mask that " + describe(past.operand(5)) + " gives isn't causal at all steps");
+    }
+    if (past.operand(3) != argument(stage, "arg.past_key")
         || past.operand(4) != argument(stage, "arg.past_value")) {
-      throw notRaised(stage, "its attention doesn't read the piece's mask and past directly");
+      throw notRaised(stage, "its attention doesn't read the piece's past directly");
     }
     TensorType pastType = past.operand(3).tensorType();
     KvType kv = new KvType(key, value, past.intAttribute("kv_heads"), pastType.dim(3).value(), PAGE);
@@ -75,13 +85,20 @@ public final class KvCachePass extends Pass {
         Map.of("heads", past.attribute("heads"), "scale", past.attribute("scale"), "mask", Attribute.of("causal")));
     attention.setOrigin(past.origin()).result().rename("attended");
     stage.replaceUses(past.result(0), attention.result());
-    Value out = stage.outputs().get(stage.outputNames().indexOf(stage.textAttribute("out.hidden")));
+    int hiddenOutput = stage.outputNames().indexOf(stage.textAttribute("out.hidden"));
+    if (hidden == null || hiddenOutput < 0) {
+      throw notRaised(stage, "its attributes arg.hidden and out.hidden don't say what it takes and gives");
+    }
+    Value out = stage.outputs().get(hiddenOutput);
     stage.clearOutputs();
+    stage.removeAttribute("out.present_key");
+    stage.removeAttribute("out.present_value");
     stage.addOutput(stage.textAttribute("out.hidden"), out);
     stage.addOutput("cache", append.result());
     stage.remove(past);
     for (Operation op : stage.operations()) {
-      if (op.is("nn.rope") && op.operand(3) == argument(stage, "arg.positions")) {
+      if (op.is("nn.rope") && (op.operand(3) == argument(stage, "arg.positions")
+          || op.operand(3).producer() != null && op.operand(3).producer().is("nn.positions"))) {
         op.setOperand(3, seqs);
       }
     }
@@ -101,6 +118,10 @@ public final class KvCachePass extends Pass {
     toRows(stage, hidden);
   }
 
+  private static String describe(Value v) {
+    return v.producer() == null ? "%" + v.name() : v.producer().name() + " (" + v.producer().origin() + ")";
+  }
+
   private static Value argument(Stage stage, String attribute) {
     String name = stage.textAttribute(attribute);
     return name == null ? null : stage.argument(name);
@@ -114,8 +135,11 @@ public final class KvCachePass extends Pass {
       }
     }
     TensorType t = rows.tensorType();
+    if (t.rank() < 2) {
+      throw notRaised(stage, "%" + rows.name() + " : " + t.text() + " has no batch and sequence");
+    }
     List<Dim> shape = new java.util.ArrayList<>(t.shape().subList(2, t.rank()));
-    shape.add(0, Dim.symbol("tokens"));
+    shape.add(0, TOKENS);
     rows.setType(t.withShape(shape));
     stage.inferTypes();
   }

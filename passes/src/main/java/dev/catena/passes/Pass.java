@@ -1,9 +1,15 @@
 package dev.catena.passes;
 
+import dev.catena.ir.IrException;
 import dev.catena.ir.Module;
+import dev.catena.ir.Verifier;
 import java.util.List;
 
-/** One job on a module: stateless, in its own file, with a declared name, summary and options. */
+/**
+ * One job on a module: stateless, in its own file, with a declared name, summary and options. A pass writes
+ * {@link #run}; {@link #apply} does around it what every pass needs. A concrete subclass in this package with a public
+ * constructor without arguments is found by {@link Passes} and needs no registration.
+ */
 public abstract class Pass {
   private final String name;
   private final String summary;
@@ -29,13 +35,30 @@ public abstract class Pass {
     return options;
   }
 
-  /** Runs the pass and measures it. */
+  /** Runs the pass: measures it, checks its result where that is wanted, and tells the observers how it went. */
   final void apply(Module module, PassOptions given, PassContext context) {
     long start = System.nanoTime();
     try {
-      run(module, given, context);
-    } finally {
-      context.time(name, System.nanoTime() - start);
+      try {
+        run(module, given, context);
+      } finally {
+        context.time(name, System.nanoTime() - start);
+      }
+      if (context.verifiesEach()) {
+        verify(module);
+      }
+    } catch (RuntimeException e) {
+      context.failed(new Pipeline.Step(this, given), e);
+      throw e;
+    }
+    context.finished(name, module);
+  }
+
+  private void verify(Module module) {
+    try {
+      Verifier.verify(module);
+    } catch (IrException e) {
+      throw new PassException("after pass " + name + ": " + e.getMessage());
     }
   }
 

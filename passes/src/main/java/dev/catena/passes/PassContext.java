@@ -1,15 +1,30 @@
 package dev.catena.passes;
 
+import dev.catena.ir.Module;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What passes report while a pipeline runs: counters, warnings and times. */
+/** One run of a pipeline: who watches it, and what passes report: counters, warnings and times. */
 public final class PassContext {
   private final Map<String, Integer> counters = new LinkedHashMap<>();
   private final List<String> warnings = new ArrayList<>();
   private final Map<String, Long> nanos = new LinkedHashMap<>();
+  private final List<PassObserver> observers = new ArrayList<>();
+  private boolean verifyEach;
+  private int step;
+
+  /** Checks the module after every pass. */
+  public PassContext verifyEach(boolean wanted) {
+    verifyEach = wanted;
+    return this;
+  }
+
+  public PassContext observe(PassObserver observer) {
+    observers.add(observer);
+    return this;
+  }
 
   /** Adds to a counter such as {@code raise.rms_norm}. */
   public void count(String counter, int n) {
@@ -21,8 +36,31 @@ public final class PassContext {
     warnings.add(line);
   }
 
+  boolean verifiesEach() {
+    return verifyEach;
+  }
+
   void time(String pass, long elapsed) {
     nanos.merge(pass, elapsed, Long::sum);
+  }
+
+  void starting(Module module) {
+    step = 0;
+    tell("import", module);
+  }
+
+  void finished(String pass, Module module) {
+    step++;
+    tell(pass, module);
+  }
+
+  private void tell(String pass, Module module) {
+    PassResult result = new PassResult(step, pass, module);
+    observers.forEach(o -> o.after(result));
+  }
+
+  void failed(Pipeline.Step failing, RuntimeException failure) {
+    observers.forEach(o -> o.failed(failing, failure));
   }
 
   public Map<String, Integer> counters() {

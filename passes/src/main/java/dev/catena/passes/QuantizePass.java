@@ -1,5 +1,6 @@
 package dev.catena.passes;
 
+import dev.catena.ir.Attribute;
 import dev.catena.ir.CastWeight;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.Module;
@@ -21,11 +22,11 @@ import java.util.Map;
 public final class QuantizePass extends Pass {
   public QuantizePass() {
     super("quantize", "set the storage of matrices: f32, f16, 8 or 4 bits in groups, round to nearest",
-        new PassOptions.Declared("bits", "4", "bits of linear layers: 32, 16, 8, 4"),
-        new PassOptions.Declared("group", "128", "columns that share a scale: a multiple of 8, or 0 for a whole row"),
-        new PassOptions.Declared("symmetric", "false", "no zero points"),
-        new PassOptions.Declared("embed", "16", "bits of the embedding table"),
-        new PassOptions.Declared("head", "8", "bits of the head"));
+        PassOptions.choice("bits", "4", "bits of linear layers", "32", "16", "8", "4"),
+        PassOptions.number("group", 128, "columns that share a scale: a multiple of 8, or 0 for a whole row"),
+        PassOptions.flag("symmetric", false, "no zero points"),
+        PassOptions.choice("embed", "16", "bits of the embedding table", "32", "16", "8", "4"),
+        PassOptions.choice("head", "8", "bits of the head", "32", "16", "8", "4"));
   }
 
   @Override
@@ -38,8 +39,11 @@ public final class QuantizePass extends Pass {
           continue;
         }
         String option = !linear ? "embed" : "head".equals(stage.textAttribute("role")) ? "head" : "bits";
-        Value stored = store(module, op.operand(1).weight(), options, options.number(option), option, done);
+        Value stored = store(module, op.operand(1).weight(), options, options.number(option), done);
         if (stored != op.operand(1)) {
+          if (!linear && !op.hasAttribute("element")) { // a table's storage doesn't decide what the next stage is given
+            op.setAttribute("element", new Attribute.Element(op.result().tensorType().element()));
+          }
           op.setOperand(1, stored);
           context.count("quantize." + storage(stored), 1);
         }
@@ -53,7 +57,7 @@ public final class QuantizePass extends Pass {
     return v.type() instanceof QuantType q ? q.code().keyword() : v.tensorType().element().keyword();
   }
 
-  private static Value store(Module module, Weight weight, PassOptions options, long bits, String option,
+  private static Value store(Module module, Weight weight, PassOptions options, long bits,
       Map<Weight, Map<Long, Weight>> done) {
     if (!(weight.type() instanceof TensorType dense)) {
       return weight.value(); // came quantized: keeps its codes
@@ -68,11 +72,9 @@ public final class QuantizePass extends Pass {
       if (dense.element() == to) {
         return weight.value();
       }
-      data = new CastWeight(weight.data(), to);
-    } else if (bits == 8 || bits == 4) {
-      data = new QuantizedWeight(weight.data(), type(dense, bits, options));
+      data = CastWeight.of(weight.data(), to);
     } else {
-      throw new PassException("quantize: " + option + " = " + bits + " isn't supported; choose 32, 16, 8 or 4");
+      data = new QuantizedWeight(weight.data(), type(dense, bits, options));
     }
     Weight stored = module.addWeight(weight.name() + (bits >= 16 ? ".f" : ".u") + bits, data);
     done.computeIfAbsent(weight, w -> new HashMap<>()).put(bits, stored);

@@ -2,6 +2,13 @@ package dev.catena.tools;
 
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
+import dev.catena.ir.IrException;
+import dev.catena.ir.Module;
+import dev.catena.ir.text.CirReader;
+import dev.catena.ir.text.WeightFiles;
+import dev.catena.tools.page.ModelPage;
+import dev.catena.tools.page.ModelPage.Fact;
+import dev.catena.tools.page.Step;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -11,10 +18,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** What {@code inspect} says about an artifact. Runs none of its code, so the target may be another machine's. */
 final class ArtifactInspection implements Inspection {
+  private static final Pattern SOURCE = Pattern.compile("\\.(c|cu|h|cuh|ptx)$");
+
   private final ArtifactReader reader;
   private final Manifest manifest;
 
@@ -119,6 +129,16 @@ final class ArtifactInspection implements Inspection {
 
   @Override
   public String ir(String pass) {
+    return text(irEntry(pass));
+  }
+
+  @Override
+  public Module module(String pass) {
+    String entry = irEntry(pass);
+    return CirReader.parse(text(entry), reader.path() + ": " + entry, WeightFiles.NONE);
+  }
+
+  private String irEntry(String pass) {
     List<String> passes = passes();
     String found = null;
     for (String candidate : passes) {
@@ -130,7 +150,7 @@ final class ArtifactInspection implements Inspection {
       throw new UserError(reader.path() + (pass.isEmpty() ? ": holds no IR" : ": holds no module after a pass '" + pass
           + "'; there are " + String.join(", ", passes)));
     }
-    return text("ir/" + found + ".cir");
+    return "ir/" + found + ".cir";
   }
 
   @Override
@@ -205,6 +225,68 @@ final class ArtifactInspection implements Inspection {
       json.put("sources", sources);
     }
     return json;
+  }
+
+  @Override
+  public ModelPage page() {
+    Manifest.Model m = manifest.model();
+    Manifest.Memory memory = manifest.memory();
+    List<Step> steps = new ArrayList<>();
+    for (String pass : passes()) {
+      try {
+        String entry = irEntry(pass);
+        steps.add(Step.of(pass, CirReader.parse(text(entry), entry, WeightFiles.NONE)));
+      } catch (IrException e) {   // of another version, or damaged on purpose: the rest is still worth a look
+        steps.add(Step.broken(pass, "This module can't be read: " + e.getMessage()));
+      }
+    }
+    List<Fact> facts = new ArrayList<>(List.of(new Fact("context", m.maxSeqLen() + " positions"),
+        new Fact("BOS", (m.bos() == null ? "none" : m.bos().toString()) + (m.addBos() ? ", put before a prompt" : "")),
+        new Fact("EOS", m.eos().isEmpty() ? "none" : m.eos().stream().map(String::valueOf).collect(Collectors.joining(", "))),
+        new Fact("tokenizer", reader.contains("tokenizer.json") ? "in the artifact" : "none: takes and gives ids only"),
+        new Fact("format", String.valueOf(manifest.format())), new Fact("compiler", "Catena " + manifest.compiler())));
+    manifest.targets().forEach(t -> facts.add(new Fact("target", t.name() + ": " + String.join(", ", t.features()))));
+    return new ModelPage(m.name(), "artifact")
+        .headline(List.of(new Fact("layers", String.valueOf(m.layers())), new Fact("hidden", String.valueOf(m.hidden())),
+            new Fact("vocabulary", String.valueOf(m.vocab())), new Fact("bits a weight", manifest.settings().getOrDefault("wbits", "–")),
+            new Fact("of weights", Bytes.text(memory.weightsBytes())),
+            new Fact("of cache a token", Bytes.text(memory.kvBytesPerToken())),
+            new Fact(manifest.targets().size() == 1 ? "target" : "targets",
+                manifest.targets().stream().map(Manifest.Target::name).collect(Collectors.joining(", ")))))
+        .facts(facts)
+        .settings(manifest.settings().entrySet().stream().map(e -> new Fact(e.getKey(), e.getValue())).toList())
+        .memory(new MemoryPlan(manifest).facts())
+        .kernels(KernelFacts.of(manifest).stream().map(KernelFacts::json).toList(), pageSources())
+        .weights(storedWeights())
+        .steps(steps);
+  }
+
+  /** Every file of code that people can read, in whatever language a target's is. */
+  private List<ModelPage.Source> pageSources() {
+    List<ModelPage.Source> sources = new ArrayList<>();
+    for (Manifest.Target target : manifest.targets()) {
+      String folder = "code/" + target.name() + "/";
+      for (String name : reader.names()) {
+        if (name.startsWith(folder) && SOURCE.matcher(name).find()) {
+          sources.add(new ModelPage.Source(target.name(), name.substring(folder.length()), text(name).lines().toList()));
+        }
+      }
+    }
+    return sources;
+  }
+
+  /** Each under the first stage that reads it. */
+  private List<ModelPage.StoredWeight> storedWeights() {
+    List<ModelPage.StoredWeight> weights = new ArrayList<>();
+    Set<String> seen = new HashSet<>();
+    for (Manifest.Stage stage : manifest.stages()) {
+      for (Manifest.Weight w : stage.weights()) {
+        if (seen.add(w.entry())) {
+          weights.add(new ModelPage.StoredWeight(stage.name(), w.name(), w.type(), w.bytes(), w.layout()));
+        }
+      }
+    }
+    return weights;
   }
 
   private Map<String, Object> modelJson() {

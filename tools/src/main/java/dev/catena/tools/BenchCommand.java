@@ -3,6 +3,7 @@ package dev.catena.tools;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.CatenaModel;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -44,7 +45,8 @@ final class BenchCommand implements Callable<Integer> {
     int threads = devices.threads();
     double load = LoadAverage.lastMinute();
     if (load > LoadAverage.IDLE) {
-      Console.warn("this machine is not idle: its load average is " + load + "; measure again when it is");
+      Console.warn(String.format(Locale.ROOT, "this machine is not idle: its load average is %.2f; measure again when it is",
+          load));
     }
     try (CatenaModel model = CatenaModel.open(file)) {
       clampTo(model.manifest().model());

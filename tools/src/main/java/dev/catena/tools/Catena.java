@@ -26,6 +26,7 @@ public final class Catena {
     COMMANDS.put("chat", ChatCommand::new);
     COMMANDS.put("bench", BenchCommand::new);
     COMMANDS.put("inspect", InspectCommand::new);
+    COMMANDS.put("opt", OptCommand::new);
     COMMANDS.put("devices", DevicesCommand::new);
     COMMANDS.put("demo", DemoCommand::new);
     COMMANDS.put("help", CommandLine.HelpCommand::new);
@@ -75,6 +76,8 @@ public final class Catena {
       Failures.line(e.getMessage() + " ('catena " + nameOf(e.getCommandLine()) + "--help' lists the options)");
       return 2;
     });
+    Optional.ofNullable(command.getSubcommands().get("opt"))
+        .ifPresent(c -> c.getCommandSpec().usageMessage().footer(OptCommand.footer()));
     command.setExecutionExceptionHandler((e, c, parsed) -> Failures.report(e, root.debug));
     return command;
   }

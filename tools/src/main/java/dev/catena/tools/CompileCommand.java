@@ -15,6 +15,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -81,19 +82,12 @@ final class CompileCommand implements Callable<Integer> {
   @Option(names = "--pipeline", paramLabel = "TEXT", description = "Passes in place of the default ones.")
   private String pipeline;
 
-  @Option(names = "--verify-each", description = "Check the module after every pass.")
-  private boolean verifyEach;
-
-  @Option(names = "--print-after", paramLabel = "PASS|all", description = "Print the module after a pass.")
-  private String printAfter;
-
-  @Option(names = "--dump-dir", paramLabel = "DIR", description = "Write NN-pass.cir after each pass.")
-  private Path dumpDir;
+  @Mixin
+  private PipelineOptions watching;
 
   @Override
   public Integer call() {
-    CompileReport report = new ModelCompiler(settings()).compile();
-    System.out.print(report.text());
+    new ModelCompiler(settings()).compile().map(CompileReport::text).ifPresent(System.out::print);
     return 0;
   }
 
@@ -122,7 +116,7 @@ final class CompileCommand implements Callable<Integer> {
     int[] kv = kvBits();
     return new CompileSettings(input, output != null ? output : defaultOutput(), resolveTargets(), weightBits, group,
         symmetric, embed, head, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
-        Optional.ofNullable(pipeline), verifyEach, Optional.ofNullable(printAfter), Optional.ofNullable(dumpDir), 256);
+        Optional.ofNullable(pipeline), watching, 256);
   }
 
   private static void requireBits(String option, int bits) {

@@ -4,6 +4,7 @@ import dev.catena.artifact.ArtifactException;
 import dev.catena.artifact.CatenaException;
 import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.ir.IrException;
+import dev.catena.ir.text.CirException;
 import dev.catena.passes.PassException;
 import dev.catena.runtime.sampling.BadLogitsException;
 import dev.catena.runtime.text.ModelConfigException;
@@ -32,6 +33,10 @@ final class Failures {
       failure.printStackTrace();
     }
     Throwable cause = failure instanceof UncheckedIOException u ? u.getCause() : failure;
+    if (cause instanceof CirException e) {   // each error has its line and a caret below it
+      e.errors().forEach(System.err::println);
+      return 2;
+    }
     if (cause instanceof ArtifactException && isSystemFailure(cause.getCause())
         || cause instanceof BadLogitsException) {
       line(cause.getMessage());

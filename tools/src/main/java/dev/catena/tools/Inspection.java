@@ -1,5 +1,7 @@
 package dev.catena.tools;
 
+import dev.catena.ir.Module;
+import dev.catena.tools.page.ModelPage;
 import java.util.Map;
 
 /** Something that {@code inspect} has opened, and what can be printed of it. Each text ends with a line end. */
@@ -14,6 +16,13 @@ interface Inspection extends AutoCloseable {
    * @throws UserError with those there are, when there is no such pass
    */
   String ir(String pass);
+
+  /**
+   * The module whose text {@link #ir} gives.
+   *
+   * @throws UserError as {@link #ir}
+   */
+  Module module(String pass);
 
   /** The generated source of every target. */
   String kernels();
@@ -31,6 +40,9 @@ interface Inspection extends AutoCloseable {
    * @param withSources adds the generated source
    */
   Map<String, Object> json(String pass, boolean withSources);
+
+  /** All of it, as a page to look at. */
+  ModelPage page();
 
   @Override
   void close();

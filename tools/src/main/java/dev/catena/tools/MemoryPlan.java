@@ -1,6 +1,7 @@
 package dev.catena.tools;
 
 import dev.catena.artifact.Manifest;
+import dev.catena.tools.page.ModelPage;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -69,6 +70,24 @@ final class MemoryPlan {
     s.append("in all       ").append(Bytes.text(m.weightsBytes() + kvBytes(longest) + m.arenaBytes()))
         .append(" at the longest context\n");
     return s.toString();
+  }
+
+  /** The same for the page. */
+  List<ModelPage.Fact> facts() {
+    Manifest.Memory m = manifest.memory();
+    List<ModelPage.Fact> facts = new ArrayList<>();
+    facts.add(new ModelPage.Fact("weights", Bytes.text(m.weightsBytes()) + ", mapped from the file"));
+    facts.add(new ModelPage.Fact("read a token", Bytes.text(m.bytesPerToken()) + " of weights"));
+    for (int context : contexts()) {
+      facts.add(new ModelPage.Fact("KV cache", Bytes.text(kvBytes(context)) + " at a context of " + context));
+    }
+    for (Manifest.Target target : manifest.targets()) {
+      facts.add(new ModelPage.Fact("activations", Bytes.text(arenaBytes(target)) + " for " + m.maxRows() + " rows on "
+          + target.name() + ", and " + Bytes.text(scratchBytes(target)) + " for each thread"));
+    }
+    facts.add(new ModelPage.Fact("in all", Bytes.text(m.weightsBytes() + kvBytes(manifest.model().maxSeqLen())
+        + m.arenaBytes()) + " at the longest context"));
+    return facts;
   }
 
   Map<String, Object> json() {

@@ -13,7 +13,7 @@ import java.util.List;
  * @param maxSeqLen positions that may be addressed
  */
 record ModelFacts(int vocab, int hidden, int layers, int maxSeqLen, Integer bos, List<Integer> eos, boolean addBos) {
-  private static final int DEFAULT_MAX_SEQ_LEN = 4096;
+  static final int DEFAULT_MAX_SEQ_LEN = 4096;
 
   /** @param wanted positions asked for, or 0: the rows of the position tables, else the model's config, else 4096 */
   static ModelFacts of(Module module, ModelConfig config, int wanted) {

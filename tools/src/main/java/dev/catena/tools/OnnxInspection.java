@@ -2,27 +2,38 @@ package dev.catena.tools;
 
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxImporter;
-import dev.catena.ir.Operation;
+import dev.catena.ir.IrException;
+import dev.catena.ir.Module;
 import dev.catena.ir.Stage;
-import dev.catena.ir.Value;
+import dev.catena.passes.DefaultPipeline;
+import dev.catena.passes.PassContext;
+import dev.catena.passes.PassException;
+import dev.catena.passes.PassResult;
+import dev.catena.passes.Pipeline;
+import dev.catena.tools.page.ModelPage;
+import dev.catena.tools.page.ModelPage.Fact;
+import dev.catena.tools.page.Step;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 
 /** What {@code inspect} says about ONNX: a folder of pieces chained to a model, or one file by itself. */
 final class OnnxInspection implements Inspection {
+  private static final DefaultPipeline.Settings DEFAULTS =
+      new DefaultPipeline.Settings(4, 128, false, 16, 8, 16, 16, 256, ModelFacts.DEFAULT_MAX_SEQ_LEN);
+
   private final Path input;
   private final ImportedModel imported;
   private final List<Stage> stages;
+  private final ModuleSummary summary;
 
   private OnnxInspection(Path input, ImportedModel imported) {
     this.input = input;
     this.imported = imported;
     this.stages = imported.module().stages();
+    this.summary = new ModuleSummary(stages);
   }
 
   static OnnxInspection of(Path input) {
@@ -34,61 +45,21 @@ final class OnnxInspection implements Inspection {
 
   @Override
   public String summary() {
-    long bytes = stages.stream().mapToLong(StageWeights::importedBytes).sum();
-    StringBuilder s = new StringBuilder();
-    s.append("model       ").append(imported.module().name()).append(": ").append(stages.size())
-        .append(stages.size() == 1 ? " piece, " : " pieces, ").append(Bytes.text(bytes)).append(" of weights\n\n");
-    TextTable table = new TextTable("piece", "source", "operations", "weights");
-    List<Runs.Run<Stage>> runs = Runs.of(stages, OnnxInspection::alike);
-    for (Runs.Run<Stage> run : runs) {
-      Stage first = run.first();
-      int count = operations(List.of(first)).values().stream().mapToInt(Integer::intValue).sum();
-      table.row(run.name(Stage::name), run.members().size() > 1 ? run.members().size() + " alike, each" : source(first),
-          count, Bytes.text(StageWeights.importedBytes(first)));
-    }
-    s.append(table.text()).append('\n');
-    for (Runs.Run<Stage> run : runs) {
-      Stage first = run.first();
-      s.append(run.name(Stage::name)).append('\n');
-      first.arguments().forEach(a -> s.append("  in   ").append(a.name()).append(": ").append(a.type().text()).append('\n'));
-      for (int i = 0; i < first.outputs().size(); i++) {
-        s.append("  out  ").append(first.outputNames().get(i)).append(": ").append(first.outputs().get(i).type().text())
-            .append('\n');
-      }
-    }
-    return s.append('\n').append(OperationCounts.text(operations(stages))).toString();
+    return "model       " + imported.module().name() + ": " + stages.size() + (stages.size() == 1 ? " piece, " : " pieces, ")
+        + Bytes.text(summary.weightBytes()) + " of weights\n\n" + summary.text("piece");
   }
 
-  private static boolean alike(Stage a, Stage b) {
-    return operations(List.of(a)).equals(operations(List.of(b)))
-        && StageWeights.importedBytes(a) == StageWeights.importedBytes(b)
-        && a.arguments().stream().map(Value::type).map(Object::toString).toList()
-            .equals(b.arguments().stream().map(Value::type).map(Object::toString).toList());
-  }
-
-  private static String source(Stage stage) {
-    return String.valueOf(stage.textAttribute("source"));
-  }
-
-  /** Constants are data, not work: they are left out. */
-  private static Map<String, Integer> operations(List<Stage> stages) {
-    Map<String, Integer> counts = new TreeMap<>();
-    for (Stage stage : stages) {
-      for (Operation op : stage.operations()) {
-        if (!op.is("onnx.Constant")) {
-          counts.merge(op.name(), 1, Integer::sum);
-        }
-      }
+  @Override
+  public Module module(String pass) {
+    if (!pass.isEmpty() && !pass.equals("import") && !pass.equals("00-import")) {
+      throw new UserError(input + ": is not compiled, so there is 00-import only, and nothing after a pass '" + pass + "'");
     }
-    return counts;
+    return imported.module();
   }
 
   @Override
   public String ir(String pass) {
-    if (!pass.isEmpty() && !pass.equals("import") && !pass.equals("00-import")) {
-      throw new UserError(input + ": is not compiled, so there is 00-import only, and nothing after a pass '" + pass + "'");
-    }
-    return imported.module().toString();
+    return module(pass).toString();
   }
 
   @Override
@@ -108,34 +79,43 @@ final class OnnxInspection implements Inspection {
 
   @Override
   public Map<String, Object> json(String pass, boolean withSources) {
-    List<Map<String, Object>> list = new ArrayList<>();
-    for (Stage stage : stages) {
-      Map<String, Object> json = new LinkedHashMap<>();
-      json.put("name", stage.name());
-      json.put("role", stage.textAttribute("role"));
-      json.put("source", source(stage));
-      json.put("inputs", types(stage.arguments(), stage.arguments().stream().map(Value::name).toList()));
-      json.put("outputs", types(stage.outputs(), stage.outputNames()));
-      json.put("weights_bytes", StageWeights.importedBytes(stage));
-      list.add(json);
-    }
-    Map<String, Object> json = new LinkedHashMap<>();
-    json.put("model", Map.of("name", imported.module().name()));
-    json.put("stages", list);
-    json.put("operations", operations(stages));
-    json.put("kernels", List.of());
+    Map<String, Object> json = summary.json(imported.module().name());
     if (pass != null) {
       json.put("ir", ir(pass));
     }
     return json;
   }
 
-  private static Map<String, Object> types(List<Value> values, List<String> names) {
-    Map<String, Object> types = new LinkedHashMap<>();
-    for (int i = 0; i < values.size(); i++) {
-      types.put(names.get(i), values.get(i).type().text());
+  /**
+   * What {@code compile} would do by its defaults, without code: the passes only move references to weights. {@code share}
+   * is left out, since it would read every weight for its hash. Where a pass can't go on, the page ends with the reason.
+   */
+  @Override
+  public ModelPage page() {
+    List<Step> steps = new ArrayList<>();
+    List<String> notes = new ArrayList<>(List.of("Not compiled: the passes ran with the default settings (4 bits), without "
+        + "reading weights. 'catena compile' makes an artifact, whose page has the kernels, too."));
+    PassContext context = new PassContext().observe(result -> steps.add(step(result)));
+    List<Fact> headline = List.of(new Fact(stages.size() == 1 ? "piece" : "pieces", String.valueOf(stages.size())),
+        new Fact("operations", String.valueOf(summary.operationCount())),
+        new Fact("of weights", Bytes.text(summary.weightBytes())));
+    try {
+      Pipeline.parse(DefaultPipeline.text(DEFAULTS).replace(",share,", ",")).run(imported.module(), context);
+    } catch (IrException | PassException | IllegalArgumentException e) {
+      notes.add("After " + steps.get(steps.size() - 1).label() + " the compiler can't go on: " + e.getMessage());
     }
-    return types;
+    return new ModelPage(imported.module().name(), Files.isDirectory(input) ? "folder of ONNX pieces" : "ONNX file")
+        .headline(headline)
+        .notes(notes)
+        .steps(steps);
+  }
+
+  private static Step step(PassResult result) {
+    try {
+      return Step.of(result.label(), ModuleSnapshot.of(result.module()));
+    } catch (IrException e) {
+      return Step.broken(result.label(), "This module can't be shown: " + e.getMessage());
+    }
   }
 
   @Override

@@ -17,6 +17,7 @@ import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import dev.catena.ir.Weight;
 import dev.catena.ir.WeightData;
+import dev.catena.tools.page.TypeText;
 import java.io.IOException;
 import java.nio.channels.WritableByteChannel;
 import java.util.Collections;
@@ -79,8 +80,7 @@ final class StageWeights {
     for (Operation op : stage.operations()) {
       for (Value v : op.operands()) {
         if (v != null && v.weight() != null && seen.add(v.weight())) {
-          bytes += v.type() instanceof QuantType q ? q.bytes()
-              : ((TensorType) v.type()).element().bytes(((TensorType) v.type()).elements().value());
+          bytes += Math.min(TypeText.bytes(v.type()), Long.MAX_VALUE - bytes);   // a hostile text may state any size
         }
       }
     }

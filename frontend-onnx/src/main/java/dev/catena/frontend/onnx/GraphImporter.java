@@ -3,6 +3,7 @@ package dev.catena.frontend.onnx;
 import dev.catena.frontend.onnx.OnnxGraph.Dimension;
 import dev.catena.frontend.onnx.OnnxGraph.Node;
 import dev.catena.frontend.onnx.OnnxGraph.ValueInfo;
+import dev.catena.ir.Block;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.Stage;
@@ -12,9 +13,11 @@ import dev.catena.ir.Value;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** Imports one graph into a stage of the {@code onnx} dialect. */
 final class GraphImporter {
@@ -35,10 +38,13 @@ final class GraphImporter {
   private final NodeForms forms;
   private final Map<String, Value> values = new HashMap<>();
   private final Map<String, Value> arguments = new LinkedHashMap<>();
+  /** Initializers, those of branches that were taken among them. */
+  private final Map<String, OnnxTensor> tensors;
 
   GraphImporter(OnnxGraph graph, String stageName, Path path, OpenFiles files, WeightPool weights) {
     this.graph = graph;
     this.stage = new Stage(stageName);
+    this.tensors = new HashMap<>(graph.initializers());
     this.weights = weights;
     this.loader = new TensorLoader(graph.file(), path, files);
     this.out = new StageBuilder(stage, graph.fileName(), names);
@@ -66,7 +72,7 @@ final class GraphImporter {
       importNode(node);
     }
     for (ValueInfo output : outputs) {
-      Value v = values.containsKey(output.name()) || graph.initializers().containsKey(output.name())
+      Value v = values.containsKey(output.name()) || tensors.containsKey(output.name())
           ? value(output.name()) : null;
       if (v == null) {
         throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is computed by no node");
@@ -106,6 +112,10 @@ final class GraphImporter {
       values.put(node.outputs().get(0), constant(node));
       return;
     }
+    if (node.is("If")) {
+      importBranch(node);
+      return;
+    }
     List<Value> operands = new ArrayList<>();
     for (String name : node.inputs()) {
       operands.add(name.isEmpty() ? null : value(name));
@@ -118,11 +128,100 @@ final class GraphImporter {
     }
   }
 
+  /** An If on something that is known, a shape mostly, is the branch it takes; any other stays a choice. */
+  private void importBranch(Node node) {
+    Value condition = node.input(0).isEmpty() ? null : value(node.input(0));
+    if (condition == null) {
+      throw out.broken("lacks the input 'cond'");
+    }
+    Dim[] known = condition.contents();
+    List<Value> results = known != null && known.length == 1 && known[0].isKnown()
+        ? importNodes(node, branch(node, known[0].is(0) ? "else_branch" : "then_branch"))
+        : choice(node, condition);
+    for (int i = 0; i < node.outputs().size(); i++) {
+      values.put(node.outputs().get(i), results.get(i));
+    }
+  }
+
+  private OnnxSubgraph branch(Node node, String name) {
+    OnnxAttribute attribute = node.attributes().get(name);
+    if (attribute == null || attribute.graph() == null || attribute.graph().outputs().size() < node.outputs().size()) {
+      throw out.broken("lacks a branch with " + node.outputs().size() + " outputs: " + name);
+    }
+    return attribute.graph();
+  }
+
+  /** Both branches become regions; what they read from around them becomes operands, what is constant they repeat. */
+  private List<Value> choice(Node node, Value condition) {
+    OnnxSubgraph taken = branch(node, "then_branch");
+    OnnxSubgraph other = branch(node, "else_branch");
+    Map<String, Value> captured = new LinkedHashMap<>();
+    for (OnnxSubgraph branch : List.of(taken, other)) {
+      for (String name : branch.captured()) {
+        if (!name.isEmpty() && (values.containsKey(name) || tensors.containsKey(name))) {
+          captured.put(name, value(name));
+        }
+      }
+    }
+    captured.values().removeIf(v -> v.weight() != null);
+    List<Value> operands = new ArrayList<>(List.of(condition));
+    captured.values().stream().filter(v -> v.constant() == null).forEach(operands::add);
+    List<Block> regions = List.of(region(node, taken, captured), region(node, other, captured));
+    return out.append("If", operands, node.outputs().size(), regions).results();
+  }
+
+  private Block region(Node node, OnnxSubgraph branch, Map<String, Value> captured) {
+    Block region = new Block();
+    Map<String, Value> around = Map.copyOf(values);
+    Map<String, OnnxTensor> tensorsAround = Map.copyOf(tensors);
+    Block before = out.into(region);
+    captured.forEach((name, v) -> values.put(name, v.constant() != null ? out.constant(v.constant(), name)
+        : argument(region, name, v)));
+    List<Value> results = importNodes(node, branch);
+    results.subList(0, node.outputs().size()).forEach(region::addOutput);
+    out.into(before);
+    values.clear();
+    values.putAll(around);
+    tensors.clear();
+    tensors.putAll(tensorsAround);
+    return region;
+  }
+
+  private Value argument(Block region, String name, Value captured) {
+    Value argument = region.addArgument(names.argument(name), captured.type());
+    argument.setContents(captured.contents());
+    return argument;
+  }
+
+  /** Imports a branch's nodes where the builder stands; gives the branch's results. */
+  private List<Value> importNodes(Node node, OnnxSubgraph branch) {
+    branch.initializers().forEach((name, tensor) -> {
+      if (tensors.put(name, tensor) != null) {
+        throw out.broken("defines '" + name + "' a second time");
+      }
+    });
+    Set<String> given = new HashSet<>(tensors.keySet());
+    given.addAll(values.keySet());
+    for (Node inner : NodeOrder.of(graph.fileName(), branch.nodes(), given)) {
+      out.begin(inner);
+      importNode(inner);
+    }
+    out.begin(node);
+    List<Value> results = new ArrayList<>();
+    for (ValueInfo output : branch.outputs()) {
+      if (!given.contains(output.name()) && !values.containsKey(output.name())) {
+        throw out.broken("gives '" + output.name() + "', which its branch doesn't compute");
+      }
+      results.add(value(output.name()));
+    }
+    return results;
+  }
+
   /** The value of that name; an initializer becomes a value where it is first used. */
   private Value value(String name) {
     Value v = values.get(name);
     if (v == null) {
-      OnnxTensor t = graph.initializers().get(name);
+      OnnxTensor t = tensors.get(name);
       TensorType type = loader.type(t);
       v = type.element().isFloat() && type.rank() > 0 && loader.elements(t) > 1 ? weight(t, name) : literal(t, name);
       values.put(name, v);

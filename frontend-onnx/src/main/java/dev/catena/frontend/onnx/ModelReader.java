@@ -16,6 +16,7 @@ final class ModelReader {
 
   /** More of anything than any model has; keeps a hostile file from filling the heap with tiny entries. */
   private static final int MOST_ENTRIES = 1 << 20;
+  private static final int MOST_NESTED = 16;
 
   private final MappedFile file;
   private final WireReader in;
@@ -23,10 +24,8 @@ final class ModelReader {
   private long irVersion;
   private long opset = -1;
   private boolean hasGraph;
-  private final List<Node> nodes = new ArrayList<>();
-  private final Map<String, OnnxTensor> initializers = new LinkedHashMap<>();
-  private final List<ValueInfo> inputs = new ArrayList<>();
-  private final List<ValueInfo> outputs = new ArrayList<>();
+  private GraphFields graph = new GraphFields();
+  private int depth;
 
   private ModelReader(MappedFile file) {
     this.file = file;
@@ -67,8 +66,9 @@ final class ModelReader {
       throw new OnnxException(file.name() + ": opset " + opset + " isn't supported, " + OLDEST_OPSET + " to "
           + NEWEST_OPSET + " are; convert the model with onnx.version_converter");
     }
-    List<ValueInfo> given = inputs.stream().filter(i -> !initializers.containsKey(i.name())).toList();
-    return new OnnxGraph(file, irVersion, opset, List.copyOf(nodes), initializers, given, List.copyOf(outputs));
+    List<ValueInfo> given = graph.inputs.stream().filter(i -> !graph.initializers.containsKey(i.name())).toList();
+    return new OnnxGraph(file, irVersion, opset, List.copyOf(graph.nodes), graph.initializers, given,
+        List.copyOf(graph.outputs));
   }
 
   private void opsetImport() {
@@ -94,18 +94,33 @@ final class ModelReader {
 
   private void graphField(int number) {
     switch (number) {
-      case 1 -> nodes.add(node());
+      case 1 -> graph.nodes.add(node());
       case 5 -> {
         OnnxTensor t = tensor();
-        if (initializers.put(t.name(), t) != null) {
+        if (graph.initializers.put(t.name(), t) != null) {
           throw new OnnxException(file.name() + ": two initializers are named '" + t.name() + "'");
         }
       }
-      case 11 -> inputs.add(valueInfo());
-      case 12 -> outputs.add(valueInfo());
+      case 11 -> graph.inputs.add(valueInfo());
+      case 12 -> graph.outputs.add(valueInfo());
       case 15 -> throw new OnnxException(file.name() + ": sparse initializers aren't supported");
       default -> in.skip();
     }
+  }
+
+  /** A graph inside a node, such as a branch of If. */
+  private OnnxSubgraph subgraph() {
+    if (++depth > MOST_NESTED) {
+      throw in.broken("graphs nested more than " + MOST_NESTED + " deep");
+    }
+    GraphFields outer = graph;
+    graph = new GraphFields();
+    in.message(this::graphField);
+    OnnxSubgraph read = new OnnxSubgraph(List.copyOf(graph.nodes), graph.initializers, List.copyOf(graph.inputs),
+        List.copyOf(graph.outputs));
+    graph = outer;
+    depth--;
+    return read;
   }
 
   private Node node() {
@@ -134,7 +149,15 @@ final class ModelReader {
         default -> in.skip();
       }
     });
-    return new Node(nodes.size(), texts[0], texts[2], texts[1], List.copyOf(from), List.copyOf(to), attributes);
+    return new Node(graph.nodes.size(), texts[0], texts[2], texts[1], List.copyOf(from), List.copyOf(to), attributes);
+  }
+
+  /** Collects the fields of one GraphProto. */
+  private static final class GraphFields {
+    final List<Node> nodes = new ArrayList<>();
+    final Map<String, OnnxTensor> initializers = new LinkedHashMap<>();
+    final List<ValueInfo> inputs = new ArrayList<>();
+    final List<ValueInfo> outputs = new ArrayList<>();
   }
 
   /** Collects the fields of one AttributeProto. */
@@ -149,6 +172,7 @@ final class ModelReader {
     final Longs reals = new Longs();
     final List<String> texts = new ArrayList<>();
     OnnxTensor tensor;
+    OnnxSubgraph subgraph;
 
     void field(int number) {
       switch (number) {
@@ -169,7 +193,11 @@ final class ModelReader {
           tensor = tensor();
           seen = OnnxAttribute.Type.TENSOR;
         }
-        case 6, 11 -> {
+        case 6 -> {
+          subgraph = subgraph();
+          seen = OnnxAttribute.Type.GRAPH;
+        }
+        case 11 -> {
           in.skip();
           seen = OnnxAttribute.Type.GRAPH;
         }
@@ -199,7 +227,7 @@ final class ModelReader {
       }
       // Files from before IR 4 may leave the type out.
       return new OnnxAttribute(name, type == null ? seen : type, integer, real, text, integers.toArray(), values,
-          List.copyOf(texts), tensor);
+          List.copyOf(texts), tensor, subgraph);
     }
   }
 

@@ -13,9 +13,12 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /** Brings each node to the one form the dialect knows, the newest opset's: old attributes become operands. */
 final class NodeForms {
+  private static final Pattern OUTER_PRODUCT = Pattern.compile("([a-zA-Z]),((?!\\1)[a-zA-Z])->\\1\\2");
+
   private final StageBuilder out;
   private final TensorLoader loader;
   private final long opset;
@@ -42,6 +45,7 @@ final class NodeForms {
         given.remove("round_mode");
         yield plain(node, node.operation(), in, given);
       }
+      case "Einsum" -> outerProduct(node, in);
       case "Scatter" -> plain(node, "ScatterElements", in, given);
       case "Squeeze", "Unsqueeze", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSumSquare",
           "ReduceL2" -> {
@@ -75,6 +79,17 @@ final class NodeForms {
     };
   }
 
+  /** Of all that Einsum can say, the outer product of two vectors, as angles of rotary positions are computed. */
+  private List<Value> outerProduct(OnnxGraph.Node node, List<Value> in) {
+    OnnxAttribute equation = node.attributes().get("equation");
+    String text = equation == null || equation.text() == null ? "" : equation.text().replace(" ", "");
+    if (!OUTER_PRODUCT.matcher(text).matches() || in.size() != 2 || in.contains(null)) {
+      throw out.broken("with the equation '" + text + "' isn't supported; of Einsum, Catena knows i,j->ij");
+    }
+    return List.of(out.append("Mul", out.append("Unsqueeze", in.get(0), out.constant(Tensor.i64(new long[] {1}, 1), "axes")),
+        out.append("Unsqueeze", in.get(1), out.constant(Tensor.i64(new long[] {0}, 1), "axes"))));
+  }
+
   private OnnxException unknown(OnnxGraph.Node node) {
     String domain = node.domain().isEmpty() ? "ai.onnx" : node.domain();
     boolean subgraph = node.attributes().values().stream().anyMatch(a -> a.type() == OnnxAttribute.Type.GRAPH);
@@ -84,7 +99,7 @@ final class NodeForms {
 
   private List<Value> plain(OnnxGraph.Node node, String operation, List<Value> in, Map<String, OnnxAttribute> given) {
     OpDefinition definition = Dialects.find("onnx." + operation);
-    if (definition == null || operation.equals("Constant")) {
+    if (definition == null || !definition.regions().isEmpty() || operation.equals("Constant")) {
       throw unknown(node);
     }
     requireOperands(definition, in);

@@ -18,31 +18,36 @@ final class NodeOrder {
   private NodeOrder() {}
 
   static List<Node> of(OnnxGraph graph) {
-    Map<String, Node> producers = new HashMap<>();
     Set<String> given = new HashSet<>(graph.initializers().keySet());
     for (ValueInfo input : graph.inputs()) {
       given.add(input.name());
     }
-    for (Node node : graph.nodes()) {
+    return of(graph.fileName(), graph.nodes(), given);
+  }
+
+  /** @param given the names that are known before the first node */
+  static List<Node> of(String file, List<Node> nodes, Set<String> given) {
+    Map<String, Node> producers = new HashMap<>();
+    for (Node node : nodes) {
       for (String output : node.outputs()) {
         if (output.isEmpty()) {
           continue;
         }
         if (given.contains(output)) {
-          throw new OnnxException(graph.fileName() + ": " + node.label() + ": output '" + output
+          throw new OnnxException(file + ": " + node.label() + ": output '" + output
               + "' has the name of an input or initializer");
         }
         Node other = producers.put(output, node);
         if (other != null) {
-          throw new OnnxException(graph.fileName() + ": " + node.label() + ": output '" + output
+          throw new OnnxException(file + ": " + node.label() + ": output '" + output
               + "' is computed by " + other.label() + " too");
         }
       }
     }
-    List<Node> order = new ArrayList<>(graph.nodes().size());
-    State[] state = new State[graph.nodes().size()];
+    List<Node> order = new ArrayList<>(nodes.size());
+    State[] state = new State[nodes.size()];
     Deque<Node> path = new ArrayDeque<>();
-    for (Node root : graph.nodes()) {
+    for (Node root : nodes) {
       path.push(root);
       while (!path.isEmpty()) {
         Node node = path.peek();
@@ -53,13 +58,13 @@ final class NodeOrder {
         boolean first = state[node.index()] == null;
         state[node.index()] = State.OPEN;
         boolean ready = true;
-        for (String input : node.inputs()) {
-          if (input.isEmpty() || given.contains(input)) {
+        for (String input : node.reads()) {
+          if (given.contains(input)) {
             continue;
           }
           Node producer = producers.get(input);
           if (producer == null) {
-            throw new OnnxException(graph.fileName() + ": " + node.label() + ": input '" + input
+            throw new OnnxException(file + ": " + node.label() + ": input '" + input
                 + "' is defined nowhere");
           }
           State s = state[producer.index()];
@@ -67,7 +72,7 @@ final class NodeOrder {
             path.push(producer);
             ready = false;
           } else if (s == State.OPEN && first) {
-            throw new OnnxException(graph.fileName() + ": " + node.label() + " is part of a cycle (through '" + input + "')");
+            throw new OnnxException(file + ": " + node.label() + " is part of a cycle (through '" + input + "')");
           }
         }
         if (ready) {

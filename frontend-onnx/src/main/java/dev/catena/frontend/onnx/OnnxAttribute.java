@@ -4,7 +4,7 @@ import java.util.List;
 
 /** One attribute of a node; only the field that {@code type} names is set. */
 record OnnxAttribute(String name, Type type, long integer, float real, String text, long[] integers, float[] reals,
-    List<String> texts, OnnxTensor tensor) {
+    List<String> texts, OnnxTensor tensor, OnnxSubgraph graph) {
 
   /** The kinds of AttributeProto; what Catena has no use for is {@code OTHER}. */
   enum Type {

@@ -1,8 +1,10 @@
 package dev.catena.frontend.onnx;
 
 import dev.catena.ir.MappedFile;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * One ONNX file as it is written: names, nodes and the places of tensors; no tensor data.
@@ -43,6 +45,14 @@ record OnnxGraph(MappedFile file, long irVersion, long opset, List<Node> nodes, 
         return "node '" + name + "'";
       }
       return "node " + index + (outputs.isEmpty() ? "" : " (computes '" + outputs.get(0) + "')");
+    }
+
+    /** The names that the node reads: its inputs, and what graphs inside it take from around. */
+    Set<String> reads() {
+      Set<String> names = new LinkedHashSet<>(inputs);
+      attributes.values().stream().filter(a -> a.graph() != null).forEach(a -> names.addAll(a.graph().captured()));
+      names.remove("");
+      return names;
     }
 
     String input(int i) {

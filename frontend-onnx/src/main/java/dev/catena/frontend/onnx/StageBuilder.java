@@ -1,11 +1,11 @@
 package dev.catena.frontend.onnx;
 
 import dev.catena.ir.Attribute;
+import dev.catena.ir.Block;
 import dev.catena.ir.Dialects;
 import dev.catena.ir.IrException;
 import dev.catena.ir.OpDefinition;
 import dev.catena.ir.Operation;
-import dev.catena.ir.Stage;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.Value;
 import java.util.Collections;
@@ -14,15 +14,22 @@ import java.util.Map;
 
 /** Appends operations for one node after the other; each carries the node as its origin, and so do errors about it. */
 final class StageBuilder {
-  private final Stage stage;
   private final String file;
   private final NameHints names;
+  private Block block;
   private OnnxGraph.Node node;
 
-  StageBuilder(Stage stage, String file, NameHints names) {
-    this.stage = stage;
+  StageBuilder(Block block, String file, NameHints names) {
+    this.block = block;
     this.file = file;
     this.names = names;
+  }
+
+  /** From now on appends to {@code next}; gives the block that it appended to before. */
+  Block into(Block next) {
+    Block before = block;
+    block = next;
+    return before;
   }
 
   void begin(OnnxGraph.Node next) {
@@ -43,19 +50,24 @@ final class StageBuilder {
   }
 
   Value constant(Tensor value, String hint) {
-    return append("Constant", List.of(), Map.of("value", new Attribute.Dense(value)), 1, hint).result();
+    return append("Constant", List.of(), Map.of("value", new Attribute.Dense(value)), 1, List.of(), hint).result();
   }
 
   Operation append(String operation, List<Value> operands, Map<String, Attribute> attributes, int results) {
-    return append(operation, operands, attributes, results, null);
+    return append(operation, operands, attributes, results, List.of(), null);
+  }
+
+  /** Appends an operation with regions. */
+  Operation append(String operation, List<Value> operands, int results, List<Block> regions) {
+    return append(operation, operands, Map.of(), results, regions, null);
   }
 
   private Operation append(String operation, List<Value> operands, Map<String, Attribute> attributes, int results,
-      String hint) {
+      List<Block> regions, String hint) {
     OpDefinition definition = Dialects.get("onnx." + operation);
     Operation op;
     try {
-      op = stage.append(definition, operands, attributes, results);
+      op = block.append(definition, operands, attributes, results, regions);
     } catch (IrException e) {
       throw new OnnxException(origin() + ": " + e.getMessage(), e);
     } catch (ArithmeticException e) {
@@ -71,6 +83,6 @@ final class StageBuilder {
 
   /** Appends with one result and no attributes. */
   Value append(String operation, Value... operands) {
-    return append(operation, java.util.Arrays.asList(operands), Collections.emptyMap(), 1, operation).result();
+    return append(operation, java.util.Arrays.asList(operands), Collections.emptyMap(), 1, List.of(), operation).result();
   }
 }

@@ -3,6 +3,7 @@ package dev.catena.ir.nn;
 import dev.catena.ir.Attribute;
 import dev.catena.ir.Cache;
 import dev.catena.ir.Dim;
+import dev.catena.ir.ElementType;
 import dev.catena.ir.EvalValue;
 import dev.catena.ir.KvType;
 import dev.catena.ir.OpDefinition;
@@ -24,6 +25,12 @@ final class AttentionOps {
           .operand("table").operand("positions")
           .traits(Trait.PURE, Trait.MOVES_DATA)
           .shape(AttentionOps::tableRowsShape).meaning(AttentionOps::tableRows).build(),
+      OpDefinition.named("nn.positions",
+              "The positions of a step's rows: row i of x [b, s, ...] stands at past + i, past [b, kv_heads, past, dim] being "
+                  + "the rows before it: [b, s].")
+          .operand("x").operand("past")
+          .traits(Trait.PURE)
+          .shape(AttentionOps::positionsShape).meaning(AttentionOps::positions).build(),
       OpDefinition.named("nn.rope",
               "Rotary position embedding (Su 2021), halves rotated, for heads of size dim side by side in the last "
                   + "dimension: x[i]·cos[p,i] − x[i+h]·sin[p,i] and x[i+h]·cos[p,i+h] + x[i]·sin[p,i+h], h = rotary / 2.")
@@ -38,15 +45,16 @@ final class AttentionOps {
           .shape(AttentionOps::repeatShape).meaning(AttentionOps::repeat).build(),
       OpDefinition.named("nn.past_attention",
               "Attention with the past as tensors: q [b, s, heads·dim], k and v [b, s, kv_heads·dim], past [b, kv_heads, "
-                  + "past, dim], additive mask; gives the output and the concatenated keys and values.")
+                  + "past, dim], additive mask, causal where the flag says so; gives the output and the concatenated keys "
+                  + "and values.")
           .operand("q").operand("k").operand("v").operand("past_key").operand("past_value").optional("mask")
           .result("out").result("present_key").result("present_value")
           .attribute("heads", Attribute.Int.class).attribute("kv_heads", Attribute.Int.class)
-          .attribute("scale", Attribute.Real.class)
+          .attribute("scale", Attribute.Real.class).attribute("causal", Attribute.Flag.class, Attribute.of(false))
           .traits(Trait.PURE)
           .shape(AttentionOps::pastShape).meaning(AttentionOps::past).build(),
       OpDefinition.named("nn.kv_append", "The cache with the rows' keys and values at their positions.")
-          .operand("cache").operand("k").operand("v").operand("seqs")
+          .consumed("cache").operand("k").operand("v").operand("seqs")
           .shape(AttentionOps::appendShape).meaning(AttentionOps::append).build(),
       OpDefinition.named("nn.attention",
               "Attention of each row over its sequence's cache up to its own position: [tokens, heads·dim].")
@@ -86,6 +94,23 @@ final class AttentionOps {
       throw op.broken("position " + position + " lies outside a table of " + table.dim(0) + " rows");
     }
     return (int) position;
+  }
+
+  private static List<Inferred> positionsShape(Operation op) {
+    TensorType x = op.operand(0).tensorType();
+    if (x.rank() < 2 || op.operand(1).tensorType().rank() != 4) {
+      throw op.broken("needs rows [b, s, ...] and a past of rank 4");
+    }
+    return List.of(Inferred.of(new TensorType(ElementType.I64, x.shape().subList(0, 2))));
+  }
+
+  private static List<EvalValue> positions(Operation op, List<EvalValue> in) {
+    Tensor x = (Tensor) in.get(0);
+    Tensor out = new Tensor(ElementType.I64, x.dim(0), x.dim(1));
+    for (int i = 0; i < out.size(); i++) {
+      out.setLong(i, ((Tensor) in.get(1)).dim(2) + i % x.dim(1));
+    }
+    return List.of(out);
   }
 
   private static List<Inferred> ropeShape(Operation op) {
@@ -187,7 +212,9 @@ final class AttentionOps {
             for (int i = 0; i < dim; i++) {
               s += q.get(qAt + i) * presentK.get(kvAt + t * dim + i);
             }
-            score[t] = s * op.realAttribute("scale") + (mask == null ? 0 : maskAt(mask, b, h, r, t));
+            boolean hidden = op.flagAttribute("causal") && t > total - rows + r;
+            score[t] = hidden ? Double.NEGATIVE_INFINITY
+                : s * op.realAttribute("scale") + (mask == null ? 0 : maskAt(mask, b, h, r, t));
           }
           softmax(score);
           for (int i = 0; i < dim; i++) {

@@ -55,6 +55,11 @@ final class ElementwiseOps {
           .traits(Trait.PURE, Trait.ELEMENTWISE, Trait.IN_PLACE)
           .shape(op -> List.of(Inferred.of(op.operand(0).tensorType())))
           .meaning((op, in) -> List.of(gelu(op, (Tensor) in.get(0)))).build(),
+      OpDefinition.named("onnx.Swish", "x times sigmoid(alpha · x).").operand("x")
+          .attribute("alpha", Attribute.Real.class, Attribute.of(1.0))
+          .traits(Trait.PURE, Trait.ELEMENTWISE, Trait.IN_PLACE)
+          .shape(op -> List.of(Inferred.of(op.operand(0).tensorType())))
+          .meaning((op, in) -> List.of(swish(op, (Tensor) in.get(0)))).build(),
       unary("Floor", "The largest integer not above x.", Math::floor, null).build(),
       unary("Ceil", "The smallest integer not below x.", Math::ceil, null).build(),
       unary("Round", "The nearest integer, halves to even.", Math::rint, null).build(),
@@ -123,6 +128,14 @@ final class ElementwiseOps {
       }
       return out;
     });
+  }
+
+  private static Tensor swish(Operation op, Tensor x) {
+    Tensor out = new Tensor(x.element(), x.shape());
+    for (int i = 0; i < x.size(); i++) {
+      out.set(i, x.get(i) / (1 + Math.exp(-op.realAttribute("alpha") * x.get(i))));
+    }
+    return out;
   }
 
   private static Tensor gelu(Operation op, Tensor x) {

@@ -56,6 +56,9 @@ final class ReductionOps {
     long[] axes = Contents.known(op.operand(1));
     if (op.operand(1) != null && axes == null) {
       int n = ShapeOps.axisCount(op, op.operand(1));
+      if (n == 0 && op.intAttribute("noop_with_empty_axes") == 0) {
+        n = x.rank(); // none given means all
+      }
       return Inferred.of(x.withShape(OpaqueDims.shape(op, 0, keep ? x.rank() : Math.max(0, x.rank() - n))));
     }
     boolean[] reduced = reduced(op, axes, x.rank());

@@ -1,56 +1,62 @@
 package dev.catena.passes.rules;
 
-import dev.catena.ir.Operation;
-import dev.catena.ir.Tensor;
+import dev.catena.ir.Attribute;
 import dev.catena.ir.Value;
 import java.util.HashMap;
 import java.util.Map;
 
 /** What a pattern's names stand for at one place of a stage. Immutable; binding gives a new match. */
 public final class Match {
-  static final Match EMPTY = new Match(Map.of());
+  static final Match EMPTY = new Match(Map.of(), 0);
 
-  private final Map<String, Value> values;
+  /** Each a {@link Value} or an {@link Attribute}. */
+  private final Map<String, Object> bound;
+  private final int operations;
 
-  private Match(Map<String, Value> values) {
-    this.values = values;
+  private Match(Map<String, Object> bound, int operations) {
+    this.bound = bound;
+    this.operations = operations;
   }
 
-  /** The match with {@code name} bound, or null where it already stands for another value. */
-  Match bind(String name, Value value) {
-    Value old = values.get(name);
-    if (old == value) {
-      return this;
-    }
+  /** The match with {@code name} bound, or null where it already stands for something else. */
+  Match bind(String name, Object value) {
+    Object old = bound.get(name);
     if (old != null) {
-      return null;
+      return same(old, value) ? this : null;
     }
-    Map<String, Value> more = new HashMap<>(values);
+    Map<String, Object> more = new HashMap<>(bound);
     more.put(name, value);
-    return new Match(more);
+    return new Match(more, operations);
   }
 
-  public boolean has(String name) {
-    return values.containsKey(name);
+  /** Constants of equal content are one value to a rule: nobody promises that they were shared before. */
+  private static boolean same(Object a, Object b) {
+    if (a == b || a instanceof Attribute && a.equals(b)) {
+      return true;
+    }
+    return a instanceof Value v && b instanceof Value w && v.constant() != null && v.constant().equals(w.constant());
+  }
+
+  /** The match with one operation more. */
+  Match withOperation() {
+    return new Match(bound, operations + 1);
+  }
+
+  /** How many operations matched so far: how near a partial match is to a whole one. */
+  int operations() {
+    return operations;
+  }
+
+  /** What {@code name} stands for, a {@link Value} or an {@link Attribute}, or null. */
+  Object get(String name) {
+    return bound.get(name);
   }
 
   /** The value bound to {@code name}; {@code root} is the result that the whole pattern matched. */
   public Value value(String name) {
-    Value v = values.get(name);
-    if (v == null) {
-      throw new IllegalStateException("the pattern binds no $" + name);
+    if (bound.get(name) instanceof Value v) {
+      return v;
     }
-    return v;
-  }
-
-  /** The operation whose result is bound to {@code name}. */
-  public Operation operation(String name) {
-    return value(name).producer();
-  }
-
-  /** The number bound by {@link Patterns#scalar}. */
-  public double scalar(String name) {
-    Tensor t = value(name).constant();
-    return t.get(0);
+    throw new IllegalStateException("the pattern binds no value $" + name);
   }
 }

@@ -37,7 +37,7 @@ public final class RuleEngine {
         continue; // replaced by an earlier rule of this sweep
       }
       for (Rule rule : rules) {
-        if (op.is(rule.pattern().name()) && applyAt(rule, op, module, stage)) {
+        if (rule.roots().contains(op.definition()) && applyAt(rule, op, module, stage)) {
           applied.merge(rule.name(), 1, Integer::sum);
           changed = true;
           break;
@@ -51,17 +51,40 @@ public final class RuleEngine {
   }
 
   private static boolean applyAt(Rule rule, Operation op, Module module, Stage stage) {
-    for (Match m : rule.pattern().match(op.result(), Match.EMPTY.bind("root", op.result()))) {
-      if (rule.where().test(m)) {
-        rule.emit().emit(m, new Rewrite(module, stage, op));
-        if (!inOrder(stage)) {
-          DeadCode.remove(stage); // what stood between an escaping value and the root may depend on both
-          stage.sortTopologically();
-        }
-        return true;
+    Match m = find(rule, op, null);
+    if (m == null) {
+      return false;
+    }
+    new Rewrite(rule, m, op, module, stage).apply();
+    if (!inOrder(stage)) {
+      DeadCode.remove(stage); // what stood between an escaping value and the root may depend on both
+      stage.sortTopologically();
+    }
+    return true;
+  }
+
+  /** The first match at {@code op} of which all conditions hold, or null; {@code misses} is told why, and may be null. */
+  static Match find(Rule rule, Operation op, NearMiss misses) {
+    List<Match> matches = new Matcher(misses).match(rule.pattern(), op.result(), Match.EMPTY.bind(Rule.ROOT, op.result()));
+    for (Match m : matches) {
+      String failed = failure(rule, m);
+      if (failed == null) {
+        return m;
+      }
+      if (misses != null) {
+        misses.note(m.withOperation(), () -> failed); // further than any that lacks an operation
       }
     }
-    return false;
+    return null;
+  }
+
+  private static String failure(Rule rule, Match m) {
+    for (Rule.Condition c : rule.conditions()) {
+      if (!Boolean.TRUE.equals(c.truth().of(m))) {
+        return "the condition " + c.text() + " doesn't hold";
+      }
+    }
+    return Rewrite.obstacle(rule, m);
   }
 
   private static boolean inOrder(Stage stage) {

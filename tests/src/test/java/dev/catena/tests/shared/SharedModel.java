@@ -6,6 +6,7 @@ import dev.catena.tests.model.PieceNames;
 /** The split models among the shared files. */
 public enum SharedModel {
   NANO("fixtures/nano-gqa/split", false),
+  NANO_IF("fixtures/nano-gqa/split-if", false),
   NANO_GATHER_ELEMENTS("fixtures/nano-gqa/split-gatherelems", false),
   NANO_F16("fixtures/nano-gqa/split-fp16", true),
   STORIES("models/stories260K/split", false),

@@ -1,0 +1,221 @@
+package dev.catena.passes;
+
+import dev.catena.ir.Dim;
+import dev.catena.ir.ElementType;
+import dev.catena.ir.EvalValue;
+import dev.catena.ir.Evaluator;
+import dev.catena.ir.IrException;
+import dev.catena.ir.Operation;
+import dev.catena.ir.Stage;
+import dev.catena.ir.Tensor;
+import dev.catena.ir.TensorType;
+import dev.catena.ir.Trait;
+import dev.catena.ir.Value;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Sees through what a decoder computes from the step alone: from positions, mask and the sizes of its arguments, not from
+ * activations. Such a value is a function of (past, rows), whatever operations an exporter wrote for it, and can be
+ * evaluated at any step. What the probe assumes of a step is what Catena's steps are: one sequence without padding,
+ * consecutive positions, a causal mask where the decoder takes a mask of rows by columns.
+ */
+final class StepProbe {
+  /** Deep enough for f16's masks; exp of it is zero. */
+  private static final double HIDDEN = -65504;
+  private static final double LEAST_HIDDEN = -9999;
+
+  private final Stage stage;
+  private final Set<Value> ofStep = Collections.newSetFromMap(new IdentityHashMap<>());
+  private final Set<Value> varying = Collections.newSetFromMap(new IdentityHashMap<>());
+  private final Evaluator evaluator = new Evaluator();
+
+  StepProbe(Stage stage) {
+    this.stage = stage;
+    for (Value argument : stage.arguments()) {
+      if (plays(argument, "positions") || plays(argument, "mask")) {
+        ofStep.add(argument);
+        varying.add(argument);
+      }
+    }
+    for (Operation op : stage.operations()) {
+      boolean sizes = op.is("onnx.Shape") || op.is("onnx.Size");
+      if (sizes || op.definition().has(Trait.PURE) && op.definition().meaning() != null
+          && op.operands().stream().allMatch(v -> v == null || v.weight() != null || ofStep.contains(v))) {
+        ofStep.addAll(op.results());
+        if (sizes || op.operands().stream().anyMatch(varying::contains)) {
+          varying.addAll(op.results());
+        }
+      }
+    }
+  }
+
+  /** Whether the stage is a decoder with a past, the only kind that has steps. */
+  static boolean canProbe(Stage stage) {
+    return "decoder".equals(stage.textAttribute("role")) && argument(stage, "hidden") != null
+        && argument(stage, "past_key") != null && argument(stage, "hidden").tensorType().rank() == 3;
+  }
+
+  static Value argument(Stage stage, String role) {
+    String name = stage.textAttribute("arg." + role);
+    return name == null ? null : stage.argument(name);
+  }
+
+  private boolean plays(Value argument, String role) {
+    return argument.name().equals(stage.textAttribute("arg." + role));
+  }
+
+  /** Whether the value is computed from the step alone, and isn't a plain constant. */
+  boolean dependsOnStepOnly(Value v) {
+    return ofStep.contains(v) && varying.contains(v);
+  }
+
+  /** The value where {@code past} rows came before and {@code rows} are fed; null where it can't be computed. */
+  Tensor at(Value v, long past, long rows) {
+    try {
+      return new Step(past, rows).value(v);
+    } catch (IrException | ArithmeticException | IndexOutOfBoundsException | IllegalArgumentException e) {
+      return null; // the operation refuses these sizes, as a table does that is too short
+    }
+  }
+
+  /** Whether an additive mask is zero where a row may look and deep below where it may not. */
+  boolean isCausal(Value mask, long past, long rows) {
+    Tensor t = at(mask, past, rows);
+    if (t == null || t.rank() < 2 || t.dim(-1) != past + rows || t.dim(-2) != rows || t.size() != rows * (past + rows)) {
+      return false;
+    }
+    for (int i = 0; i < t.size(); i++) {
+      boolean seen = i % (past + rows) <= past + i / (past + rows);
+      if (seen ? t.get(i) != 0 : !(t.get(i) <= LEAST_HIDDEN)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** One step's sizes and the values that were computed at it. */
+  private final class Step {
+    private final long past;
+    private final long rows;
+    private final Map<String, Long> symbols = new HashMap<>();
+    private final Map<Value, EvalValue> known = new IdentityHashMap<>();
+
+    Step(long past, long rows) {
+      this.past = past;
+      this.rows = rows;
+      size(StepProbe.argument(stage, "hidden"), 1, rows);
+      Value key = StepProbe.argument(stage, "past_key");
+      size(key, 1, key.tensorType().dim(1).isKnown() ? 0 : past, past, key.tensorType().dim(3).isKnown() ? 0 : past);
+      Value value = StepProbe.argument(stage, "past_value");
+      size(value, 1, value.tensorType().dim(1).isKnown() ? 0 : past, past, value.tensorType().dim(3).isKnown() ? 0 : past);
+      Value positions = StepProbe.argument(stage, "positions");
+      if (positions != null) {
+        size(positions, positions.tensorType().rank() == 1 ? new long[] {rows} : new long[] {1, rows});
+      }
+      Value mask = StepProbe.argument(stage, "mask");
+      if (mask != null) {
+        size(mask, switch (mask.tensorType().rank()) {
+          case 4 -> new long[] {1, 1, rows, past + rows};
+          case 3 -> new long[] {1, rows, past + rows};
+          case 2 -> new long[] {1, past + rows};
+          default -> new long[] {past + rows};
+        });
+      }
+    }
+
+    /** Symbols that stand alone as a dimension get the sizes of this step, unless an argument before gave them. */
+    private void size(Value argument, long... sizes) {
+      List<Dim> shape = argument.tensorType().shape();
+      for (int i = 0; i < Math.min(sizes.length, shape.size()); i++) {
+        if (!shape.get(i).isKnown()) {
+          symbols.putIfAbsent(shape.get(i).toString(), sizes[i]);
+        }
+      }
+    }
+
+    private long[] shape(Value v) {
+      return v.tensorType().shape().stream().mapToLong(d -> {
+        Long size = d.at(symbols);
+        if (size == null || size < 0) {
+          throw new IrException("the size " + d + " isn't known from the step");
+        }
+        return size;
+      }).toArray();
+    }
+
+    Tensor value(Value wanted) {
+      compute(wanted);
+      return (Tensor) known.get(wanted);
+    }
+
+    private void compute(Value wanted) {
+      Set<Operation> needed = Collections.newSetFromMap(new IdentityHashMap<>());
+      need(wanted, needed);
+      for (Operation op : stage.operations()) {
+        if (!needed.contains(op)) {
+          continue;
+        }
+        List<EvalValue> results = op.is("onnx.Shape") || op.is("onnx.Size") ? List.of(sizes(op))
+            : evaluator.evaluate(op, known);
+        for (int i = 0; i < op.results().size(); i++) {
+          known.put(op.result(i), results.get(i));
+        }
+      }
+    }
+
+    private void need(Value wanted, Set<Operation> needed) {
+      java.util.ArrayDeque<Value> open = new java.util.ArrayDeque<>(List.of(wanted));
+      while (!open.isEmpty()) {
+        Value v = open.pop();
+        if (v.isArgument()) {
+          known.computeIfAbsent(v, this::elements);
+        } else if (v.producer() != null && needed.add(v.producer())) {
+          Operation op = v.producer();
+          if (!op.is("onnx.Shape") && !op.is("onnx.Size")) {
+            op.operands().stream().filter(o -> o != null && o.weight() == null).forEach(open::push);
+          }
+        }
+      }
+    }
+
+    private Tensor sizes(Operation op) {
+      Tensor stand = Tensor.i64(shape(op.operand(0)), op.operand(0).tensorType().rank());
+      if (op.is("onnx.Size")) {
+        return Tensor.i64(new long[] {java.util.Arrays.stream(stand.longs()).reduce(1, Math::multiplyExact)});
+      }
+      int rank = stand.size();
+      int start = bound(op.intAttribute("start", 0), rank);
+      int end = Math.max(start, bound(op.intAttribute("end", rank), rank));
+      return Tensor.i64(java.util.Arrays.copyOfRange(stand.longs(), start, end), end - start);
+    }
+
+    private int bound(long axis, int rank) {
+      return (int) Math.max(0, Math.min(rank, axis < 0 ? axis + rank : axis));
+    }
+
+    private Tensor elements(Value v) {
+      Tensor t = new Tensor(v.tensorType().element(), shape(v));
+      boolean table = t.rank() >= 2 && t.dim(-2) == rows && t.dim(-1) == past + rows && v.tensorType().rank() > 2;
+      for (int i = 0; i < t.size(); i++) {
+        if (plays(v, "positions")) {
+          t.setLong(i, past + i);
+        } else if (!table) {
+          t.set(i, 1); // every position is attended to
+        } else {
+          boolean seen = i % (past + rows) <= past + i / (past + rows);
+          t.set(i, t.element() == ElementType.BOOL ? (seen ? 1 : 0) : seen ? 0 : HIDDEN);
+        }
+      }
+      return t;
+    }
+  }
+
+  static boolean isFloat(Value v) {
+    return v.type() instanceof TensorType t && t.element().isFloat();
+  }
+}
