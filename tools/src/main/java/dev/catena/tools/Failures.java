@@ -8,6 +8,7 @@ import dev.catena.passes.PassException;
 import dev.catena.runtime.sampling.BadLogitsException;
 import dev.catena.runtime.text.ModelConfigException;
 import dev.catena.runtime.text.TokenizerException;
+import dev.catena.sim.machine.SimFault;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
@@ -33,7 +34,7 @@ final class Failures {
     }
     Throwable cause = failure instanceof UncheckedIOException u ? u.getCause() : failure;
     if (cause instanceof ArtifactException && isSystemFailure(cause.getCause())
-        || cause instanceof BadLogitsException) {
+        || cause instanceof BadLogitsException || cause instanceof SimFault) {
       line(cause.getMessage());
       return 1;
     }
