@@ -78,7 +78,7 @@ final class ToyModel {
         stages.add(stage("norm", "norm", rows, selected, null, "toy_norm", 0, null));
         stages.add(stage("head", "head", selected, new Manifest.Port("selected", VOCAB), null, "toy_head", head.length,
                 "head/table"));
-        return new Manifest(1, "test", new Manifest.Model("toy", VOCAB, HIDDEN, LAYERS, MAX_SEQUENCE, null, eos, false),
+        return new Manifest(Manifest.FORMAT, "test", new Manifest.Model("toy", VOCAB, HIDDEN, LAYERS, MAX_SEQUENCE, null, eos, false),
                 Map.of(), List.of(Manifest.Target.ofCpu(target, features, "code/toy/model.so")), stages,
                 new Manifest.Memory(MAX_ROWS, 0, 0, 0, 0), Map.of(), Map.of());
     }

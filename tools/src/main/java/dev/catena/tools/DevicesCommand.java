@@ -1,6 +1,7 @@
 package dev.catena.tools;
 
 import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.runtime.Devices;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,6 +29,10 @@ final class DevicesCommand implements Callable<Integer> {
     for (Devices.Info d : devices) {
       s.append(d.name()).append("  ").append(d.description()).append(", ").append(d.cores())
           .append(d.cores() == 1 ? " core, " : " cores, ").append(Bytes.text(d.memoryBytes())).append('\n');
+      if (isGpu(d)) {
+        s.append("  targets   ").append(String.join(" ", targets(d))).append('\n');
+        continue;
+      }
       s.append("  features  ").append(String.join(" ", d.features())).append('\n');
       for (CpuTarget target : CpuTarget.known()) {
         List<String> missing = missing(target, d);
@@ -45,8 +50,18 @@ final class DevicesCommand implements Callable<Integer> {
     json.put("cores", d.cores());
     json.put("memory_bytes", d.memoryBytes());
     json.put("features", d.features());
-    json.put("targets", CpuTarget.known().stream().filter(t -> missing(t, d).isEmpty()).map(CpuTarget::name).toList());
+    json.put("targets", targets(d));
     return json;
+  }
+
+  /** A simulated one: it runs the PTX of any architecture. */
+  private static boolean isGpu(Devices.Info device) {
+    return !device.name().startsWith("cpu:");
+  }
+
+  private static List<String> targets(Devices.Info device) {
+    return isGpu(device) ? CudaTarget.known().stream().map(CudaTarget::name).toList()
+        : CpuTarget.known().stream().filter(t -> missing(t, device).isEmpty()).map(CpuTarget::name).toList();
   }
 
   private static List<String> missing(CpuTarget target, Devices.Info device) {

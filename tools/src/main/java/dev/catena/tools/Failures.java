@@ -9,6 +9,7 @@ import dev.catena.passes.PassException;
 import dev.catena.runtime.sampling.BadLogitsException;
 import dev.catena.runtime.text.ModelConfigException;
 import dev.catena.runtime.text.TokenizerException;
+import dev.catena.sim.machine.SimFault;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
@@ -38,7 +39,7 @@ final class Failures {
       return 2;
     }
     if (cause instanceof ArtifactException && isSystemFailure(cause.getCause())
-        || cause instanceof BadLogitsException) {
+        || cause instanceof BadLogitsException || cause instanceof SimFault) {
       line(cause.getMessage());
       return 1;
     }

@@ -21,6 +21,8 @@ final class Block {
     int barrierStamp;
     /** What the whole block knows of other blocks, or null. */
     Knowledge acquired;
+    /** Whether it read something strongly since this was last cleared, as those do who wait for others. */
+    boolean looked;
     private int runs;
     private long random;
 

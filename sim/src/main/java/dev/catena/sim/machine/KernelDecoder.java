@@ -211,7 +211,12 @@ final class KernelDecoder {
         // Every PTX instruction is one instruction here, so labels keep their distance from the start.
         for (PtxInstruction text : f.text.instructions()) {
             current = text;
-            Instruction i = InstructionDecoder.decode(this, text);
+            Instruction i;
+            try {
+                i = InstructionDecoder.decode(this, text);
+            } catch (ClassCastException | IndexOutOfBoundsException e) {
+                throw unsupported("operands");     // of another kind, or fewer, than the forms that are known
+            }
             i.pc = code.size();
             i.text = text;
             if (text.guard() != null) {

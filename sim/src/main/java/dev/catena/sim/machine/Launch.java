@@ -7,8 +7,10 @@ import java.util.concurrent.atomic.AtomicReference;
 
 /** A kernel's run over a grid: blocks in random order, some of them at a time. */
 final class Launch {
-    /** Warp instructions without any progress after which a launch counts as hanging. */
+    /** Warp instructions without any progress after which a launch counts as hanging, while all blocks look at memory. */
     private static final long PATIENCE = 2_000_000;
+    /** The same for blocks that only compute. */
+    private static final long ENDLESS = 1_000_000_000;
     private static final int TURN = 4000;
 
     final SimMachine machine;
@@ -91,6 +93,7 @@ final class Launch {
             List<Block> running = new ArrayList<>();
             List<Block> free = new ArrayList<>();
             long sinceProgress = 0;
+            long computed = 0;
             long seen = progress;
             while (failure.get() == null) {
                 while (running.size() < resident && fill(running, free, count)) {
@@ -110,11 +113,17 @@ final class Launch {
                         free.add(running.remove(i--));
                     }
                     sinceProgress += TURN;
+                    if (!current.looked) {
+                        computed += sinceProgress;     // it waits for nobody
+                        sinceProgress = 0;
+                    }
+                    current.looked = false;
                 }
                 if (progress != seen) {
                     seen = progress;
                     sinceProgress = 0;
-                } else if (sinceProgress > PATIENCE) {
+                    computed = 0;
+                } else if (sinceProgress > PATIENCE || computed > ENDLESS) {
                     throw hangs(running.get(0));
                 }
             }
@@ -152,7 +161,7 @@ final class Launch {
         for (Warp warp : block.warps) {
             Instruction at = warp.waitsAt();
             if (at != null) {
-                return warp.fault(FaultKind.DEADLOCK, 0, at, "nothing has changed for " + PATIENCE + " warp instructions; "
+                return warp.fault(FaultKind.DEADLOCK, 0, at, "nothing has changed for long; "
                         + (next.get() < blocks() ? "blocks that have not begun wait for those that run" : "threads wait in vain"));
             }
         }

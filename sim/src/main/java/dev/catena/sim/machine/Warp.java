@@ -386,6 +386,7 @@ final class Warp {
 
     /** A strong read: what it saw counts after the next fence. */
     void observe(int lane, Publications at, long address) {
+        block.looked = true;
         Knowledge found = at.find(address, block.number);
         if (found != null) {
             if (seen == null) {

@@ -12,6 +12,9 @@ import java.util.regex.Pattern;
 /** Reads the PTX that NVRTC writes, by recursive descent. Registers, variables and labels are resolved by scope. */
 final class PtxParser {
     private static final long MAX_BYTES = 1L << 30;
+    private static final int MAX_ALIGN = 4096;
+    private static final int MAX_DEPTH = 200;
+    private static final int MAX_REGISTERS = 1 << 18;
     private static final Pattern FILE = Pattern.compile("(?m)^\\s*\\.file\\s+(\\d+)\\s+\"([^\"]*)\"");
 
     private final PtxLexer lexer;
@@ -28,6 +31,7 @@ final class PtxParser {
     private List<PtxVariable> functionVariables;
     private List<Pending> pending;
     private SourceLine source;
+    private int depth;
 
     PtxParser(String text) {
         lexer = new PtxLexer(text);
@@ -187,7 +191,11 @@ final class PtxParser {
         while (!accept("}")) {
             if (accept("{")) {
                 scope = new Scope(scope);
+                if (++depth > MAX_DEPTH) {
+                    throw error("blocks are nested too deeply");
+                }
                 body();
+                depth--;
                 scope = scope.outer;
                 continue;
             }
@@ -260,7 +268,7 @@ final class PtxParser {
     }
 
     private void register(String name, String type) {
-        if (registers.size() >= 1 << 20) {
+        if (registers.size() >= MAX_REGISTERS) {
             throw error("too many registers");
         }
         PtxRegister register = new PtxRegister(name, type, registers.size());
@@ -326,6 +334,15 @@ final class PtxParser {
     }
 
     private PtxOperand operand() {
+        if (++depth > MAX_DEPTH) {
+            throw error("operands are nested too deeply");
+        }
+        PtxOperand operand = operandInside();
+        depth--;
+        return operand;
+    }
+
+    private PtxOperand operandInside() {
         if (accept("{")) {
             List<PtxOperand> elements = new ArrayList<>();
             while (!accept("}")) {
@@ -446,7 +463,13 @@ final class PtxParser {
         while (lexer.token.startsWith(".")) {
             String word = word();
             switch (word) {
-                case ".align" -> align = (int) number();
+                case ".align" -> {
+                    long given = number();
+                    if (given < 1 || given > MAX_ALIGN || Long.bitCount(given) != 1) {
+                        throw error("an alignment of " + given);
+                    }
+                    align = (int) given;
+                }
                 case ".ptr", ".global", ".const", ".shared", ".local" -> { }
                 case ".v2" -> vector = 2;
                 case ".v4" -> vector = 4;
@@ -467,7 +490,10 @@ final class PtxParser {
                 if (length < 0 || length > MAX_BYTES) {
                     throw error("an array of " + length + " elements");
                 }
-                count = Math.multiplyExact(count, length);
+                count *= length;       // both at most 2^30
+                if (count > MAX_BYTES) {
+                    throw error("an array of " + count + " elements");
+                }
             }
             expect("]");
         }

@@ -33,7 +33,7 @@ class ModuleBorderTest {
     RUNTIME("dev.catena.runtime", ARTIFACT),
     // The runtime's Device speaks of the artifact's stages.
     SIM("dev.catena.sim", RUNTIME, ARTIFACT),
-    TOOLS("dev.catena.tools", IR, FRONTEND_ONNX, PASSES, CODEGEN, CODEGEN_CPU, CODEGEN_CUDA, ARTIFACT, RUNTIME);
+    TOOLS("dev.catena.tools", IR, FRONTEND_ONNX, PASSES, CODEGEN, CODEGEN_CPU, CODEGEN_CUDA, ARTIFACT, RUNTIME, SIM);
 
     private final String root;
     private final Set<Module> mayImport;
