@@ -70,15 +70,19 @@ class ModuleBorderTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"com.google.protobuf", "org.antlr", "org.bytedeco", "ai.onnxruntime", "picocli"})
-  void neitherTheIrNorTheRuntimeKnows(String library) {
-    noClasses().that(DescribedPredicate.describe("of ir, artifact or runtime",
-        c -> Set.of(Module.IR, Module.ARTIFACT, Module.RUNTIME).contains(Module.of(c))))
+  void neitherTheArtifactNorTheRuntimeKnows(String library) {
+    noClasses().that(DescribedPredicate.describe("of artifact or runtime",
+        c -> Set.of(Module.ARTIFACT, Module.RUNTIME).contains(Module.of(c))))
         .should().dependOnClassesThat().resideInAPackage(library + "..").check(CLASSES);
   }
 
   @Test
-  void theIrUsesTheJdkAlone() {
+  void theIrUsesTheJdkAndItsReaderTheParserGenerator() {
     noClasses().that(DescribedPredicate.describe("of ir", c -> Module.of(c) == Module.IR)).should()
-        .dependOnClassesThat().resideOutsideOfPackages("java..", "sun.misc..", "dev.catena.ir..").check(CLASSES);
+        .dependOnClassesThat().resideOutsideOfPackages("java..", "sun.misc..", "org.antlr.v4.runtime..", "dev.catena.ir..")
+        .check(CLASSES);
+    noClasses().that(DescribedPredicate.describe("of ir, outside the reader of its text",
+        c -> Module.of(c) == Module.IR && !c.getPackageName().equals("dev.catena.ir.text"))).should()
+        .dependOnClassesThat().resideInAPackage("org.antlr..").check(CLASSES);
   }
 }
