@@ -62,6 +62,7 @@ public final class OnnxRuntimeModel implements AutoCloseable {
     try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
       options.setIntraOpNumThreads(1);
       options.setInterOpNumThreads(1);
+      options.setOptimizationLevel(OrtSession.SessionOptions.OptLevel.NO_OPT); // its fusions of f16 norms fail at times
       return ENVIRONMENT.createSession(file.toString(), options);
     }
   }
