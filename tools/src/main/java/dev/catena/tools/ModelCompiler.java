@@ -15,6 +15,7 @@ import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
 import dev.catena.passes.DefaultPipeline;
 import dev.catena.passes.PassContext;
+import dev.catena.passes.PassException;
 import dev.catena.passes.Pipeline;
 import dev.catena.runtime.text.ModelConfig;
 import dev.catena.runtime.text.ModelFiles;
@@ -58,7 +59,12 @@ final class ModelCompiler {
       Module module = imported.module();
       List<Piece> before = pieces(module);
       PassContext context = new PassContext();
-      pipeline.run(module, context, settings.verifyEach(), this::afterPass);
+      try {
+        pipeline.run(module, context, settings.verifyEach(), this::afterPass);
+      } catch (PassException e) {
+        context.warnings().forEach(Console::warn);
+        throw e;
+      }
       requireLaunches(module, pipeline);
       ModelFacts facts = ModelFacts.of(module, config(), settings.maxSeqLen());
       LinearLaunch.Activations activations = activations();

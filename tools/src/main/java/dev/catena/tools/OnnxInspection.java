@@ -56,7 +56,17 @@ final class OnnxInspection implements Inspection {
             .append('\n');
       }
     }
-    return s.append('\n').append(OperationCounts.text(operations(stages))).toString();
+    s.append('\n').append(OperationCounts.text(operations(stages)));
+    return s.append(layers()).toString();
+  }
+
+  /** What the compiler makes of the decoders; the model is read anew, for raising changes it. */
+  private String layers() {
+    try (ImportedModel again = Files.isDirectory(input) ? OnnxImporter.importModel(input) : OnnxImporter.importStage(input)) {
+      LayerTable table = new LayerTable(again);
+      table.warnings().forEach(Console::warn);
+      return table.text().isEmpty() ? "" : "\n" + table.text();
+    }
   }
 
   private static boolean alike(Stage a, Stage b) {
