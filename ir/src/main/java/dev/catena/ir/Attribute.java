@@ -1,6 +1,7 @@
 package dev.catena.ir;
 
 import java.util.List;
+import java.util.Map;
 
 /** A compile-time property of an operation or a stage. */
 public sealed interface Attribute {
@@ -35,6 +36,13 @@ public sealed interface Attribute {
 
   /** A small constant tensor, printed inline. */
   record Dense(Tensor value) implements Attribute {}
+
+  /** What a kind of attribute holds, for messages and the reference page. */
+  static String describe(Class<? extends Attribute> kind) {
+    return Map.of(Int.class, "an integer", Real.class, "a real number", Flag.class, "true or false", Text.class, "a text",
+        Ints.class, "a list of integers", Reals.class, "a list of reals", Texts.class, "a list of texts", Element.class,
+        "an element type", Dense.class, "a constant").get(kind);
+  }
 
   static Attribute of(long value) {
     return new Int(value);

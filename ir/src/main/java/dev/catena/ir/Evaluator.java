@@ -10,28 +10,28 @@ public final class Evaluator {
   private final IdentityHashMap<Weight, EvalValue> weights = new IdentityHashMap<>();
 
   /**
-   * Runs one stage.
+   * Runs a stage, or a region of an operation.
    *
-   * @param arguments one value per argument of the stage, in order
+   * @param arguments one value per argument of the block, in order
    * @return one value per output, in order
    */
-  public List<EvalValue> run(Stage stage, List<EvalValue> arguments) {
-    if (arguments.size() != stage.arguments().size()) {
-      throw new IrException("stage @" + stage.name() + " takes " + stage.arguments().size() + " arguments, "
-          + arguments.size() + " given");
+  public List<EvalValue> run(Block block, List<EvalValue> arguments) {
+    if (arguments.size() != block.arguments().size()) {
+      throw new IrException((block instanceof Stage stage ? "stage @" + stage.name() : "a region") + " takes "
+          + block.arguments().size() + " arguments, " + arguments.size() + " given");
     }
     IdentityHashMap<Value, EvalValue> known = new IdentityHashMap<>();
     for (int i = 0; i < arguments.size(); i++) {
-      known.put(stage.arguments().get(i), arguments.get(i));
+      known.put(block.arguments().get(i), arguments.get(i));
     }
-    for (Operation op : stage.operations()) {
+    for (Operation op : block.operations()) {
       List<EvalValue> results = evaluate(op, known);
       for (int i = 0; i < op.results().size(); i++) {
         known.put(op.result(i), results.get(i));
       }
     }
     List<EvalValue> outputs = new ArrayList<>();
-    for (Value v : stage.outputs()) {
+    for (Value v : block.outputs()) {
       outputs.add(valueOf(v, known));
     }
     return outputs;

@@ -9,6 +9,9 @@ public final class LiteralWeight implements WeightData {
   private final String hash;
 
   public LiteralWeight(Tensor value) {
+    if (value.element() == ElementType.STRING) {
+      throw new IrException("expected numbers in a weight, found texts");
+    }
     this.value = value;
     StringBuilder bits = new StringBuilder();
     for (int i = 0; i < value.size(); i++) {

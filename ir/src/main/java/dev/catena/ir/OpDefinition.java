@@ -1,6 +1,7 @@
 package dev.catena.ir;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,11 +26,25 @@ public final class OpDefinition {
     List<EvalValue> evaluate(Operation operation, List<EvalValue> operands);
   }
 
+  /** What the operation gives when its first operand is a weight: a view of the weight's data that is read later. */
+  @FunctionalInterface
+  public interface WeightView {
+    WeightData of(Operation operation, WeightData data);
+  }
+
   /** How many values an operand or result position takes. */
   public enum Arity { ONE, OPTIONAL, VARIADIC }
 
-  /** One operand position. */
-  public record OperandSpec(String name, Arity arity) {}
+  /**
+   * One operand or result position.
+   *
+   * @param consumed the operation writes over the value: it is the last to read it, and gives the next version
+   */
+  public record OperandSpec(String name, Arity arity, boolean consumed) {
+    OperandSpec(String name, Arity arity) {
+      this(name, arity, false);
+    }
+  }
 
   /** One attribute; {@code kind} is a record of {@link Attribute}. */
   public record AttributeSpec(String name, Class<? extends Attribute> kind, boolean required, Attribute byDefault) {}
@@ -46,19 +61,23 @@ public final class OpDefinition {
   private final List<OperandSpec> operands;
   private final List<OperandSpec> results;
   private final Map<String, AttributeSpec> attributes;
+  private final List<String> regions;
   private final Set<Trait> traits;
   private final ShapeFunction shape;
   private final Meaning meaning;
+  private final WeightView weightView;
 
   private OpDefinition(Builder b) {
     name = b.name;
     doc = b.doc;
     operands = List.copyOf(b.operands);
     results = b.results.isEmpty() ? List.of(new OperandSpec("result", Arity.ONE)) : List.copyOf(b.results);
-    attributes = Map.copyOf(b.attributes);
-    traits = Set.copyOf(b.traits);
+    attributes = Collections.unmodifiableMap(new LinkedHashMap<>(b.attributes));
+    regions = List.copyOf(b.regions);
+    traits = Collections.unmodifiableSet(EnumSet.copyOf(b.traits));
     shape = Objects.requireNonNull(b.shape, () -> b.name + " has no shape function");
     meaning = b.meaning;
+    weightView = b.weightView;
   }
 
   /** The full name, dialect first: {@code nn.rms_norm}. */
@@ -78,12 +97,26 @@ public final class OpDefinition {
     return operands;
   }
 
+  /** Whether the last operand position takes any number of values. */
+  public boolean isVariadic() {
+    return operands.stream().anyMatch(o -> o.arity() == Arity.VARIADIC);
+  }
+
   public List<OperandSpec> results() {
     return results;
   }
 
   public Map<String, AttributeSpec> attributes() {
     return attributes;
+  }
+
+  /** Names of the blocks inside; each takes the operands of the last, variadic position as its arguments. */
+  public List<String> regions() {
+    return regions;
+  }
+
+  public Set<Trait> traits() {
+    return traits;
   }
 
   public boolean has(Trait trait) {
@@ -97,6 +130,11 @@ public final class OpDefinition {
   /** The evaluator's meaning, or null for operations that only code generators carry out. */
   public Meaning meaning() {
     return meaning;
+  }
+
+  /** How the operation becomes part of a weight, or null where it can't. */
+  public WeightView weightView() {
+    return weightView;
   }
 
   @Override
@@ -115,9 +153,11 @@ public final class OpDefinition {
     private final List<OperandSpec> operands = new ArrayList<>();
     private final List<OperandSpec> results = new ArrayList<>();
     private final Map<String, AttributeSpec> attributes = new LinkedHashMap<>();
+    private final List<String> regions = new ArrayList<>();
     private final EnumSet<Trait> traits = EnumSet.noneOf(Trait.class);
     private ShapeFunction shape;
     private Meaning meaning;
+    private WeightView weightView;
 
     private Builder(String name, String doc) {
       this.name = name;
@@ -126,6 +166,12 @@ public final class OpDefinition {
 
     public Builder operand(String operand) {
       operands.add(new OperandSpec(operand, Arity.ONE));
+      return this;
+    }
+
+    /** An operand that the operation writes over: a version of a cache. */
+    public Builder consumed(String operand) {
+      operands.add(new OperandSpec(operand, Arity.ONE, true));
       return this;
     }
 
@@ -160,6 +206,12 @@ public final class OpDefinition {
       return this;
     }
 
+    /** A block inside the operation. */
+    public Builder region(String region) {
+      regions.add(region);
+      return this;
+    }
+
     public Builder traits(Trait... some) {
       traits.addAll(List.of(some));
       return this;
@@ -172,6 +224,11 @@ public final class OpDefinition {
 
     public Builder meaning(Meaning function) {
       meaning = function;
+      return this;
+    }
+
+    public Builder weightView(WeightView view) {
+      weightView = view;
       return this;
     }
 

@@ -6,16 +6,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** An operation in a stage: a declared kind, operands, attributes, results. Created by {@link Stage#append} or insert. */
+/** An operation in a stage: a declared kind, operands, attributes, results. Created by {@link Block#append} or insert. */
 public final class Operation {
   private final OpDefinition definition;
   private final List<Value> operands = new ArrayList<>();
   private final TreeMap<String, Attribute> attributes = new TreeMap<>();
   private final List<Value> results = new ArrayList<>();
+  private final List<Block> regions;
   private String origin = "";
 
-  Operation(OpDefinition definition, List<Value> operands, Map<String, Attribute> attributes, int resultCount) {
+  Operation(OpDefinition definition, List<Value> operands, Map<String, Attribute> attributes, int resultCount,
+      List<Block> regions) {
     this.definition = definition;
+    this.regions = List.copyOf(regions);
     this.attributes.putAll(attributes);
     for (Value v : operands) {
       this.operands.add(v);
@@ -70,6 +73,18 @@ public final class Operation {
       }
     }
     operands.clear();
+    regions.forEach(Block::dropUses);
+  }
+
+  /** The blocks inside, in the order of the declaration's names. */
+  public List<Block> regions() {
+    return regions;
+  }
+
+  /** The operands that are the arguments of each region: the declaration's last, variadic ones. */
+  public List<Value> regionOperands() {
+    int fixed = Math.min(definition.operands().size() - 1, operands.size());
+    return operands().subList(fixed, operands.size());
   }
 
   public List<Value> results() {
@@ -170,8 +185,19 @@ public final class Operation {
     return new IrException((origin.isEmpty() ? "" : origin + ": ") + name() + ": " + what);
   }
 
-  /** Computes the results' types and contents from the operands'. */
+  /** Computes the results' types and contents from the operands', those inside the regions first. */
   public void inferTypes() {
+    for (Block region : regions) {
+      List<Value> given = regionOperands();
+      if (given.size() != region.arguments().size()) {
+        throw broken("a region takes " + region.arguments().size() + " values, " + given.size() + " are given");
+      }
+      for (int i = 0; i < given.size(); i++) {
+        region.arguments().get(i).setType(given.get(i).type());
+        region.arguments().get(i).setContents(given.get(i).contents());
+      }
+      region.inferTypes();
+    }
     List<OpDefinition.Inferred> inferred = definition.shape().infer(this);
     if (inferred.size() < results.size()) {
       throw broken("has " + results.size() + " results, its declaration gives " + inferred.size());

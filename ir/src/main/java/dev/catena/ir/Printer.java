@@ -13,6 +13,7 @@ import java.util.stream.Collectors;
 /** Writes modules in the text form. Names are made unique within a stage, so that the text can be read back. */
 public final class Printer {
   private static final Pattern WORD = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*");
+  private static final Pattern SYMBOL = Pattern.compile("[A-Za-z_][A-Za-z0-9_.-]*");
   /** Words that stand for values in the grammar. */
   private static final Set<String> NOT_WORDS = Set.of("true", "false", "inf", "nan", "_");
   private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
@@ -45,7 +46,7 @@ public final class Printer {
     return p.out.toString();
   }
 
-  /** One operation by itself, for messages. */
+  /** One operation by itself and without its regions, for messages: one line. */
   public static String operation(Operation op) {
     Printer p = new Printer();
     p.print(op);
@@ -53,10 +54,7 @@ public final class Printer {
   }
 
   private void print(Stage stage) {
-    out.append("stage @").append(symbol(stage.name())).append('(');
-    out.append(stage.arguments().stream().map(a -> "%" + name(a) + ": " + a.type().text())
-        .collect(Collectors.joining(", ")));
-    out.append(") -> (");
+    out.append("stage @").append(symbol(stage.name())).append(arguments(stage)).append(" -> (");
     List<String> results = new ArrayList<>();
     for (int i = 0; i < stage.outputs().size(); i++) {
       results.add(word(stage.outputNames().get(i)) + ": " + stage.outputs().get(i).type().text());
@@ -65,15 +63,30 @@ public final class Printer {
     if (!stage.attributes().isEmpty()) {
       out.append(' ').append(attributes(stage.attributes()));
     }
+    body(stage, "");
+  }
+
+  private String arguments(Block block) {
+    return block.arguments().stream().map(a -> "%" + name(a) + ": " + a.type().text())
+        .collect(Collectors.joining(", ", "(", ")"));
+  }
+
+  private void body(Block block, String indent) {
     out.append(" {\n");
-    for (Operation op : stage.operations()) {
-      out.append("  ");
+    for (Operation op : block.operations()) {
+      out.append(indent).append("  ");
       print(op);
       out.append('\n');
+      for (int i = 0; i < op.regions().size(); i++) {
+        Printer region = new Printer(); // its names are its own
+        String arguments = region.arguments(op.regions().get(i));
+        region.body(op.regions().get(i), indent + "    ");
+        out.append(indent).append("    ").append(op.definition().regions().get(i)).append(arguments).append(region.out);
+      }
     }
-    out.append("  return ");
-    out.append(stage.outputs().stream().map(this::reference).collect(Collectors.joining(", ")));
-    out.append("\n}\n");
+    String outputs = block.outputs().stream().map(this::reference).collect(Collectors.joining(", "));
+    out.append(indent).append(outputs.isEmpty() ? "  return" : "  return " + outputs).append('\n').append(indent)
+        .append("}\n");
   }
 
   private void print(Operation op) {
@@ -101,21 +114,24 @@ public final class Printer {
 
   private String name(Value v) {
     return names.computeIfAbsent(v, k -> {
-      String hint = v.name().replaceAll("[^A-Za-z0-9_]", "_");
-      if (hint.isEmpty() || Character.isDigit(hint.charAt(0))) {
-        hint = "v" + hint;
+      String hint = v.name();
+      if (!v.isArgument()) { // a hint; an argument's name is part of the interface
+        hint = hint.replaceAll("[^A-Za-z0-9_]", "_");
+        if (hint.isEmpty() || Character.isDigit(hint.charAt(0))) {
+          hint = "v" + hint;
+        }
       }
       String unique = hint;
       for (int i = 1; !taken.add(unique); i++) {
         unique = hint + "_" + i;
       }
-      return unique;
+      return symbol(unique);
     });
   }
 
-  /** A name after {@code @}: plain where it is an identifier (dots allowed), else quoted. */
+  /** A name after {@code @} or {@code %}: plain where it is an identifier (dots and dashes allowed), else quoted. */
   static String symbol(String name) {
-    return name.matches("[A-Za-z_][A-Za-z0-9_.-]*") ? name : quoted(name);
+    return SYMBOL.matcher(name).matches() ? name : quoted(name);
   }
 
   /** A name of an output or an attribute: plain where it reads as one, else quoted. */

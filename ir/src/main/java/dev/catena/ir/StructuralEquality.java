@@ -6,7 +6,8 @@ import java.util.List;
 
 /**
  * Whether two modules are the same program: equal stages, types, attributes, weights (by type, origin and hash), and
- * operations that are wired alike. The names of values are hints and don't count.
+ * operations that are wired alike, down into their regions. Arguments of stages are known by their names; the names of
+ * other values are hints and don't count.
  */
 public final class StructuralEquality {
   private final IdentityHashMap<Value, Value> pairs = new IdentityHashMap<>();
@@ -54,6 +55,15 @@ public final class StructuralEquality {
     if (!a.name().equals(b.name()) || !a.attributes().equals(b.attributes())) {
       return "name or attributes: " + Printer.attributes(a.attributes()) + " and " + Printer.attributes(b.attributes());
     }
+    if (!names(a.arguments()).equals(names(b.arguments()))) {
+      return "arguments: " + names(a.arguments()) + " and " + names(b.arguments());
+    }
+    String difference = compareBlocks(a, b);
+    return difference != null || a.outputNames().equals(b.outputNames()) ? difference
+        : "outputs: " + a.outputNames() + " and " + b.outputNames();
+  }
+
+  private String compareBlocks(Block a, Block b) {
     if (!types(a.arguments()).equals(types(b.arguments()))) {
       return "arguments: " + a.arguments() + " and " + b.arguments();
     }
@@ -65,9 +75,22 @@ public final class StructuralEquality {
       if (!alike(a.operations().get(i), b.operations().get(i))) {
         return "operation " + i + ": " + a.operations().get(i) + " and " + b.operations().get(i);
       }
+      String difference = compareRegions(a.operations().get(i), b.operations().get(i));
+      if (difference != null) {
+        return "operation " + i + ", " + difference;
+      }
     }
-    return a.outputNames().equals(b.outputNames()) && wiredAlike(a.outputs(), b.outputs()) ? null
-        : "outputs: " + a.outputNames() + " and " + b.outputNames();
+    return wiredAlike(a.outputs(), b.outputs()) ? null : "outputs: " + a.outputs() + " and " + b.outputs();
+  }
+
+  private static String compareRegions(Operation a, Operation b) {
+    for (int i = 0; i < a.regions().size(); i++) {
+      String difference = new StructuralEquality().compareBlocks(a.regions().get(i), b.regions().get(i));
+      if (difference != null) {
+        return a.definition().regions().get(i) + ": " + difference;
+      }
+    }
+    return null;
   }
 
   private boolean alike(Operation a, Operation b) {
@@ -108,6 +131,10 @@ public final class StructuralEquality {
     for (int i = 0; i < a.size(); i++) {
       pairs.put(a.get(i), b.get(i));
     }
+  }
+
+  private static List<String> names(List<Value> values) {
+    return values.stream().map(Value::name).toList();
   }
 
   private static List<Type> types(List<Value> values) {

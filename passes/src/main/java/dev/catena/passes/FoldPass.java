@@ -1,19 +1,19 @@
 package dev.catena.passes;
 
 import dev.catena.ir.Attribute;
-import dev.catena.ir.CastWeight;
+import dev.catena.ir.Block;
 import dev.catena.ir.Dialects;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.EvalValue;
 import dev.catena.ir.Evaluator;
 import dev.catena.ir.Module;
+import dev.catena.ir.OpDefinition;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Trait;
-import dev.catena.ir.TransposedWeight;
 import dev.catena.ir.Value;
 import dev.catena.ir.WeightData;
 import java.util.Arrays;
@@ -36,19 +36,34 @@ public final class FoldPass extends Pass {
   @Override
   protected void run(Module module, PassOptions options, PassContext context) {
     for (Stage stage : module.stages()) {
-      int folded = 0;
-      for (Operation op : List.copyOf(stage.operations())) {
-        op.inferTypes(); // operands may have become constants
-        if (op.definition().has(Trait.PURE) && !op.definition().has(Trait.CONSTANT) && fold(module, stage, op)) {
-          folded++;
-        }
-      }
-      context.count("fold.constants", folded);
+      context.count("fold.constants", fold(module, stage));
       DeadCode.remove(stage);
     }
+    module.removeUnusedWeights(); // their views have taken their place
   }
 
-  private static boolean fold(Module module, Stage stage, Operation op) {
+  private static int fold(Module module, Block block) {
+    int folded = 0;
+    // What stands in the place of a known choice has yet to be looked at, so the list is read as it grows.
+    for (int i = 0; i < block.operations().size(); i++) {
+      Operation op = block.operations().get(i);
+      op.inferTypes(); // operands may have become constants
+      for (Block region : op.regions()) {
+        folded += fold(module, region);
+      }
+      if (inlineChosen(block, op)) {
+        folded++;
+        i--;
+      } else if (op.definition().has(Trait.PURE) && !op.definition().has(Trait.CONSTANT) && fold(module, block, op)) {
+        folded++;
+        i = block.indexOf(op); // its constant stands before it
+      }
+    }
+    return folded;
+  }
+
+  /** Puts a constant before {@code op}, or a weight, that all its readers then read. */
+  private static boolean fold(Module module, Block block, Operation op) {
     if (op.results().size() != 1 || !(op.result().type() instanceof TensorType type)) {
       return false;
     }
@@ -58,17 +73,17 @@ public final class FoldPass extends Pass {
       known = evaluate(op);
     }
     if (known != null) {
-      Operation constant = stage.insertBefore(op, Dialects.get("onnx.Constant"), List.of(),
+      Operation constant = block.insertBefore(op, Dialects.get("onnx.Constant"), List.of(),
           Map.of("value", new Attribute.Dense(known)));
       constant.setOrigin(op.origin());
       constant.result().rename(op.result().name());
-      stage.replaceUses(op.result(), constant.result());
+      block.replaceUses(op.result(), constant.result());
       return true;
     }
     WeightData view = weightView(op);
     if (view != null) {
       String name = op.operand(0).weight().name();
-      stage.replaceUses(op.result(), module.addWeight(name, view).value());
+      block.replaceUses(op.result(), module.addWeight(name, view).value());
       return true;
     }
     return false;
@@ -98,22 +113,22 @@ public final class FoldPass extends Pass {
   }
 
   private static WeightData weightView(Operation op) {
-    if (op.operands().isEmpty() || op.operand(0) == null || op.operand(0).weight() == null
-        || !(op.operand(0).type() instanceof TensorType from)) {
-      return null;
+    OpDefinition.WeightView view = op.definition().weightView();
+    return view == null || op.operand(0) == null || op.operand(0).weight() == null
+        || !(op.operand(0).type() instanceof TensorType) ? null : view.of(op, op.operand(0).weight().data());
+  }
+
+  /** What is known to be chosen takes the place of the choice. */
+  private static boolean inlineChosen(Block block, Operation op) {
+    if (!op.is("onnx.If") || op.operand(0).constant() == null) {
+      return false;
     }
-    WeightData data = op.operand(0).weight().data();
-    if (op.is("onnx.Cast") && from.element().isFloat() && op.result().tensorType().element().isFloat()) {
-      return CastWeight.of(data, op.result().tensorType().element());
+    Block chosen = op.regions().get(op.operand(0).constant().getLong(0) != 0 ? 0 : 1);
+    List<Value> results = block.inline(op, chosen, op.regionOperands());
+    for (int i = 0; i < results.size(); i++) {
+      block.replaceUses(op.result(i), results.get(i));
     }
-    if (op.is("onnx.Transpose")) {
-      int[] permutation = new int[from.rank()];
-      for (int i = 0; i < permutation.length; i++) {
-        permutation[i] = op.hasAttribute("perm") ? op.intsAttribute("perm").get(i).intValue()
-            : permutation.length - 1 - i;
-      }
-      return new TransposedWeight(data, permutation);
-    }
-    return null;
+    block.remove(op);
+    return true;
   }
 }

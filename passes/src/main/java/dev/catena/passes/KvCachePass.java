@@ -22,6 +22,7 @@ import java.util.Map;
  */
 public final class KvCachePass extends Pass {
   private static final long PAGE = 64;
+  private static final Dim TOKENS = Dim.symbol("tokens");
 
   public KvCachePass() {
     super("kv-cache", "past and present tensors become a cache in place, batches become rows",
@@ -32,6 +33,9 @@ public final class KvCachePass extends Pass {
   @Override
   protected void run(Module module, PassOptions options, PassContext context) {
     for (Stage stage : module.stages()) {
+      if (isRows(stage)) {
+        continue;
+      }
       switch (String.valueOf(stage.textAttribute("role"))) {
         case "decoder" -> {
           convertDecoder(stage, storage(options, "key"), storage(options, "value"));
@@ -41,6 +45,11 @@ public final class KvCachePass extends Pass {
         default -> throw new PassException("kv-cache: stage @" + stage.name() + " has no role in a language model");
       }
     }
+  }
+
+  private static boolean isRows(Stage stage) {
+    return !stage.arguments().isEmpty() && stage.arguments().get(0).type() instanceof TensorType t && t.rank() > 0
+        && t.dim(0).equals(TOKENS);
   }
 
   private static ElementType storage(PassOptions options, String name) {
@@ -77,8 +86,14 @@ public final class KvCachePass extends Pass {
         Map.of("heads", past.attribute("heads"), "scale", past.attribute("scale"), "mask", Attribute.of("causal")));
     attention.setOrigin(past.origin()).result().rename("attended");
     stage.replaceUses(past.result(0), attention.result());
-    Value out = stage.outputs().get(stage.outputNames().indexOf(stage.textAttribute("out.hidden")));
+    int hiddenOutput = stage.outputNames().indexOf(stage.textAttribute("out.hidden"));
+    if (hidden == null || hiddenOutput < 0) {
+      throw notRaised(stage, "its attributes arg.hidden and out.hidden don't say what it takes and gives");
+    }
+    Value out = stage.outputs().get(hiddenOutput);
     stage.clearOutputs();
+    stage.removeAttribute("out.present_key");
+    stage.removeAttribute("out.present_value");
     stage.addOutput(stage.textAttribute("out.hidden"), out);
     stage.addOutput("cache", append.result());
     stage.remove(past);
@@ -126,8 +141,11 @@ public final class KvCachePass extends Pass {
       }
     }
     TensorType t = rows.tensorType();
+    if (t.rank() < 2) {
+      throw notRaised(stage, "%" + rows.name() + " : " + t.text() + " has no batch and sequence");
+    }
     List<Dim> shape = new java.util.ArrayList<>(t.shape().subList(2, t.rank()));
-    shape.add(0, Dim.symbol("tokens"));
+    shape.add(0, TOKENS);
     rows.setType(t.withShape(shape));
     stage.inferTypes();
   }

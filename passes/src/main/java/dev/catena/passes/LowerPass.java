@@ -6,11 +6,14 @@ import dev.catena.ir.Dialects;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.KvType;
 import dev.catena.ir.Module;
+import dev.catena.ir.OpDefinition;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
 import dev.catena.ir.TensorType;
+import dev.catena.ir.Trait;
 import dev.catena.ir.Value;
 import dev.catena.ir.Weight;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -34,40 +37,53 @@ public final class LowerPass extends Pass {
       }
       joinResiduals(stage, context);
       DeadCode.remove(stage);
+      requireLaunches(stage);
       context.count("lower.launches",
-          (int) stage.operations().stream().filter(o -> !o.is("kernel.view")).count());
+          (int) stage.operations().stream().filter(o -> !o.definition().has(Trait.VIEW)).count());
     }
     module.removeUnusedWeights();
   }
 
   private static void lower(Module module, Stage stage, Operation op, Map<Weight, Value> inF32, PassContext context) {
-    switch (op.name()) {
-      case "nn.embedding", "nn.select_rows" -> replace(stage, op, "kernel." + op.name().substring(3), op.operands(),
-          op.attributes());
-      case "nn.rms_norm" -> replace(stage, op, "kernel.rms_norm",
-          List.of(op.operand(0), f32(module, op.operand(1), inF32)), op.attributes());
-      case "nn.linear" -> replace(stage, op, "kernel.linear", Arrays.asList(op.operand(0), op.operand(1),
-          op.operand(2) == null ? null : f32(module, op.operand(2), inF32), null), Map.of());
-      case "nn.add", "nn.silu", "nn.swiglu" -> replace(stage, op, "kernel.elementwise", op.operands(),
-          Map.of("function", Attribute.of(op.name().substring(3))));
-      case "nn.split" -> splitToViews(stage, op);
-      case "nn.attention" -> lowerAttention(stage, op, context);
-      case "nn.rope", "nn.kv_append" -> { } // lowered with the attention that reads them
-      default -> throw new PassException("lower: stage @" + stage.name() + ": " + op.name() + " ("
-          + op.origin() + ") has no kernel");
+    String name = op.name().substring(op.name().indexOf('.') + 1);
+    OpDefinition kernel = Dialects.find("kernel." + name);
+    if (op.is("nn.split")) {
+      splitToViews(stage, op);
+    } else if (op.is("nn.attention")) {
+      lowerAttention(stage, op, context); // with the rotation and the cache write before it
+    } else if (kernel != null && op.definition() != kernel) { // a launch of the same name takes the same operands first
+      List<Value> operands = new ArrayList<>();
+      op.operands().forEach(v -> operands.add(v == null ? null : f32(module, v, inF32)));
+      while (operands.size() < kernel.operands().size()) {
+        operands.add(null);
+      }
+      replace(stage, op, kernel, operands, op.attributes());
+    } else if (op.definition().dialect().equals("nn") && op.definition().has(Trait.ELEMENTWISE)) {
+      replace(stage, op, Dialects.get("kernel.elementwise"), op.operands(), Map.of("function", Attribute.of(name)));
     }
   }
 
-  private static void replace(Stage stage, Operation op, String kernel, List<Value> operands,
+  private static void requireLaunches(Stage stage) {
+    for (Operation op : stage.operations()) {
+      if (!op.definition().dialect().equals("kernel")) {
+        throw new PassException("lower: stage @" + stage.name() + ": " + op.name() + " (" + op.origin()
+            + ") has no kernel");
+      }
+    }
+  }
+
+  private static void replace(Stage stage, Operation op, OpDefinition kernel, List<Value> operands,
       Map<String, Attribute> attributes) {
-    Operation launch = stage.insertBefore(op, Dialects.get(kernel), operands, attributes);
+    Operation launch = stage.insertBefore(op, kernel, operands, attributes);
     launch.setOrigin(op.origin()).result().rename(op.result().name());
     stage.replaceUses(op.result(), launch.result());
     stage.remove(op);
   }
 
+  /** A vector of weights in f32; anything else as it is. */
   private static Value f32(Module module, Value vector, Map<Weight, Value> inF32) {
-    if (vector.weight() == null || ((TensorType) vector.type()).element() == ElementType.F32) {
+    if (vector.weight() == null || !(vector.type() instanceof TensorType t) || t.rank() != 1
+        || !t.element().isFloat() || t.element() == ElementType.F32) {
       return vector;
     }
     return inF32.computeIfAbsent(vector.weight(),
@@ -89,6 +105,10 @@ public final class LowerPass extends Pass {
 
   private static void lowerAttention(Stage stage, Operation attention, PassContext context) {
     Operation append = attention.operand(1).producer();
+    if (append == null || !append.is("nn.kv_append")) {
+      throw new PassException("lower: stage @" + stage.name() + ": nothing is written to the cache before "
+          + attention.name() + " (" + attention.origin() + ") reads it");
+    }
     Operation q = rope(attention.operand(0));
     Operation k = rope(append.operand(1));
     if ((q == null) != (k == null) || q != null && (q.operand(1) != k.operand(1) || q.operand(2) != k.operand(2)

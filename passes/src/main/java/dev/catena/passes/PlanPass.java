@@ -5,6 +5,7 @@ import dev.catena.ir.KvType;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
+import dev.catena.ir.Trait;
 import dev.catena.ir.Value;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -14,7 +15,8 @@ import java.util.Map;
 
 /**
  * Places every intermediate result in the activation arena: a result's bytes may be reused after its last reader.
- * First fit in program order. The stage's output goes where the runtime says, caches are written in place.
+ * First fit in program order; what may be computed in place takes the place of an operand that nobody reads any more. The
+ * stage's output goes where the runtime says, caches are written in place.
  */
 public final class PlanPass extends Pass {
   /** Cache-line alignment of every buffer. */
@@ -42,13 +44,14 @@ public final class PlanPass extends Pass {
 
   private static long plan(Stage stage, long rows) {
     Map<Value, Integer> lastUse = lastUses(stage);
+    Map<Value, Placed> places = new IdentityHashMap<>();
     List<Placed> live = new ArrayList<>();
     long top = 0;
     List<Operation> ops = stage.operations();
     for (int i = 0; i < ops.size(); i++) {
       int now = i;
       Operation op = ops.get(i);
-      if (op.is("kernel.view")) {
+      if (op.definition().has(Trait.VIEW)) {
         continue;
       }
       live.removeIf(p -> p.lastUse() < now);
@@ -62,16 +65,42 @@ public final class PlanPass extends Pass {
       }
       long bytes = align(Math.multiplyExact(rows,
           result.tensorType().dim(-1).value() * result.tensorType().element().bits() / 8));
-      long offset = firstFit(live, bytes);
-      live.add(new Placed(offset, bytes, lastUse.getOrDefault(result, i)));
+      Placed over = places.get(overwritten(op, i, lastUse));
+      boolean inPlace = over != null && over.bytes() == bytes && live.remove(over);
+      long offset = inPlace ? over.offset() : firstFit(live, bytes);
+      Placed placed = new Placed(offset, bytes, lastUse.getOrDefault(result, i));
+      live.add(placed);
+      places.put(result, placed);
       op.setAttribute("place", Attribute.of("arena " + offset + " " + bytes));
       top = Math.max(top, offset + bytes);
     }
     Value output = stage.outputs().get(0);
-    if (output.producer() == null || output.producer().is("kernel.view")) {
+    if (output.producer() == null || output.producer().definition().has(Trait.VIEW)) {
       throw new PassException("plan: stage @" + stage.name() + " returns %" + output.name() + " without computing it");
     }
     return top;
+  }
+
+  /** The first operand, if the operation may be computed in its place and is the last to read it; else null. */
+  private static Value overwritten(Operation op, int now, Map<Value, Integer> lastUse) {
+    if (!op.definition().has(Trait.IN_PLACE) || op.operand(0) == null) {
+      return null;
+    }
+    Value first = op.operand(0);
+    for (Value other : op.operands()) {
+      if (other != null && other != first && root(other) == first) {
+        return null; // a view of it would be overwritten while it is read
+      }
+    }
+    return lastUse.get(first) == now ? first : null;
+  }
+
+  /** The value in whose place a view lies. */
+  private static Value root(Value v) {
+    while (v.producer() != null && v.producer().definition().has(Trait.VIEW)) {
+      v = v.producer().operand(0);
+    }
+    return v;
   }
 
   /** The index of the last operation that reads each value, directly or through views. */
@@ -80,7 +109,7 @@ public final class PlanPass extends Pass {
     List<Operation> ops = stage.operations();
     for (int i = ops.size() - 1; i >= 0; i--) {
       Operation op = ops.get(i);
-      int use = op.is("kernel.view") ? last.getOrDefault(op.result(), i) : i;
+      int use = op.definition().has(Trait.VIEW) ? last.getOrDefault(op.result(), i) : i;
       for (Value v : op.operands()) {
         if (v != null) {
           last.merge(v, use, Math::max);

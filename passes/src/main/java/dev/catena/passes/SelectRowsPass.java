@@ -24,7 +24,9 @@ public final class SelectRowsPass extends Pass {
       String role = String.valueOf(stage.textAttribute("role"));
       Value x = stage.arguments().get(0);
       if (role.equals("norm") || role.equals("head")) {
-        if (selected) {
+        if (stage.arguments().stream().anyMatch(a -> a.type() instanceof SeqsType)) {
+          selected = true; // it picks rows already
+        } else if (selected) {
           x.setType(rows.withShape(List.of(rows.dim(0), x.tensorType().dim(1))));
           stage.inferTypes();
         } else {

@@ -18,19 +18,25 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every file of {@code golden/PASS/} is a test; {@link GoldenFile} says what may stand in one. */
 class GoldenTest {
   private static final Path FOLDER = Path.of("src/test/resources/golden");
   private static final String BLESS = "bless";
 
-  @TestFactory
-  Stream<DynamicTest> golden() throws IOException {
-    return files().stream().map(f -> DynamicTest.dynamicTest(FOLDER.relativize(f).toString(), f.toUri(),
-        () -> run(GoldenFile.read(f))));
+  static Stream<Arguments> golden() throws IOException {
+    return files().stream().map(f -> Arguments.of(Named.of(FOLDER.relativize(f).toString(), f)));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("golden")
+  void comesOutAsTheFileSays(Path file) throws IOException {
+    run(GoldenFile.read(file));
   }
 
   private static List<Path> files() throws IOException {

@@ -23,8 +23,8 @@ class PipelineTest {
       "fold,polish | there is no pass polish",
       "quantize{bit=4} | has no option bit",
       "quantize{bits} | expected name=value",
-      "fold clean | expected a pass name",
-      "fold{ | expected a pass name",
+      "fold clean | expected a comma or {options} behind the pass name",
+      "fold{ | the options of fold lack the closing }",
       "FOLD | expected a pass name"})
   void whatCantBeReadIsSaidInOneLine(String text, String expected) {
     PassException e = assertThrows(PassException.class, () -> Pipeline.parse(text));

@@ -76,6 +76,8 @@ public final class Catena {
       Failures.line(e.getMessage() + " ('catena " + nameOf(e.getCommandLine()) + "--help' lists the options)");
       return 2;
     });
+    Optional.ofNullable(command.getSubcommands().get("opt"))
+        .ifPresent(c -> c.getCommandSpec().usageMessage().footer(OptCommand.footer()));
     command.setExecutionExceptionHandler((e, c, parsed) -> Failures.report(e, root.debug));
     return command;
   }

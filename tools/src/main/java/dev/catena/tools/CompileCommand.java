@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -79,19 +80,12 @@ final class CompileCommand implements Callable<Integer> {
   @Option(names = "--pipeline", paramLabel = "TEXT", description = "Passes in place of the default ones.")
   private String pipeline;
 
-  @Option(names = "--verify-each", description = "Check the module after every pass.")
-  private boolean verifyEach;
-
-  @Option(names = "--print-after", paramLabel = "PASS|all", description = "Print the module after a pass.")
-  private String printAfter;
-
-  @Option(names = "--dump-dir", paramLabel = "DIR", description = "Write NN-pass.cir after each pass.")
-  private Path dumpDir;
+  @Mixin
+  private PipelineOptions watching;
 
   @Override
   public Integer call() {
-    CompileReport report = new ModelCompiler(settings()).compile();
-    System.out.print(report.text());
+    new ModelCompiler(settings()).compile().map(CompileReport::text).ifPresent(System.out::print);
     return 0;
   }
 
@@ -120,7 +114,7 @@ final class CompileCommand implements Callable<Integer> {
     int[] kv = kvBits();
     return new CompileSettings(input, output != null ? output : defaultOutput(), resolveTargets(), weightBits, group,
         symmetric, embed, head, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
-        Optional.ofNullable(pipeline), verifyEach, Optional.ofNullable(printAfter), Optional.ofNullable(dumpDir), 256);
+        Optional.ofNullable(pipeline), watching, 256);
   }
 
   private static void requireBits(String option, int bits) {

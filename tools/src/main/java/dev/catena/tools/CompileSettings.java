@@ -14,12 +14,11 @@ import java.util.Optional;
  * @param output     the artifact to write
  * @param maxSeqLen  positions, or 0: as many as the model has
  * @param pipeline   a pipeline in place of the default one, or empty
- * @param printAfter a pass whose result goes to standard error, {@code all}, or empty
+ * @param watching   how the passes are watched and checked
  */
 public record CompileSettings(Path input, Path output, List<CpuTarget> targets, int weightBits, int groupSize,
     boolean symmetric, int embedBits, int headBits, int keyBits, int valueBits, Activations activations,
-    Optional<Path> tokenizer, int maxSeqLen, Optional<String> pipeline, boolean verifyEach,
-    Optional<String> printAfter, Optional<Path> dumpDir, int maxRows) {
+    Optional<Path> tokenizer, int maxSeqLen, Optional<String> pipeline, PipelineOptions watching, int maxRows) {
   /** What linear layers multiply in. */
   public enum Activations { F32, BF16, INT8 }
 

@@ -13,9 +13,11 @@ import dev.catena.ir.MappedFile;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
+import dev.catena.ir.Trait;
 import dev.catena.passes.DefaultPipeline;
 import dev.catena.passes.PassContext;
 import dev.catena.passes.PassException;
+import dev.catena.passes.PassResult;
 import dev.catena.passes.Pipeline;
 import dev.catena.runtime.text.ModelConfig;
 import dev.catena.runtime.text.ModelFiles;
@@ -48,9 +50,9 @@ final class ModelCompiler {
 
   /**
    * Compiles. What can be wrong with the settings is found before the model is read, and the settings are printed once
-   * nothing can be wrong with the model any more: a mistake gets one line.
+   * nothing can be wrong with the model any more: a mistake gets one line. Empty where the passes were to stop early.
    */
-  CompileReport compile() {
+  Optional<CompileReport> compile() {
     long start = System.nanoTime();
     Pipeline pipeline = pipeline();
     checkOutput();
@@ -58,12 +60,18 @@ final class ModelCompiler {
     try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
       Module module = imported.module();
       List<Piece> before = pieces(module);
-      PassContext context = new PassContext();
+      PassContext context = settings.watching().context("--weights '" + settings.input().toAbsolutePath() + "'");
       try {
-        pipeline.run(module, context, settings.verifyEach(), this::afterPass);
+        pipeline.run(module, context.observe(this::afterPass));
       } catch (PassException e) {
         context.warnings().forEach(Console::warn);
         throw e;
+      }
+      settings.watching().report(context);
+      if (settings.watching().stopsEarly()) {
+        context.warnings().forEach(Console::warn);
+        Console.note("stopped as --stop-after says: no artifact is written");
+        return Optional.empty();
       }
       requireLaunches(module, pipeline);
       ModelFacts facts = ModelFacts.of(module, config(), settings.maxSeqLen());
@@ -75,7 +83,7 @@ final class ModelCompiler {
       imported.warnings().forEach(Console::warn);
       context.warnings().forEach(Console::warn);
       List<CpuLibrary> libraries = generate(stages);
-      return write(imported, module, facts, stages, libraries, tokenizer, before, context, start);
+      return Optional.of(write(imported, module, facts, stages, libraries, tokenizer, before, context, start));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -87,21 +95,16 @@ final class ModelCompiler {
     List<Piece> pieces = new ArrayList<>();
     for (Stage s : module.stages()) {
       long bytes = StageWeights.importedBytes(s);
-      int count = (int) s.operations().stream().filter(o -> !o.is("onnx.Constant")).count();
+      int count = (int) s.operations().stream().filter(o -> !o.definition().has(Trait.CONSTANT)).count();
       pieces.add(new Piece(s.name(), String.valueOf(s.textAttribute("source")), count, bytes));
     }
     return pieces;
   }
 
   private Pipeline pipeline() {
-    Pipeline pipeline = Pipeline.parse(settings.pipeline().orElse(DefaultPipeline.text(new DefaultPipeline.Settings(
+    return settings.watching().restrict(Pipeline.parse(settings.pipeline().orElse(DefaultPipeline.text(new DefaultPipeline.Settings(
         settings.weightBits(), settings.groupSize(), settings.symmetric(), settings.embedBits(), settings.headBits(),
-        settings.keyBits(), settings.valueBits(), settings.maxRows(), positions()))));
-    settings.printAfter().filter(p -> !p.equals("all") && !p.equals("import")
-        && pipeline.steps().stream().noneMatch(s -> s.pass().name().equals(p))).ifPresent(p -> {
-          throw new UserError("--print-after " + p + ": the pipeline has no such pass: " + pipeline);
-        });
-    return pipeline;
+        settings.keyBits(), settings.valueBits(), settings.maxRows(), positions())))));
   }
 
   private void checkOutput() {
@@ -128,29 +131,15 @@ final class ModelCompiler {
     }
   }
 
-  private void afterPass(int step, String pass, Module module) {
-    String name = String.format("%02d-%s.cir", step, pass);
-    String text = module.toString();
-    dumps.put(name, text);
-    if (pass.equals("merge")) {
-      for (Stage s : module.stages()) {
+  private void afterPass(PassResult result) {
+    dumps.put(result.label() + ".cir", result.text());
+    if (result.pass().equals("merge")) {
+      for (Stage s : result.module().stages()) {
         // One attention is one attention, whether its past is still tensors (here) or already a cache.
-        s.operations().forEach(o -> operations.merge(o.name().equals("nn.past_attention") ? "nn.attention" : o.name(),
-            1, Integer::sum));
+        s.operations().stream().filter(o -> !o.definition().has(Trait.CONSTANT)).forEach(o ->
+            operations.merge(o.is("nn.past_attention") ? "nn.attention" : o.name(), 1, Integer::sum));
       }
-      operations.remove("onnx.Constant");
     }
-    if (settings.printAfter().filter(p -> p.equals("all") || p.equals(pass)).isPresent()) {
-      System.err.print("// after " + pass + "\n" + text);
-    }
-    settings.dumpDir().ifPresent(dir -> {
-      try {
-        Files.createDirectories(dir);
-        Files.writeString(dir.resolve(name), text);
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-    });
   }
 
   /** How far positions go where no table of the model says so. */

@@ -89,8 +89,8 @@ final class OptCommand implements Callable<Integer> {
     }
   }
 
-  /** The passes with their options, as {@code --help} lists them. */
-  static String[] passes() {
+  /** What stands below the options in {@code --help}: the passes with theirs. */
+  static String[] footer() {
     List<String> lines = new ArrayList<>(List.of("", "Passes:"));
     for (Pass pass : Passes.all()) {
       lines.add(String.format("  %-12s %s", pass.name(), pass.summary()).replace("%", "%%"));

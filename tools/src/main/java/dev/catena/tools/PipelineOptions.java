@@ -40,6 +40,11 @@ final class PipelineOptions {
       description = "When a pass fails: write the module before it and the command line that shows the failure.")
   private Path repro;
 
+  /** Whether passes are left out at the end. */
+  boolean stopsEarly() {
+    return stopAfter != null;
+  }
+
   /** The pipeline as far as it is wanted; names of passes that it lacks are an error. */
   Pipeline restrict(Pipeline pipeline) {
     if (stopAfter != null) {
@@ -59,12 +64,7 @@ final class PipelineOptions {
     }
   }
 
-  /** A run that is watched as the options say. */
-  PassContext context() {
-    return context("");
-  }
-
-  /** The same; {@code reproducing} holds further options that a reproducer's command line needs. */
+  /** A run that is watched as the options say; {@code reproducing} holds further options of a reproducer's command line. */
   PassContext context(String reproducing) {
     PassContext context = new PassContext().verifyEach(verifyEach);
     if (printAfter != null) {

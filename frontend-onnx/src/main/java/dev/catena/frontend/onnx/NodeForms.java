@@ -99,7 +99,7 @@ final class NodeForms {
 
   private List<Value> plain(OnnxGraph.Node node, String operation, List<Value> in, Map<String, OnnxAttribute> given) {
     OpDefinition definition = Dialects.find("onnx." + operation);
-    if (definition == null || operation.equals("Constant")) {
+    if (definition == null || !definition.regions().isEmpty() || operation.equals("Constant")) {
       throw unknown(node);
     }
     requireOperands(definition, in);

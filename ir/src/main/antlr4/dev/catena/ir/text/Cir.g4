@@ -22,7 +22,10 @@ output: outputName ':' type;
 
 outputName: name | DOTTED | STRING;
 
-operation: VALUE (',' VALUE)* '=' op=DOTTED (operand (',' operand)*)? attributes? ':' types;
+operation: VALUE (',' VALUE)* '=' op=DOTTED (operand (',' operand)*)? attributes? ':' types region*;
+
+// A block inside an operation; it sees its arguments, which are the operation's last operands, and weights.
+region: NAME '(' (argument (',' argument)*)? ')' '{' operation* 'return' (operand (',' operand)*)? '}';
 
 operand: VALUE | symbol | '_';
 
@@ -84,7 +87,7 @@ HASH: HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX
     HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX
     HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX
     HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX HEX;
-VALUE: '%' IDENTIFIER;
+VALUE: '%' (IDENTIFIER_PART | QUOTED);
 SYMBOL: '@' IDENTIFIER_PART;
 QUOTED_SYMBOL: '@' STRING;
 DIM: '?' (IDENTIFIER | QUOTED);

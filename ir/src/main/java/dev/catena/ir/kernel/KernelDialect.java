@@ -33,7 +33,7 @@ public final class KernelDialect {
           .shape(op -> NnDialect.get("nn.linear").shape().infer(op)).meaning(KernelDialect::linear).build(),
       launch("kernel.rope_append",
               "Rotates q and k by their rows' positions (no tables: not at all) and writes k and v to the cache.")
-          .operand("q").operand("k").operand("v").optional("cos").optional("sin").operand("cache").operand("seqs")
+          .operand("q").operand("k").operand("v").optional("cos").optional("sin").consumed("cache").operand("seqs")
           .result("rotated").result("cache")
           .attribute("heads", Attribute.Int.class).attribute("dim", Attribute.Int.class)
           .shape(op -> List.of(Inferred.of(op.operand(0).type()), Inferred.of(op.operand(5).type())))
@@ -41,12 +41,13 @@ public final class KernelDialect {
       launch("kernel.elementwise", "A function of each element: add(a, b), silu(x), swiglu(gate, up).")
           .variadic("operands")
           .attribute("function", Attribute.Text.class)
+          .traits(Trait.ELEMENTWISE, Trait.IN_PLACE)
           .shape(op -> List.of(Inferred.of(op.operand(0).type())))
           .meaning((op, in) -> NnDialect.get("nn." + op.textAttribute("function")).meaning().evaluate(op, in)).build(),
       OpDefinition.named("kernel.view", "Columns offset to offset + columns of x, where they lie.")
           .operand("x")
           .attribute("offset", Attribute.Int.class).attribute("columns", Attribute.Int.class)
-          .traits(Trait.PURE, Trait.MOVES_DATA)
+          .traits(Trait.PURE, Trait.MOVES_DATA, Trait.VIEW)
           .shape(KernelDialect::viewShape).meaning(KernelDialect::view).build());
 
   private KernelDialect() {}

@@ -54,7 +54,7 @@ final class AttentionOps {
           .traits(Trait.PURE)
           .shape(AttentionOps::pastShape).meaning(AttentionOps::past).build(),
       OpDefinition.named("nn.kv_append", "The cache with the rows' keys and values at their positions.")
-          .operand("cache").operand("k").operand("v").operand("seqs")
+          .consumed("cache").operand("k").operand("v").operand("seqs")
           .shape(AttentionOps::appendShape).meaning(AttentionOps::append).build(),
       OpDefinition.named("nn.attention",
               "Attention of each row over its sequence's cache up to its own position: [tokens, heads·dim].")

@@ -1,6 +1,7 @@
 package dev.catena.ir.onnx;
 
 import dev.catena.ir.Attribute;
+import dev.catena.ir.CastWeight;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.OpDefinition;
@@ -10,6 +11,7 @@ import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Trait;
 import dev.catena.ir.Value;
+import dev.catena.ir.WeightData;
 import java.util.Arrays;
 import java.util.List;
 
@@ -32,6 +34,7 @@ final class ConstantOps {
           .meaning((op, in) -> List.of(range(op, (Tensor) in.get(0), (Tensor) in.get(1), (Tensor) in.get(2)))).build(),
       OpDefinition.named("onnx.Cast", "x in another element type; reals are truncated to integers.").operand("x")
           .attribute("to", Attribute.Element.class).traits(Trait.PURE, Trait.ELEMENTWISE)
+          .weightView(ConstantOps::castOfWeight)
           .shape(op -> List.of(inferCast(op, op.elementAttribute("to"))))
           .meaning((op, in) -> List.of(cast(op, (Tensor) in.get(0), op.elementAttribute("to")))).build(),
       OpDefinition.named("onnx.CastLike", "x in the element type of like.").operand("x").operand("like")
@@ -40,6 +43,11 @@ final class ConstantOps {
           .meaning((op, in) -> List.of(cast(op, (Tensor) in.get(0), ((Tensor) in.get(1)).element()))).build());
 
   private ConstantOps() {}
+
+  private static WeightData castOfWeight(Operation op, WeightData data) {
+    ElementType to = op.result().tensorType().element();
+    return data.tensorType().element().isFloat() && to.isFloat() ? CastWeight.of(data, to) : null;
+  }
 
   private static Tensor value(Operation op) {
     if (op.attribute("value") instanceof Attribute.Dense d) {

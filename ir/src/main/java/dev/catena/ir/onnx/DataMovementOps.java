@@ -9,7 +9,9 @@ import dev.catena.ir.Operation;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Trait;
+import dev.catena.ir.TransposedWeight;
 import dev.catena.ir.Value;
+import dev.catena.ir.WeightData;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -19,6 +21,7 @@ final class DataMovementOps {
   static final List<OpDefinition> OPERATIONS = List.of(
       OpDefinition.named("onnx.Transpose", "x with its axes in the order perm; without it, reversed.").operand("x")
           .attribute("perm", Attribute.Ints.class, null).traits(Trait.PURE, Trait.MOVES_DATA)
+          .weightView(DataMovementOps::transposeOfWeight)
           .shape(op -> List.of(inferTranspose(op)))
           .meaning((op, in) -> List.of(transpose((Tensor) in.get(0), permutation(op, ((Tensor) in.get(0)).rank())))).build(),
       OpDefinition.named("onnx.Concat", "The operands laid end to end along axis.").variadic("data")
@@ -61,6 +64,15 @@ final class DataMovementOps {
           .meaning((op, in) -> List.of(triangle(op, (Tensor) in.get(0), in.size() > 1 ? (Tensor) in.get(1) : null))).build());
 
   private DataMovementOps() {}
+
+  private static WeightData transposeOfWeight(Operation op, WeightData data) {
+    int[] permutation = new int[data.tensorType().rank()];
+    for (int i = 0; i < permutation.length; i++) {
+      permutation[i] = op.hasAttribute("perm") ? op.intsAttribute("perm").get(i).intValue()
+          : permutation.length - 1 - i;
+    }
+    return new TransposedWeight(data, permutation);
+  }
 
   private static int[] permutation(Operation op, int rank) {
     int[] perm = new int[rank];

@@ -1,12 +1,15 @@
 package dev.catena.ir.text;
 
+import dev.catena.ir.IrException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import org.antlr.v4.runtime.BaseErrorListener;
+import org.antlr.v4.runtime.NoViableAltException;
 import org.antlr.v4.runtime.Parser;
 import org.antlr.v4.runtime.ParserRuleContext;
 import org.antlr.v4.runtime.RecognitionException;
@@ -27,6 +30,8 @@ final class CirErrors extends BaseErrorListener {
   private final String[] lines;
   /** By line and column, so that one place is blamed once. */
   private final TreeMap<Long, String> errors = new TreeMap<>();
+  /** Lines in which the grammar was left. */
+  private final Set<Integer> broken = new HashSet<>();
 
   CirErrors(String file, String text) {
     this.file = file;
@@ -41,17 +46,54 @@ final class CirErrors extends BaseErrorListener {
     at(place.getStart(), what);
   }
 
+  /** Runs a step whose failure is an error of the text at {@code place}; what the parser already complained of is left. */
+  void attempt(ParserRuleContext place, Runnable step) {
+    try {
+      step.run();
+    } catch (IrException | ArithmeticException e) {
+      at(place, e.getMessage());
+    } catch (NullPointerException | IllegalArgumentException | IndexOutOfBoundsException e) {
+      if (!any()) { // a tree with holes comes from a syntax error only
+        throw e;
+      }
+    }
+  }
+
+  /** The file's name, as messages give it. */
+  String file() {
+    return file;
+  }
+
+  int count() {
+    return errors.size();
+  }
+
   @Override
   public void syntaxError(Recognizer<?, ?> recognizer, Object symbol, int line, int column, String message,
       RecognitionException e) {
     if (recognizer instanceof Parser parser && symbol instanceof Token found) {
-      IntervalSet expected = e != null && e.getExpectedTokens() != null ? e.getExpectedTokens()
-          : parser.getExpectedTokens();
+      if (!broken.add(line)) {
+        return; // the first mistake of a line breaks what follows on it
+      }
+      IntervalSet expected = e instanceof NoViableAltException none ? deadEnd(parser, none)
+          : e != null && e.getExpectedTokens() != null ? e.getExpectedTokens() : parser.getExpectedTokens();
       add(line, column, "expected " + described(expected) + ", found "
           + (found.getType() == Token.EOF ? "the end of the file" : "'" + found.getText() + "'"));
     } else {
-      add(line, column, message.replace("token recognition error at: ", "expected a word, a number or a sign, found "));
+      String found = message.replace("token recognition error at: ", "");
+      add(line, column, found.startsWith("'\"") ? "expected a closing \" in this line, found its end"
+          : "expected a name, a number or a sign, found " + found);
     }
+  }
+
+  /** What could have gone on where several ways were open and none did. */
+  private static IntervalSet deadEnd(Parser parser, NoViableAltException e) {
+    IntervalSet expected = new IntervalSet();
+    if (e.getDeadEndConfigs() != null) {
+      e.getDeadEndConfigs().forEach(c -> expected.addAll(parser.getATN().nextTokens(c.state)));
+      expected.remove(Token.EPSILON);
+    }
+    return expected.isNil() ? e.getExpectedTokens() : expected;
   }
 
   private static String described(IntervalSet expected) {

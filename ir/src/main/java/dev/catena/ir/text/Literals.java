@@ -11,7 +11,11 @@ import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Type;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.antlr.v4.runtime.ParserRuleContext;
 import org.antlr.v4.runtime.Token;
 import org.antlr.v4.runtime.tree.TerminalNode;
@@ -26,7 +30,21 @@ final class Literals {
 
   /** The name behind {@code @}. */
   String symbol(CirParser.SymbolContext s) {
-    return name(s.getText().substring(1));
+    return named(s.getStart());
+  }
+
+  /** The name behind {@code %}. */
+  String value(TerminalNode value) {
+    return named(value.getSymbol());
+  }
+
+  private String named(Token token) {
+    try {
+      return name(token.getText().substring(1));
+    } catch (IrException e) {
+      errors.at(token, e.getMessage());
+      return token.getText();
+    }
   }
 
   /** A name that may stand between quotation marks. */
@@ -47,13 +65,13 @@ final class Literals {
         case 'n' -> s.append('\n');
         case 'u' -> {
           if (i + 5 > literal.length() || !literal.substring(i + 1, i + 5).matches("[0-9a-fA-F]{4}")) {
-            throw new IrException("\\u needs four hex digits in " + literal);
+            throw new IrException("expected four hex digits behind \\u, found " + literal);
           }
           s.append((char) Integer.parseInt(literal.substring(i + 1, i + 5), 16));
           i += 4;
         }
         case '"', '\\' -> s.append(escaped);
-        default -> throw new IrException("there is no escape \\" + escaped);
+        default -> throw new IrException("expected one of the escapes \\n \\\" \\\\ \\uXXXX, found \\" + escaped);
       }
     }
     return s.toString();
@@ -67,7 +85,7 @@ final class Literals {
     try {
       return Long.parseLong(number.getText());
     } catch (NumberFormatException e) {
-      errors.at(number, number.getText() + " doesn't fit 64 bits");
+      errors.at(number, "expected a number that fits 64 bits, found " + number.getText());
       return 0;
     }
   }
@@ -81,29 +99,39 @@ final class Literals {
     };
   }
 
-  ElementType element(String keyword, ParserRuleContext place) {
+  private ElementType element(TerminalNode keyword) {
+    return element(keyword.getSymbol());
+  }
+
+  private ElementType element(Token keyword) {
+    return element(keyword.getText(), keyword);
+  }
+
+  ElementType element(String keyword, Token place) {
     for (ElementType e : ElementType.values()) {
       if (e.keyword().equals(keyword)) {
         return e;
       }
     }
-    errors.at(place, "there is no element type " + keyword);
+    errors.at(place, "expected an element type (" + Arrays.stream(ElementType.values()).map(ElementType::keyword)
+        .collect(Collectors.joining(", ")) + "), found " + keyword + Suggestion.among(keyword,
+        Arrays.stream(ElementType.values()).map(ElementType::keyword).toList()));
     return ElementType.F32;
   }
 
   Type type(CirParser.TypeContext t) {
     if (t instanceof CirParser.TensorTypeContext x) {
-      return new TensorType(element(x.NAME().getText(), x), shape(x.shape()));
+      return new TensorType(element(x.NAME()), shape(x.shape()));
     } else if (t instanceof CirParser.QuantTypeContext q) {
       List<Dim> shape = shape(q.shape());
       long group = integer(q.INT());
       if (shape.size() != 2 || !shape.stream().allMatch(Dim::isKnown) || group < 1) {
-        errors.at(q, "a quantized matrix has two known dimensions and a group of at least 1");
+        errors.at(q, "expected two known dimensions and a group of at least 1 in a quantized type, found " + q.getText());
       }
-      return new QuantType(element(q.code.getText(), q), group, element(q.scale.getText(), q),
-          q.zero == null ? null : element(q.zero.getText(), q), shape);
+      return new QuantType(element(q.code), group, element(q.scale),
+          q.zero == null ? null : element(q.zero), shape);
     } else if (t instanceof CirParser.KvTypeContext k) {
-      return new KvType(element(k.key.getText(), k), element(k.value.getText(), k), integer(k.heads), integer(k.dim),
+      return new KvType(element(k.key), element(k.value), integer(k.heads), integer(k.dim),
           integer(k.page));
     } else if (t instanceof CirParser.SeqsTypeContext) {
       return new SeqsType();
@@ -141,7 +169,9 @@ final class Literals {
     } else if (f instanceof CirParser.SymbolicDimContext d) {
       return Dim.symbol(name(d.DIM().getText().substring(1)));
     }
-    CirParser.DimFunctionContext d = (CirParser.DimFunctionContext) f;
+    if (!(f instanceof CirParser.DimFunctionContext d)) {
+      throw new IllegalArgumentException("incomplete expression");
+    }
     Dim a = expression(d.expression(0));
     Dim b = expression(d.expression(1));
     return switch (d.function.getText()) {
@@ -151,7 +181,23 @@ final class Literals {
     };
   }
 
-  Attribute attribute(CirParser.AttributeValueContext a) {
+  /** Attributes by name; one that is given twice is an error. */
+  Map<String, Attribute> attributes(CirParser.AttributesContext tree) {
+    Map<String, Attribute> all = new TreeMap<>();
+    if (tree != null) {
+      for (CirParser.AttributeContext a : tree.attribute()) {
+        errors.attempt(a, () -> {
+          String name = name(a.attributeName().getText());
+          if (all.put(name, attribute(a.attributeValue())) != null) {
+            errors.at(a, "expected each attribute once, found " + name + " again");
+          }
+        });
+      }
+    }
+    return all;
+  }
+
+  private Attribute attribute(CirParser.AttributeValueContext a) {
     if (a instanceof CirParser.IntValueContext i) {
       return Attribute.of(integer(i.INT()));
     } else if (a instanceof CirParser.RealValueContext r) {
@@ -169,22 +215,23 @@ final class Literals {
     } else if (a instanceof CirParser.DenseValueContext d) {
       return new Attribute.Dense(dense(d.dense()));
     } else if (a instanceof CirParser.ElementValueContext e) {
-      return new Attribute.Element(element(e.NAME().getText(), e));
+      return new Attribute.Element(element(e.NAME()));
     }
     throw new IllegalArgumentException("incomplete attribute");
   }
 
   Tensor dense(CirParser.DenseContext d) {
-    ElementType element = element(d.NAME().getText(), d);
+    ElementType element = element(d.NAME());
     long[] shape = d.INT().stream().mapToLong(this::integer).toArray();
     List<CirParser.ElementContext> given = d.element();
     if (Tensor.count(shape) != given.size()) {
-      throw new IrException("dense: " + given.size() + " elements for a shape of " + Tensor.count(shape));
+      throw new IrException("expected " + Tensor.count(shape) + " elements for the shape " + Arrays.toString(shape)
+          + ", found " + given.size());
     }
     if (element == ElementType.STRING) {
       for (CirParser.ElementContext e : given) {
         if (e.STRING() == null) {
-          throw new IrException("dense: " + e.getText() + " isn't a text between quotation marks");
+          throw new IrException("expected a text between quotation marks, found " + e.getText());
         }
       }
       return Tensor.ofTexts(given.stream().map(e -> unquoted(e.getText())).toArray(String[]::new), shape);

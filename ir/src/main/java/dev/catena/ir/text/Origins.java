@@ -13,6 +13,7 @@ import dev.catena.ir.RandomWeight;
 import dev.catena.ir.ReshapedWeight;
 import dev.catena.ir.RowsWeight;
 import dev.catena.ir.SymbolicWeight;
+import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.TransposedWeight;
 import dev.catena.ir.Type;
@@ -23,6 +24,8 @@ import org.antlr.v4.runtime.misc.Interval;
 
 /** Weights' origins: a tree of views over files where those are at hand, else symbolic. */
 final class Origins {
+  private static final int MOST_RANDOM = 1 << 20;
+
   private final CirErrors errors;
   private final Literals literals;
   private final WeightFiles files;
@@ -40,9 +43,11 @@ final class Origins {
       return new SymbolicWeight(type, text(origin), hash != null ? hash : Hashes.of("symbolic", type.text(), text(origin)));
     }
     if (!data.type().equals(type)) {
-      errors.at(origin, "the origin is " + data.type().text() + ", stated is " + type.text());
+      String given = data.type().text();
+      data = new SymbolicWeight(type, text(origin), ""); // what reads it isn't to blame
+      errors.at(origin, "expected data of type " + type.text() + ", found " + given);
     } else if (hash != null && !data.hash().equals(hash)) {
-      errors.at(origin, "the file's content has another hash, " + data.hash());
+      errors.at(origin, "expected content with sha256 " + hash + ", found " + data.hash() + ": the file isn't the one this text was made from");
     }
     return data;
   }
@@ -84,7 +89,7 @@ final class Origins {
     return switch (view) {
       case "transpose" -> new TransposedWeight(parts.get(0),
           ints(arguments.get(1)).stream().mapToInt(Math::toIntExact).toArray());
-      case "cast" -> new CastWeight(parts.get(0), literals.element(arguments.get(1).getText(), arguments.get(1)));
+      case "cast" -> new CastWeight(parts.get(0), literals.element(arguments.get(1).getText(), arguments.get(1).getStart()));
       case "concat" -> new ConcatenatedWeight(parts);
       case "reshape" -> new ReshapedWeight(parts.get(0), ints(arguments.get(1)).stream().mapToLong(i -> i).toArray());
       case "rows" -> new RowsWeight(parts.get(0), ints(arguments.get(1)).get(0), ints(arguments.get(1)).get(1));
@@ -113,6 +118,9 @@ final class Origins {
     if (arguments.size() != 2 || arguments.get(0).INT().size() != 1 || arguments.get(1).type() == null
         || !(literals.type(arguments.get(1).type()) instanceof TensorType t) || !t.isStatic()) {
       throw new IrException("random needs a seed and a dense type of known shape");
+    }
+    if (Tensor.count(t.staticShape()) > MOST_RANDOM) { // they are made at once
+      throw new IrException("expected at most " + MOST_RANDOM + " random elements, found " + t.text());
     }
     return new RandomWeight(literals.integer(arguments.get(0).INT(0)), t);
   }

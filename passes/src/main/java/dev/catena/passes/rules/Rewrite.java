@@ -142,6 +142,10 @@ final class Rewrite {
     WeightData data = base.weight() != null ? base.weight().data() : new LiteralWeight(base.constant());
     String name = base.weight() != null ? base.weight().name() : stage.name() + "." + base.name();
     Object parameter = v.parameter() == null ? null : v.parameter().of(match);
+    if (v.kind() == Template.Kind.RESHAPE && base.weight() != null && base.type() instanceof TensorType t
+        && t.shape().equals(Numbers.integers(parameter))) {
+      return base;
+    }
     WeightData seen = switch (v.kind()) {
       case WEIGHT -> data;
       case TRANSPOSE -> transposed(data,

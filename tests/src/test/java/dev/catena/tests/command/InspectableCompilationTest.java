@@ -85,7 +85,7 @@ class InspectableCompilationTest {
     String json = CatenaCommand.run("inspect", artifact, "--json").succeeded().out();
     JsonNode counts = new ObjectMapper().readTree(json).required("operations");
     Map<String, Integer> expected = Map.of("nn.embedding", 1, "nn.linear", 4 * layers + 1, "nn.rms_norm", 2 * layers + 1,
-        "nn.rope", 2 * layers, "nn.past_attention", layers, "nn.swiglu", layers, "nn.add", 2 * layers, "nn.split",
+        "nn.rope", 2 * layers, "nn.attention", layers, "nn.swiglu", layers, "nn.add", 2 * layers, "nn.split",
         2 * layers);
     assertEquals(expected, new ObjectMapper().convertValue(counts, Map.class));
   }
