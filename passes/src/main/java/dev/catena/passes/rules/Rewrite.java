@@ -59,6 +59,8 @@ final class Rewrite {
         requireSameKind(replaced, by);
         if (r.replaced().size() > 1) {
           by.rename(r.replaced().get(i));
+        } else if (r.template() instanceof Template.Op) {
+          by.rename(replaced.name()); // unlike an operation's, the exporter's names tell one layer's products apart
         }
         from.add(replaced);
         to.add(by);
