@@ -11,6 +11,7 @@ import dev.catena.ir.SeqsType;
 import dev.catena.ir.Stage;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
+import dev.catena.passes.rules.RuleExplanation;
 import java.util.List;
 import java.util.Map;
 
@@ -58,7 +59,7 @@ public final class KvCachePass extends Pass {
   private static void convertDecoder(Stage stage, ElementType key, ElementType value) {
     List<Operation> attentions = stage.operations().stream().filter(o -> o.is("nn.past_attention")).toList();
     if (attentions.size() != 1) {
-      throw notRaised(stage, attentions.isEmpty() ? "no attention was recognized" : "it holds several attentions");
+      throw notRaised(stage, attentions.isEmpty() ? nothing(stage) : "it holds several attentions");
     }
     Operation past = attentions.get(0);
     Value hidden = argument(stage, "arg.hidden");
@@ -116,6 +117,11 @@ public final class KvCachePass extends Pass {
     stage.setAttribute("assume.mask", Attribute.of("causal"));
     stage.setAttribute("assume.positions", Attribute.of("consecutive"));
     toRows(stage, hidden);
+  }
+
+  private static String nothing(Stage stage) {
+    String nearest = RuleExplanation.nearest("nn.past_attention", stage);
+    return "no attention was recognized" + (nearest == null ? "" : ": " + nearest);
   }
 
   private static String describe(Value v) {

@@ -41,8 +41,17 @@ public final class MergePass extends Pass {
         }
       }
       DeadCode.remove(stage);
+      warn(stage, context);
     }
     module.removeUnusedWeights();
+  }
+
+  /** A layer that stays short of what layers of its kind become is slower than it need be, or can't be compiled. */
+  private static void warn(Stage stage, PassContext context) {
+    String shortfall = "decoder".equals(stage.textAttribute("role")) ? DecoderParts.of(stage).shortfall() : null;
+    if (shortfall != null) {
+      context.warn(shortfall);
+    }
   }
 
   private static boolean alike(List<Operation> group) {

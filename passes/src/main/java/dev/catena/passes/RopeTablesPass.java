@@ -183,9 +183,7 @@ public final class RopeTablesPass extends Pass {
     Operation place = v.producer();
     Value positions = StepProbe.argument(stage, "positions");
     if (positions == null || positions.tensorType().rank() != 2 || !positions.tensorType().element().isInteger()) {
-      positions = stage.insertBefore(place, Dialects.get("nn.positions"),
-          List.of(StepProbe.argument(stage, "hidden"), StepProbe.argument(stage, "past_key")), Map.of())
-          .setOrigin(place.origin()).result();
+      positions = positions(stage, place);
     }
     Value rows = stage.insertBefore(place, Dialects.get("nn.table_rows"), List.of(table, positions), Map.of())
         .setOrigin(place.origin()).result();
@@ -199,6 +197,18 @@ public final class RopeTablesPass extends Pass {
       rows = with(stage, place, "onnx.Squeeze", rows, 0);
     }
     stage.replaceUses(v, rows);
+  }
+
+  /** The positions as the past's length says them: one operation for all tables. */
+  private static Value positions(Stage stage, Operation place) {
+    for (Operation op : stage.operations()) {
+      if (op.is("nn.positions")) {
+        return op.result();
+      }
+    }
+    return stage.insertBefore(place, Dialects.get("nn.positions"),
+        List.of(StepProbe.argument(stage, "hidden"), StepProbe.argument(stage, "past_key")), Map.of())
+        .setOrigin(place.origin()).result();
   }
 
   private static Value with(Stage stage, Operation place, String operation, Value x, long... axes) {

@@ -13,6 +13,7 @@ import dev.catena.ir.Stage;
 import dev.catena.ir.Trait;
 import dev.catena.passes.DefaultPipeline;
 import dev.catena.passes.PassContext;
+import dev.catena.passes.PassException;
 import dev.catena.passes.PassResult;
 import dev.catena.passes.Pipeline;
 import dev.catena.runtime.text.ModelConfig;
@@ -57,7 +58,12 @@ final class ModelCompiler {
       Module module = imported.module();
       List<Piece> before = pieces(module);
       PassContext context = settings.watching().context("--weights '" + settings.input().toAbsolutePath() + "'");
-      pipeline.run(module, context.observe(this::afterPass));
+      try {
+        pipeline.run(module, context.observe(this::afterPass));
+      } catch (PassException e) {
+        context.warnings().forEach(Console::warn);
+        throw e;
+      }
       settings.watching().report(context);
       if (settings.watching().stopsEarly()) {
         context.warnings().forEach(Console::warn);

@@ -46,7 +46,16 @@ final class OnnxInspection implements Inspection {
   @Override
   public String summary() {
     return "model       " + imported.module().name() + ": " + stages.size() + (stages.size() == 1 ? " piece, " : " pieces, ")
-        + Bytes.text(summary.weightBytes()) + " of weights\n\n" + summary.text("piece");
+        + Bytes.text(summary.weightBytes()) + " of weights\n\n" + summary.text("piece") + layers();
+  }
+
+  /** What the compiler makes of the decoders; the model is read anew, for raising changes it. */
+  private String layers() {
+    try (ImportedModel again = Files.isDirectory(input) ? OnnxImporter.importModel(input) : OnnxImporter.importStage(input)) {
+      LayerTable table = new LayerTable(again);
+      table.warnings().forEach(Console::warn);
+      return table.text().isEmpty() ? "" : "\n" + table.text();
+    }
   }
 
   @Override

@@ -1,5 +1,7 @@
 package dev.catena.tools;
 
+import dev.catena.frontend.onnx.ImportedModel;
+import dev.catena.frontend.onnx.OnnxImporter;
 import dev.catena.ir.Module;
 import dev.catena.ir.text.CirReader;
 import dev.catena.passes.Pass;
@@ -7,6 +9,8 @@ import dev.catena.passes.PassContext;
 import dev.catena.passes.PassOptions;
 import dev.catena.passes.Passes;
 import dev.catena.passes.Pipeline;
+import dev.catena.passes.rules.RuleException;
+import dev.catena.passes.rules.RuleExplanation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,6 +26,8 @@ import picocli.CommandLine.Parameters;
 @Command(name = "opt", mixinStandardHelpOptions = true, sortOptions = false,
     description = "Run passes over a module in the text form. Without --pipeline nothing is run.")
 final class OptCommand implements Callable<Integer> {
+  private static final String BEFORE_RAISING = "fold,widen,clean,rope-tables";
+
   @Parameters(index = "0", paramLabel = "FILE.cir", description = "A module as --dump-dir writes it, or written by hand.")
   private Path input;
 
@@ -36,11 +42,20 @@ final class OptCommand implements Callable<Integer> {
       description = "Where the files are that the weights refer to; without it, weights have no elements.")
   private Path weights;
 
+  @Option(names = "--explain", paramLabel = "RULE",
+      description = "Print where a rule matches behind the pipeline and, where it nearly does, what differs. Takes a folder"
+          + " of ONNX pieces, too.")
+  private String explain;
+
   @Mixin
   private PipelineOptions watching;
 
   @Override
   public Integer call() throws IOException {
+    if (explain != null && !input.toString().endsWith(".cir")) {
+      explainOnnx();
+      return 0;
+    }
     Pipeline wanted = watching.restrict(Pipeline.parse(pipeline));
     try (FolderWeights files = weights == null ? null : FolderWeights.of(weights)) {
       Module module = files == null ? CirReader.read(input) : CirReader.read(input, files);
@@ -48,13 +63,30 @@ final class OptCommand implements Callable<Integer> {
       wanted.run(module, context);
       context.warnings().forEach(Console::warn);
       watching.report(context);
-      if (output == null) {
+      if (explain != null) {
+        System.out.print(explanation(module));
+      } else if (output == null) {
         System.out.print(module);
       } else {
         Files.writeString(output, module.toString());
       }
     }
     return 0;
+  }
+
+  private void explainOnnx() {
+    try (ImportedModel imported = OnnxImporter.importModel(input)) {
+      Pipeline.parse(pipeline.isEmpty() ? BEFORE_RAISING : pipeline).run(imported.module(), new PassContext());
+      System.out.print(explanation(imported.module()));
+    }
+  }
+
+  private String explanation(Module module) {
+    try {
+      return RuleExplanation.of(explain, module);
+    } catch (RuleException e) {
+      throw new UserError("--explain: " + e.getMessage());
+    }
   }
 
   /** What stands below the options in {@code --help}: the passes with theirs. */

@@ -16,7 +16,6 @@ final class ModelReader {
 
   /** More of anything than any model has; keeps a hostile file from filling the heap with tiny entries. */
   private static final int MOST_ENTRIES = 1 << 20;
-  private static final int MOST_NESTED = 16;
 
   private final MappedFile file;
   private final WireReader in;
@@ -25,7 +24,6 @@ final class ModelReader {
   private long opset = -1;
   private boolean hasGraph;
   private GraphFields graph = new GraphFields();
-  private int depth;
 
   private ModelReader(MappedFile file) {
     this.file = file;
@@ -110,16 +108,12 @@ final class ModelReader {
 
   /** A graph inside a node, such as a branch of If. */
   private OnnxSubgraph subgraph() {
-    if (++depth > MOST_NESTED) {
-      throw in.broken("graphs nested more than " + MOST_NESTED + " deep");
-    }
     GraphFields outer = graph;
     graph = new GraphFields();
     in.message(this::graphField);
     OnnxSubgraph read = new OnnxSubgraph(List.copyOf(graph.nodes), graph.initializers, List.copyOf(graph.inputs),
         List.copyOf(graph.outputs));
     graph = outer;
-    depth--;
     return read;
   }
 

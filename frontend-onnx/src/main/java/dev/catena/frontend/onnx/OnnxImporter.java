@@ -57,8 +57,28 @@ public final class OnnxImporter {
       GraphImporter g = new GraphImporter(graph, moduleName(path), path, importer.files, importer.weights);
       Stage stage = g.run(graph.inputs(), graph.outputs());
       stage.setAttribute("source", new Attribute.Text(graph.fileName()));
+      if (DecoderInterface.fits(graph)) {
+        decoderRoles(stage, graph, g);
+      }
       importer.add(stage, graph);
     });
+  }
+
+  /** A file that is a decoder by its interface says so; what only looks like one stays a stage without a role. */
+  private static void decoderRoles(Stage stage, OnnxGraph graph, GraphImporter g) {
+    try {
+      DecoderInterface d = DecoderInterface.of(graph);
+      setRoles(stage, g, d.inputs(), d.outputs());
+      stage.setAttribute("role", new Attribute.Text(Pieces.Role.DECODER.text()));
+    } catch (OnnxException e) {
+      return;
+    }
+  }
+
+  private static void setRoles(Stage stage, GraphImporter g, Map<String, OnnxGraph.ValueInfo> inputs,
+      Map<String, OnnxGraph.ValueInfo> outputs) {
+    inputs.forEach((role, input) -> stage.setAttribute("arg." + role, new Attribute.Text(g.argumentName(input.name()))));
+    outputs.forEach((role, output) -> stage.setAttribute("out." + role, new Attribute.Text(NameHints.plain(output.name()))));
   }
 
   private static String moduleName(Path path) {
@@ -107,10 +127,7 @@ public final class OnnxImporter {
     Path file = path.resolve(piece.graph().fileName());
     GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), file, files, weights);
     Stage stage = g.run(List.copyOf(piece.inputs().values()), List.copyOf(piece.outputs().values()));
-    piece.inputs().forEach((role, input) ->
-        stage.setAttribute("arg." + role, new Attribute.Text(g.argumentName(input.name()))));
-    piece.outputs().forEach((role, output) ->
-        stage.setAttribute("out." + role, new Attribute.Text(NameHints.plain(output.name()))));
+    setRoles(stage, g, piece.inputs(), piece.outputs());
     stage.setAttribute("role", new Attribute.Text(piece.role().text()));
     stage.setAttribute("source", new Attribute.Text(piece.graph().fileName()));
     return stage;

@@ -183,13 +183,26 @@ final class ModelBytes {
     return b.array();
   }
 
-  byte[] bytes() {
-    byte[] graph = message(out -> {
+  /** The nodes, initializers, inputs and outputs so far as an attribute, such as a branch of If. */
+  byte[] asAttribute(String name) {
+    return message(out -> {
+      out.writeString(1, name);
+      out.writeByteArray(6, graph());
+      out.writeInt32(20, 5);
+    });
+  }
+
+  private byte[] graph() {
+    return message(out -> {
       out.writeString(2, "g");
       for (byte[] f : graphFields) {
         out.writeRawBytes(f);
       }
     });
+  }
+
+  byte[] bytes() {
+    byte[] graph = graph();
     return message(out -> {
       out.writeInt64(1, 8);
       out.writeByteArray(7, graph);

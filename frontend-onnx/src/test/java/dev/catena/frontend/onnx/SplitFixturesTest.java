@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Whole split models, as an exporter wrote them: imported, then evaluated piece by piece against PyTorch's results. */
 class SplitFixturesTest {
   @ParameterizedTest
-  @CsvSource({"split, 1e-4", "split-gatherelems, 1e-4", "split-fp16, 5e-3"})
+  @CsvSource({"split, 1e-4", "split-if, 1e-4", "split-gatherelems, 1e-4", "split-fp16, 5e-3"})
   void everyPieceComputesWhatTorchDid(String layout, double tolerance) throws IOException {
     Path folder = SharedFiles.path("fixtures/nano-gqa/" + layout);
     int compared = 0;

@@ -59,6 +59,8 @@ final class Rewrite {
         requireSameKind(replaced, by);
         if (r.replaced().size() > 1) {
           by.rename(r.replaced().get(i));
+        } else if (r.template() instanceof Template.Op) {
+          by.rename(replaced.name()); // unlike an operation's, the exporter's names tell one layer's products apart
         }
         from.add(replaced);
         to.add(by);
@@ -142,6 +144,10 @@ final class Rewrite {
     WeightData data = base.weight() != null ? base.weight().data() : new LiteralWeight(base.constant());
     String name = base.weight() != null ? base.weight().name() : stage.name() + "." + base.name();
     Object parameter = v.parameter() == null ? null : v.parameter().of(match);
+    if (v.kind() == Template.Kind.RESHAPE && base.weight() != null && base.type() instanceof TensorType t
+        && t.shape().equals(Numbers.integers(parameter))) {
+      return base;
+    }
     WeightData seen = switch (v.kind()) {
       case WEIGHT -> data;
       case TRANSPOSE -> transposed(data,

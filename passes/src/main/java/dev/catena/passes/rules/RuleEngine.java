@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.BiConsumer;
 
 /** Applies rules to a stage until none matches. */
 public final class RuleEngine {
@@ -22,23 +23,28 @@ public final class RuleEngine {
   /** Returns how often each rule was applied, by name. */
   public static Map<String, Integer> apply(List<Rule> rules, Module module, Stage stage) {
     Map<String, Integer> applied = new TreeMap<>();
-    for (int sweep = 0; sweep(rules, module, stage, applied); sweep++) {
-      if (sweep == MOST_SWEEPS) {
-        throw new IllegalStateException("rules don't come to an end in stage @" + stage.name() + ": " + applied);
-      }
-    }
+    apply(rules, module, stage, (rule, op) -> applied.merge(rule.name(), 1, Integer::sum));
     return applied;
   }
 
-  private static boolean sweep(List<Rule> rules, Module module, Stage stage, Map<String, Integer> applied) {
+  /** Tells {@code seen} of each rule that matches, and where, before it is applied. */
+  static void apply(List<Rule> rules, Module module, Stage stage, BiConsumer<Rule, Operation> seen) {
+    for (int sweep = 0; sweep(rules, module, stage, seen); sweep++) {
+      if (sweep == MOST_SWEEPS) {
+        throw new IllegalStateException("rules don't come to an end in stage @" + stage.name() + ": "
+            + rules.stream().map(Rule::name).toList());
+      }
+    }
+  }
+
+  private static boolean sweep(List<Rule> rules, Module module, Stage stage, BiConsumer<Rule, Operation> seen) {
     boolean changed = false;
     for (Operation op : List.copyOf(stage.operations())) {
       if (op.results().stream().allMatch(r -> r.uses().isEmpty())) {
         continue; // replaced by an earlier rule of this sweep
       }
       for (Rule rule : rules) {
-        if (rule.roots().contains(op.definition()) && applyAt(rule, op, module, stage)) {
-          applied.merge(rule.name(), 1, Integer::sum);
+        if (rule.roots().contains(op.definition()) && applyAt(rule, op, module, stage, seen)) {
           changed = true;
           break;
         }
@@ -50,11 +56,13 @@ public final class RuleEngine {
     return changed;
   }
 
-  private static boolean applyAt(Rule rule, Operation op, Module module, Stage stage) {
+  private static boolean applyAt(Rule rule, Operation op, Module module, Stage stage,
+      BiConsumer<Rule, Operation> seen) {
     Match m = find(rule, op, null);
     if (m == null) {
       return false;
     }
+    seen.accept(rule, op);
     new Rewrite(rule, m, op, module, stage).apply();
     if (!inOrder(stage)) {
       DeadCode.remove(stage); // what stood between an escaping value and the root may depend on both

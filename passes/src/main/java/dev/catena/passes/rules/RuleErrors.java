@@ -41,6 +41,10 @@ final class RuleErrors extends BaseErrorListener {
         file + ":" + line + ":" + (column + 1) + ": " + what + "\n  " + source + "\n  " + " ".repeat(column) + "^");
   }
 
+  int count() {
+    return errors.size();
+  }
+
   boolean any() {
     return !errors.isEmpty();
   }

@@ -45,6 +45,11 @@ public final class RuleFiles {
     return all().stream().filter(r -> r.name().equals(rule)).findFirst().orElse(null);
   }
 
+  /** The pass that applies the rule. */
+  static String phaseOf(Rule rule) {
+    return files().stream().filter(f -> f.rules().contains(rule)).findFirst().orElseThrow().phase();
+  }
+
   /** Each file behind those it names; otherwise by name. */
   static List<RuleFile> inOrder(List<RuleFile> files) {
     Map<String, RuleFile> open = new LinkedHashMap<>();

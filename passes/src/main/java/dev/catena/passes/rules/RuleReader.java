@@ -70,8 +70,9 @@ public final class RuleReader {
 
   private Rule rule(RulesParser.FusionContext f) {
     Set<String> bound = new HashSet<>(Set.of(Rule.ROOT));
+    int before = errors.count();
     Pattern pattern = patterns.read(f.pattern(), bound);
-    if (Rule.roots(pattern).isEmpty()) {
+    if (errors.count() == before && Rule.roots(pattern).isEmpty()) {
       errors.at(f.pattern(), "a rule starts from an operation, found " + ExpressionReader.text(f.pattern()));
     }
     if (PatternReader.unquoted(f.STRING()).isBlank()) {

@@ -7,6 +7,12 @@ import java.util.Map;
 
 /** The right side of a rule, as data: what {@link Rewrite} builds. */
 sealed interface Template {
+  /** Whether it builds the operation, itself or inside. */
+  default boolean builds(String operation) {
+    return this instanceof Op op
+        && (op.definition().name().equals(operation) || op.operands().stream().anyMatch(o -> o.builds(operation)));
+  }
+
   /** What the name stands for; where it is optional and stands for nothing, an operand left out. */
   record Variable(String name, boolean optional) implements Template {}
 

@@ -11,6 +11,8 @@ final class DecoderPiece {
   private final LlamaWeights weights;
   private String batch;
   private String rows;
+  private String past;
+  private String total;
 
   DecoderPiece(LlamaShape shape, ExportStyle style, LlamaWeights weights) {
     this.shape = shape;
@@ -22,30 +24,99 @@ final class DecoderPiece {
 
   PieceGraph graph() {
     declare();
-    NormGraph n1 = NormGraph.of(g, style, "n1", names.hidden());
-    String x = g.op("n1", "Mul", List.of("n1.weight", n1.normed()));
+    boolean half = style.element() == OnnxElement.F16;
+    boolean direct = half || style.has(Form.NORM_WITHOUT_CASTS, Form.NORM_OPERATOR, Form.NORM_OF_ONNXRUNTIME,
+        Form.NORM_SCALE_FIRST, Form.NORM_SCALE_RIGHT);
+    String residual = names.hidden();
+    String x;
+    if (direct) {
+      x = NormGraph.scaled(g, style, "n1", names.hidden(), "n1.weight", null);
+    } else {
+      NormGraph n1 = NormGraph.of(g, style, "n1", names.hidden());
+      x = g.op("n1", "Mul", List.of("n1.weight", n1.normed()));
+      residual = n1.wide();
+    }
     batch = dimension("", x, 0);
     rows = dimension("", x, 1);
-    String q = heads(projection("q", x, shape.hidden(), width(shape.heads()), 1.5, style.qkvBias()), shape.heads());
-    String k = heads(projection("k", x, shape.hidden(), width(shape.kvHeads()), 1.5, style.qkvBias()), shape.kvHeads());
-    String v = heads(projection("v", x, shape.hidden(), width(shape.kvHeads()), 1, style.qkvBias()), shape.kvHeads());
-    String total = g.op("", "Add", List.of(dimension("", k, 2), dimension("", names.pastKey(), 2)));
-    RotaryGraph rotary = RotaryGraph.of(g, shape, style, total);
-    String rotatedQ = rotary.rotate(q);
-    g.last(names.presentKey(), "Concat", List.of(names.pastKey(), rotary.rotate(k)), OnnxAttribute.of("axis", 2));
+    String[] qkv = qkv(x);
+    String q = heads(qkv[0], shape.heads());
+    String k = heads(qkv[1], shape.kvHeads());
+    String v = transposed(heads(qkv[2], shape.kvHeads()));
+    past = dimension("", names.pastKey(), 2);
+    total = g.op("", "Add", List.of(rows, past));
+    RotaryGraph rotary = RotaryGraph.of(g, shape, style, past, total);
+    boolean early = style.has(Form.ROTATED_BEFORE_TRANSPOSE);
+    String rotatedQ = early ? transposed(rotary.rotate(q)) : rotary.rotate(transposed(q));
+    String rotatedK = early ? transposed(rotary.rotate(k)) : rotary.rotate(transposed(k));
+    g.last(names.presentKey(), "Concat", List.of(names.pastKey(), rotatedK), OnnxAttribute.of("axis", 2));
     g.last(names.presentValue(), "Concat", List.of(names.pastValue(), v), OnnxAttribute.of("axis", 2));
-    String attended = attend(rotatedQ, repeated(names.presentKey()), repeated(names.presentValue()));
+    String values = repeated(names.presentValue());
+    if (style.has(Form.STRANGE)) {
+      values = g.op("strange", "Tanh", List.of(values));
+    }
+    String attended = attend(rotatedQ, repeated(names.presentKey()), values);
     String o = projection("o", attended, width(shape.heads()), shape.hidden(), 1, false);
-    boolean half = style.element() == OnnxElement.F16;
-    String middle = g.op("", "Add", List.of(half ? names.hidden() : n1.wide(), o));
-    NormGraph n2 = NormGraph.of(g, style, "n2", middle);
-    String y = g.op("n2", "Mul", List.of("n2.weight", n2.normed()));
-    String gate = projection("gate", y, shape.hidden(), shape.ffn(), 1, false);
-    String silu = g.op("", "Mul", List.of(gate, g.op("", "Sigmoid", List.of(gate))));
-    String up = projection("up", y, shape.hidden(), shape.ffn(), 1, false);
-    String down = projection("down", g.op("", "Mul", List.of(silu, up)), shape.ffn(), shape.hidden(), 1, false);
-    g.last(names.hiddenOut(), "Add", List.of(half ? middle : n2.wide(), down));
+    String middle = g.op("", "Add", List.of(residual, o));
+    String y;
+    String second = middle;
+    if (direct) {
+      y = NormGraph.scaled(g, style, "n2", middle, "n2.weight", null);
+    } else {
+      NormGraph n2 = NormGraph.of(g, style, "n2", middle);
+      y = g.op("n2", "Mul", List.of("n2.weight", n2.normed()));
+      second = n2.wide();
+    }
+    String[] gateUp = gateUp(y);
+    String gate = gateUp[0];
+    String product;
+    if (style.has(Form.SILU_REGROUPED)) {
+      product = g.op("", "Mul", List.of(gate, g.op("", "Mul", List.of(g.op("", "Sigmoid", List.of(gate)), gateUp[1]))));
+    } else {
+      String silu = style.has(Form.SILU_QUOTIENT)
+          ? g.op("", "Div", List.of(gate, g.op("", "Add", List.of(g.scalar("", style.element(), 1),
+              g.op("", "Exp", List.of(g.op("", "Neg", List.of(gate))))))))
+          : g.op("", "Mul", List.of(gate, g.op("", "Sigmoid", List.of(gate))));
+      product = g.op("", "Mul", List.of(silu, gateUp[1]));
+    }
+    String down = projection("down", product, shape.ffn(), shape.hidden(), 1, false);
+    g.last(names.hiddenOut(), "Add", List.of(second, down));
     return g;
+  }
+
+  private String[] qkv(String x) {
+    int qWidth = width(shape.heads());
+    int kvWidth = width(shape.kvHeads());
+    if (style.has(Form.QKV_SPLIT, Form.QKV_SLICED)) {
+      String all = projection("qkv", x, shape.hidden(), qWidth + 2 * kvWidth, 1.3, style.qkvBias());
+      if (style.has(Form.QKV_SPLIT)) {
+        return g.several(3, "", "Split", List.of(all, g.vector("", qWidth, kvWidth, kvWidth)), OnnxAttribute.of("axis", 2));
+      }
+      return new String[] {columns(all, 0, qWidth), columns(all, qWidth, qWidth + kvWidth),
+          columns(all, qWidth + kvWidth, Long.MAX_VALUE)};
+    }
+    String q = projection("q", x, shape.hidden(), qWidth, 1.5, style.qkvBias());
+    if (style.has(Form.SCALE_ON_ROWS)) {
+      q = g.op("", "Mul", List.of(q, g.scalar("", style.element(), 1 / Math.sqrt(shape.headDim()))));
+    }
+    return new String[] {q, projection("k", x, shape.hidden(), kvWidth, 1.5, style.qkvBias()),
+        projection("v", x, shape.hidden(), kvWidth, 1, style.qkvBias())};
+  }
+
+  private String[] gateUp(String y) {
+    if (style.has(Form.GATE_UP_SPLIT)) {
+      return g.two("", "Split", List.of(projection("gate_up", y, shape.hidden(), 2 * shape.ffn(), 1, false)),
+          OnnxAttribute.of("axis", -1));
+    }
+    return new String[] {projection("gate", y, shape.hidden(), shape.ffn(), 1, false),
+        projection("up", y, shape.hidden(), shape.ffn(), 1, false)};
+  }
+
+  private String columns(String x, long from, long to) {
+    return g.op("", "Slice", List.of(x, g.vector("", from), g.vector("", to), g.vector("", 2), g.vector("", 1)));
+  }
+
+  private String transposed(String heads) {
+    return g.op("", "Transpose", List.of(heads), OnnxAttribute.ints("perm", 0, 2, 1, 3));
   }
 
   private int width(int heads) {
@@ -57,8 +128,14 @@ final class DecoderPiece {
     OnnxElement e = style.element();
     OnnxGraphWriter w = g.writer();
     w.input(names.hidden(), e, one, "seq", shape.hidden());
-    w.input(names.mask(), e, one, 1, "seq", "total");
-    w.input(names.positions(), OnnxElement.I64, one, "seq");
+    if (style.has(Form.MASK_FROM_INTEGERS)) {
+      w.input(names.mask(), OnnxElement.I64, one, "total");
+    } else if (!style.computesMask()) {
+      w.input(names.mask(), e, one, 1, "seq", "total");
+    }
+    if (!style.has(Form.TABLE_BY_PAST, Form.ANGLES_BY_EINSUM)) {
+      w.input(names.positions(), OnnxElement.I64, one, "seq");
+    }
     w.input(names.pastKey(), e, one, shape.kvHeads(), "past", shape.headDim());
     w.input(names.pastValue(), e, one, shape.kvHeads(), "past", shape.headDim());
     w.output(names.hiddenOut(), e, one, "seq", shape.hidden());
@@ -70,13 +147,33 @@ final class DecoderPiece {
   }
 
   private String projection(String scope, String x, int from, int to, double gain, boolean bias) {
-    String w = g.weight(OnnxContent.reals(style.element(), weights.matrix(from, to, gain), from, to));
-    String product = g.op(scope, "MatMul", List.of(x, w));
-    if (!bias) {
-      return product;
+    float[] matrix = weights.matrix(from, to, gain);
+    OnnxContent b = bias ? OnnxContent.reals(style.element(), weights.normal(to, 0.3), to) : null;
+    if (bias) {
+      g.writer().initializer(scope + ".bias", b);
     }
-    g.writer().initializer(scope + ".bias", OnnxContent.reals(style.element(), weights.normal(to, 0.3), to));
-    return g.op(scope, "Add", List.of(scope + ".bias", product));
+    if (style.has(Form.GEMM, Form.GEMM_TRANSPOSED)) {
+      boolean turned = style.has(Form.GEMM_TRANSPOSED);
+      String w = turned ? turned(matrix, from, to) : g.weight(OnnxContent.reals(style.element(), matrix, from, to));
+      String flat = g.op(scope, "Reshape", List.of(x, g.vector(scope, -1, from)));
+      String product = g.op(scope, "Gemm", bias ? List.of(flat, w, scope + ".bias") : List.of(flat, w),
+          OnnxAttribute.of("transB", turned ? 1 : 0));
+      return g.op(scope, "Reshape", List.of(product, joined(asVector(batch), asVector(rows), g.vector(scope, to))));
+    }
+    String w = style.has(Form.WEIGHT_TRANSPOSED)
+        ? g.op(scope, "Transpose", List.of(turned(matrix, from, to)), OnnxAttribute.ints("perm", 1, 0))
+        : g.weight(OnnxContent.reals(style.element(), matrix, from, to));
+    String product = g.op(scope, "MatMul", List.of(x, w));
+    return bias ? g.op(scope, "Add", List.of(scope + ".bias", product)) : product;
+  }
+
+  /** The matrix as torch.nn.Linear keeps it. */
+  private String turned(float[] matrix, int from, int to) {
+    float[] turned = new float[matrix.length];
+    for (int i = 0; i < matrix.length; i++) {
+      turned[i % to * from + i / to] = matrix[i];
+    }
+    return g.weight(OnnxContent.reals(style.element(), turned, to, from));
   }
 
   /** {@code x.size(axis)}. */
@@ -94,9 +191,9 @@ final class DecoderPiece {
   }
 
   private String heads(String x, int heads) {
-    String to = joined(asVector(batch), asVector(rows), g.vector("", heads), g.vector("", shape.headDim()));
-    String apart = g.op("", "Reshape", List.of(x, to));
-    return g.op("", "Transpose", List.of(apart), OnnxAttribute.ints("perm", 0, 2, 1, 3));
+    String to = style.has(Form.SHAPES_FOLDED) ? g.vector("", 1, -1, heads, shape.headDim())
+        : joined(asVector(batch), asVector(rows), g.vector("", heads), g.vector("", shape.headDim()));
+    return g.op("", "Reshape", List.of(x, to));
   }
 
   /** {@code x[:, :, None].expand(b, h, times, s, d).reshape(b, h * times, s, d)}. */
@@ -104,6 +201,21 @@ final class DecoderPiece {
     int times = shape.heads() / shape.kvHeads();
     if (times == 1) {
       return x;
+    }
+    if (style.has(Form.REPEAT_BY_GATHER)) {
+      long[] index = new long[shape.heads()];
+      for (int i = 0; i < index.length; i++) {
+        index[i] = i / times;
+      }
+      return g.op("", "Gather", List.of(x, g.vector("", index)), OnnxAttribute.of("axis", 1));
+    }
+    if (style.has(Form.REPEAT_BY_TILE, Form.REPEAT_BY_CONCAT, Form.SHAPES_FOLDED)) {
+      String column = g.op("", "Unsqueeze", List.of(x, g.vector("", 2)));
+      String beside = style.has(Form.REPEAT_BY_TILE) ? g.op("", "Tile", List.of(column, g.vector("", 1, 1, times, 1, 1)))
+          : style.has(Form.REPEAT_BY_CONCAT)
+              ? g.op("", "Concat", java.util.Collections.nCopies(times, column), OnnxAttribute.of("axis", 2))
+              : g.op("", "Expand", List.of(column, g.vector("", 1, 1, times, 1, 1)));
+      return g.op("", "Reshape", List.of(beside, g.vector("", 0, shape.heads(), -1, shape.headDim())));
     }
     String[] dims = new String[4];
     for (int i = 0; i < 4; i++) {
@@ -121,21 +233,56 @@ final class DecoderPiece {
         joined(asVector(dims[0]), asVector(heads), asVector(dims[2]), asVector(dims[3]))));
   }
 
+  private String scale(String x, double factor) {
+    return style.has(Form.SCALE_BY_MUL, Form.SCALE_ON_QUERY, Form.SCALE_ON_BOTH)
+        ? g.op("", "Mul", List.of(x, g.scalar("", style.element(), factor)))
+        : g.op("", "Div", List.of(x, g.scalar("", style.element(), 1 / factor)));
+  }
+
   private String attend(String q, String k, String v) {
+    double factor = 1 / Math.sqrt(shape.headDim());
     String turned = g.op("", "Transpose", List.of(k), OnnxAttribute.ints("perm", 0, 1, 3, 2));
-    String product = g.op("", "MatMul", List.of(q, turned));
-    String scaled = g.op("", "Div", List.of(product, g.scalar("", style.element(), Math.sqrt(shape.headDim()))));
-    String score = g.op("", "Add", List.of(scaled, names.mask()));
+    String left = style.has(Form.SCALE_ON_QUERY) ? scale(q, factor) : style.has(Form.SCALE_ON_BOTH) ? scale(q, Math.sqrt(factor)) : q;
+    String right = style.has(Form.SCALE_ON_BOTH) ? scale(turned, Math.sqrt(factor)) : turned;
+    String score = g.op("", "MatMul", List.of(left, right));
+    if (!style.has(Form.SCALE_ON_QUERY, Form.SCALE_ON_BOTH, Form.SCALE_ON_ROWS)) {
+      score = scale(score, factor);
+    }
+    MaskGraph mask = new MaskGraph(g, style, rows, past, total);
+    if (style.has(Form.MASK_ON_SCORES)) {
+      double lowest = style.element() == OnnxElement.F16 ? -65504 : -Float.MAX_VALUE;
+      score = g.op("", "Where", List.of(mask.hidden(), g.scalar("", style.element(), lowest), score));
+    } else if (style.has(Form.MASK_CUT)) {
+      score = g.op("", "Add", List.of(score, g.op("", "Slice", List.of(names.mask(), g.vector("", 0), asVector(total),
+          g.vector("", 3), g.vector("", 1)))));
+    } else {
+      score = g.op("", "Add", List.of(score, style.computesMask() ? mask.additive() : names.mask()));
+    }
     if (style.gatherElements()) {
       double lowest = style.element() == OnnxElement.F16 ? -65504 : -Float.MAX_VALUE;
       score = g.op("", "Max", List.of(score, g.scalar("", style.element(), lowest)));
     }
-    String weight = g.op("", "Softmax", List.of(score), OnnxAttribute.of("axis", -1));
+    String weight = softmax(score);
+    String mixed = transposed(g.op("", "MatMul", List.of(weight, v)));
+    String to = style.has(Form.SHAPES_FOLDED) ? g.vector("", 1, -1, width(shape.heads()))
+        : joined(asVector(batch), asVector(rows), g.vector("", width(shape.heads())));
+    return g.op("", "Reshape", List.of(mixed, to));
+  }
+
+  private String softmax(String score) {
+    if (style.has(Form.SOFTMAX_IN_F32)) {
+      String wide = g.op("", "Cast", List.of(score), OnnxAttribute.of("to", OnnxElement.F32.number));
+      String weight = g.op("", "Softmax", List.of(wide), OnnxAttribute.of("axis", -1));
+      return g.op("", "Cast", List.of(weight), OnnxAttribute.of("to", style.element().number));
+    }
+    String weight = g.op("", "Softmax", List.of(score), OnnxAttribute.of("axis", style.has(Form.SOFTMAX_PLAIN) ? 3 : -1));
+    if (style.has(Form.NO_OPERATIONS)) {
+      weight = g.op("", "Identity", List.of(g.op("", "Dropout", List.of(weight))));
+    }
+    if (style.has(Form.SOFTMAX_PLAIN)) {
+      return weight;
+    }
     String once = g.op("", "Cast", List.of(weight), OnnxAttribute.of("to", OnnxElement.F32.number));
-    String twice = g.op("", "Cast", List.of(once), OnnxAttribute.of("to", style.element().number));
-    String mixed = g.op("", "Transpose", List.of(g.op("", "MatMul", List.of(twice, v))),
-        OnnxAttribute.ints("perm", 0, 2, 1, 3));
-    return g.op("", "Reshape", List.of(mixed,
-        joined(asVector(batch), asVector(rows), g.vector("", width(shape.heads())))));
+    return g.op("", "Cast", List.of(once), OnnxAttribute.of("to", style.element().number));
   }
 }

@@ -63,8 +63,7 @@ public final class LlamaModel {
     g.writer().output("output", style.element(), batch(), "seq", shape.hidden());
     g.writer().initializer("weight",
         OnnxContent.reals(style.element(), weights.scales(shape.hidden()), shape.hidden()));
-    NormGraph norm = NormGraph.of(g, style, "", "input");
-    g.last("output", "Mul", List.of("weight", norm.normed()));
+    NormGraph.scaled(g, style, "", "input", "weight", "output");
     write(g, style.names().norm());
   }
 

@@ -1,8 +1,16 @@
 package dev.catena.tests.model;
 
-/** An attribute of a node: an integer, a list of integers, or a tensor. */
+/** An attribute of a node: a number, a list of integers, a text, or a tensor. */
 public record OnnxAttribute(String name, Object value) {
   public static OnnxAttribute of(String name, long value) {
+    return new OnnxAttribute(name, value);
+  }
+
+  public static OnnxAttribute of(String name, float value) {
+    return new OnnxAttribute(name, value);
+  }
+
+  public static OnnxAttribute of(String name, String value) {
     return new OnnxAttribute(name, value);
   }
 

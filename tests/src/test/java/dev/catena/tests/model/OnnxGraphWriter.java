@@ -103,6 +103,12 @@ public final class OnnxGraphWriter {
     if (a.value() instanceof Long i) {
       return m.number(3, i).number(20, 2);
     }
+    if (a.value() instanceof Float f) {
+      return m.real(2, f).number(20, 1);
+    }
+    if (a.value() instanceof String t) {
+      return m.text(4, t).number(20, 3);
+    }
     if (a.value() instanceof long[] ints) {
       for (long i : ints) {
         m.number(8, i);

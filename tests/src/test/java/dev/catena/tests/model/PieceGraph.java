@@ -27,9 +27,32 @@ final class PieceGraph {
     return result;
   }
 
+  /** Adds an operation and returns the names of its first results. */
+  String[] several(int results, String scope, String type, List<String> operands, OnnxAttribute... attributes) {
+    String[] names = new String[results];
+    for (int i = 0; i < results; i++) {
+      names[i] = resultName(scope, type);
+    }
+    writer.node(type, nodeName(names[0]), operands, List.of(names), attributes);
+    return names;
+  }
+
+  String[] two(String scope, String type, List<String> operands, OnnxAttribute... attributes) {
+    return several(2, scope, type, operands, attributes);
+  }
+
   /** Adds an operation whose result is a graph output. */
   void last(String output, String type, List<String> operands, OnnxAttribute... attributes) {
     writer.node(type, nodeName(resultName("", type)), operands, List.of(output), attributes);
+  }
+
+  /** Adds an operation whose result has the given name, or one of its own where that is null. */
+  String named(String output, String scope, String type, List<String> operands, OnnxAttribute... attributes) {
+    if (output == null) {
+      return op(scope, type, operands, attributes);
+    }
+    last(output, type, operands, attributes);
+    return output;
   }
 
   String constant(String scope, OnnxContent content) {

@@ -7,12 +7,22 @@ import java.nio.charset.StandardCharsets;
 final class ProtoMessage {
   private static final int VARINT = 0;
   private static final int BYTES = 2;
+  private static final int FIXED32 = 5;
 
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
   ProtoMessage number(int field, long value) {
     varint((long) field << 3 | VARINT);
     varint(value);
+    return this;
+  }
+
+  ProtoMessage real(int field, float value) {
+    varint((long) field << 3 | FIXED32);
+    int bits = Float.floatToIntBits(value);
+    for (int i = 0; i < 4; i++) {
+      out.write(bits >>> 8 * i & 0xff);
+    }
     return this;
   }
 

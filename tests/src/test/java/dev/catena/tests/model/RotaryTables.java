@@ -16,6 +16,15 @@ final class RotaryTables {
     return table(shape, Math::sin);
   }
 
+  /** theta to the power of -2i / headDim, [headDim / 2]. */
+  static float[] inverseFrequencies(LlamaShape shape) {
+    float[] values = new float[shape.headDim() / 2];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) Math.pow(THETA, -2.0 * i / shape.headDim());
+    }
+    return values;
+  }
+
   private static float[] table(LlamaShape shape, DoubleUnaryOperator function) {
     int half = shape.headDim() / 2;
     float[] values = new float[shape.maxSeq() * shape.headDim()];

@@ -108,6 +108,13 @@ public final class EvaluatedModel {
 
   private Tensor causal(ElementType element, int rows) {
     int total = past + rows;
+    if (element.isInteger()) {
+      Tensor ones = new Tensor(element, 1, total);
+      for (int i = 0; i < total; i++) {
+        ones.setLong(i, 1);
+      }
+      return ones;
+    }
     Tensor mask = new Tensor(element, 1, 1, rows, total);
     double lowest = element == ElementType.F16 ? -65504 : -Float.MAX_VALUE;
     for (int r = 0; r < rows; r++) {

@@ -15,6 +15,8 @@ import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -60,6 +62,7 @@ public final class OnnxRuntimeModel implements AutoCloseable {
     try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
       options.setIntraOpNumThreads(1);
       options.setInterOpNumThreads(1);
+      options.setOptimizationLevel(OrtSession.SessionOptions.OptLevel.NO_OPT); // its fusions of f16 norms fail at times
       return ENVIRONMENT.createSession(file.toString(), options);
     }
   }
@@ -78,8 +81,10 @@ public final class OnnxRuntimeModel implements AutoCloseable {
       step.add(positions);
       OnnxTensor x = only(embed, tokens, step);
       for (int i = 0; i < decoders.size(); i++) {
-        OrtSession.Result result = decoders.get(i).run(Map.of(names.hidden(), x, names.mask(), mask, names.positions(),
+        Map<String, OnnxTensor> given = new HashMap<>(Map.of(names.hidden(), x, names.mask(), mask, names.positions(),
             positions, names.pastKey(), keys[i], names.pastValue(), values[i]));
+        given.keySet().retainAll(decoders.get(i).getInputNames());
+        OrtSession.Result result = decoders.get(i).run(given);
         x = (OnnxTensor) result.get(names.hiddenOut()).orElseThrow();
         step.add(x);
         keys[i].close();
@@ -133,6 +138,12 @@ public final class OnnxRuntimeModel implements AutoCloseable {
   /** Additive: the lowest number where a row may not look. */
   private OnnxTensor mask(int count) throws OrtException {
     int total = past + count;
+    var declared = decoders.get(0).getInputInfo().get(names.mask());
+    if (declared != null && ((TensorInfo) declared.getInfo()).type == OnnxJavaType.INT64) {
+      long[] ones = new long[total];
+      Arrays.fill(ones, 1);
+      return OnnxTensor.createTensor(ENVIRONMENT, LongBuffer.wrap(ones), new long[] {1, total});
+    }
     float[] mask = new float[count * total];
     float lowest = cacheInfo.type == OnnxJavaType.FLOAT16 ? -65504f : -Float.MAX_VALUE;
     for (int row = 0; row < count; row++) {

@@ -56,7 +56,7 @@ class TextFormTest {
 
   private static void roundTrips(PieceFolder pieces) {
     Pipeline pipeline = Pipeline.parse(
-        DefaultPipeline.text(new DefaultPipeline.Settings(4, 32, false, 16, 8, 16, 16, 256, 4096)));
+        DefaultPipeline.text(new DefaultPipeline.Settings(4, 32, false, 16, 8, 16, 16, 256, 64)));
     try (ImportedModel imported = OnnxImporter.importModel(pieces.path())) {
       pipeline.run(imported.module(), new PassContext().verifyEach(true).observe(r -> {
         var read = CirReader.parse(r.text(), r.label(), WeightFiles.NONE);
