@@ -197,8 +197,10 @@ class InstructionTest {
         assertEquals(0, one("div.approx.f32 %y0, %x0, %x1;", f(0x1p100), f(0x1p127)));
         assertEquals(0x80000000, one("div.approx.f32 %y0, %x0, %x1;", f(0x1p100), f(-0x1p127)));
         assertTrue(Float.isNaN(Float.intBitsToFloat(one("div.approx.f32 %y0, %x0, %x1;", 0x7f800000, f(0x1p127)))));
-        float full = Float.intBitsToFloat(one("div.full.f32 %y0, %x0, %x1;", f(0x1p100), f(0x1p127)));
-        assertEquals(0x1p-27, full, 2 * Math.ulp(0x1p-27f));
+        int[] full = OneKernel.run("", "div.full.f32 %y0, %x0, %x1;", 1, 1, all(f(0x1p100)), all(f(0x1p127)))[0];
+        for (int quotient : full) {
+            assertEquals(0x1p-27, Float.intBitsToFloat(quotient), 2 * Math.ulp(0x1p-27f));
+        }
     }
 
     @Test
