@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
+import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -298,8 +299,17 @@ class KernelTest {
   /** The same ids as on the CPU, whatever the parameters. */
   @Property(tries = 4)
   void sampling(@ForAll @IntRange(min = 1, max = 400) int vocabulary, @ForAll @IntRange(max = 1000) int seed) throws IOException {
+    sample(vocabulary, 12, seed);
+  }
+
+  /** A vocabulary of real size, many of whose logits are equal. */
+  @Example
+  void samplingFromManyTokens() throws IOException {
+    sample(128256, 3, 7);
+  }
+
+  private static void sample(int vocabulary, int rows, int seed) throws IOException {
     Random random = new Random(seed);
-    int rows = 12;
     SimulatedStage stage = new SimulatedStage(List.of(new EmbeddingLaunch(output(8), MatrixType.f32(4, 8), new Buffer.Weight(0))),
         rows, vocabulary, target(seed), seed);
     float[] logits = gaussian(rows * vocabulary, random);
@@ -331,6 +341,8 @@ class KernelTest {
     stage.ints("history", history);
     stage.allocate("sampled", 4L * rows);
     stage.sample(rows);
+    float[] after = stage.floats("logits", rows * vocabulary);
+    assertEquals(-1, Arrays.mismatch(logits, after), "logits stay as they are");
     assertEquals(Arrays.toString(expected), Arrays.toString(stage.readInts("sampled", rows)));
   }
 }
