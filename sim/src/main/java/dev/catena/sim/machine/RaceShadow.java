@@ -17,6 +17,7 @@ final class RaceShadow {
     static final int MAX_STAMP = (1 << THREAD_SHIFT) - 1;
     static final int MAX_BLOCKS = 1 << 25;
     private static final long IDENTITY = (1L << 60) - (1L << THREAD_SHIFT);
+    private static final long READER = (1L << 60) - 1;
     private static final long BLOCK = (1L << 60) - (1L << BLOCK_SHIFT);
 
     private static final int ONE = 0;
@@ -122,9 +123,9 @@ final class RaceShadow {
             return;
         }
         if (kind == GRID || ((r ^ me) & BLOCK) != 0) {
-            boolean keep = kind == WARP || kind == WARPS ? false
-                    : ((r ^ me) & STRONG) != 0 ? (me & STRONG) != 0 : (warp.nextRandom() & 1) != 0;
-            reads[g] = (long) GRID << KIND_SHIFT | flags | (keep ? r : me) & ((1L << BLOCK_SHIFT + 25) - 1);
+            boolean isOneReader = kind == ONE || kind == GRID;
+            boolean keep = isOneReader && (((r ^ me) & STRONG) != 0 ? (me & STRONG) != 0 : (warp.nextRandom() & 1) != 0);
+            reads[g] = (long) GRID << KIND_SHIFT | flags | (keep ? r : me) & READER;
             return;
         }
         int stamp = Math.max((int) r & MAX_STAMP, (int) me & MAX_STAMP);
