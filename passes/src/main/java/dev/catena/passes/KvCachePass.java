@@ -24,8 +24,8 @@ public final class KvCachePass extends Pass {
 
   public KvCachePass() {
     super("kv-cache", "past and present tensors become a cache in place, batches become rows",
-        new PassOptions.Declared("key", "16", "bits of keys: 32 or 16"),
-        new PassOptions.Declared("value", "16", "bits of values: 32 or 16"));
+        new PassOptions.Declared("key", "16", "bits of keys: 32, 16, 8 or 4"),
+        new PassOptions.Declared("value", "16", "bits of values: 32, 16, 8 or 4"));
   }
 
   @Override
@@ -46,8 +46,10 @@ public final class KvCachePass extends Pass {
     return switch (options.text(name)) {
       case "32" -> ElementType.F32;
       case "16" -> ElementType.F16;
+      case "8" -> ElementType.U8;
+      case "4" -> ElementType.U4;
       default -> throw new PassException(
-          "kv-cache: " + name + " = " + options.text(name) + " isn't supported; choose 32 or 16");
+          "kv-cache: " + name + " = " + options.text(name) + " isn't supported; choose 32, 16, 8 or 4");
     };
   }
 
@@ -64,7 +66,12 @@ public final class KvCachePass extends Pass {
       throw notRaised(stage, "its attention doesn't read the piece's mask and past directly");
     }
     TensorType pastType = past.operand(3).tensorType();
-    KvType kv = new KvType(key, value, past.intAttribute("kv_heads"), pastType.dim(3).value(), PAGE);
+    long dim = pastType.dim(3).value();
+    if (dim % 2 != 0 && (key == ElementType.U4 || value == ElementType.U4)) {
+      throw new PassException("kv-cache: stage @" + stage.name() + ": heads of " + dim
+          + " elements can't be stored in 4 bits, two to a byte; choose 8 or more");
+    }
+    KvType kv = new KvType(key, value, past.intAttribute("kv_heads"), dim, PAGE);
     Value seqs = stage.addArgument("seqs", new SeqsType());
     Value cache = stage.addArgument("cache", kv);
     Operation append = stage.insertBefore(past, Dialects.get("nn.kv_append"),

@@ -49,7 +49,7 @@ final class CompileCommand implements Callable<Integer> {
   @Option(names = "--head-bits", description = "Bits of the head. Default: 8, or --wbits where that is more")
   private Integer headBits;
 
-  @Option(names = "--kv-bits", paramLabel = "N|K,V", description = "Bits of the KV cache: 32, 16. Default: 16 (32 at --wbits 32)")
+  @Option(names = "--kv-bits", paramLabel = "N|K,V", description = "Bits of the KV cache: 32, 16, 8, 4. Default: 16 (32 at --wbits 32)")
   private String kvBits;
 
   @Option(names = "--activations", defaultValue = "f32",
@@ -139,9 +139,8 @@ final class CompileCommand implements Callable<Integer> {
     int[] bits = new int[2];
     for (int i = 0; i < 2; i++) {
       String part = parts[parts.length == 1 ? 0 : i];
-      if (parts.length > 2 || !part.matches("32|16")) {
-        throw new UserError("--kv-bits " + kvBits + ": choose 32 or 16, or two of them as K,V"
-            + (kvBits.matches("[84](,[84])?") ? " (8 and 4 bits are not there yet)" : ""));
+      if (parts.length > 2 || !part.matches("32|16|8|4")) {
+        throw new UserError("--kv-bits " + kvBits + ": choose 32, 16, 8 or 4, or two of them as K,V");
       }
       bits[i] = Integer.parseInt(part);
     }
