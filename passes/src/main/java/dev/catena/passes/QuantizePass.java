@@ -73,7 +73,7 @@ public final class QuantizePass extends Pass {
         return weight.value();
       }
       data = new CastWeight(weight.data(), to);
-    } else if (bits == 8 || bits == 4) {
+    } else if (bits == 8 || bits >= 2 && bits <= 4) {
       data = new QuantizedWeight(weight.data(), type(dense, bits, options));
     } else {
       throw new PassException("quantize: " + option + " = " + bits + " isn't supported; choose 32, 16, 8 or 4");
