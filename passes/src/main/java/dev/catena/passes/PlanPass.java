@@ -22,7 +22,8 @@ public final class PlanPass extends Pass {
 
   public PlanPass() {
     super("plan", "place intermediate results in memory",
-        new PassOptions.Declared("rows", "256", "most rows in a step: longer prompts are fed in chunks"));
+        new PassOptions.Declared("rows", "256", "most rows in a step: longer prompts are fed in chunks"),
+        new PassOptions.Declared("reuse", "true", "whether a result's bytes are taken again after its last reader"));
   }
 
   @Override
@@ -32,7 +33,7 @@ public final class PlanPass extends Pass {
       throw new PassException("plan: rows = " + rows + " must be between 1 and 65536");
     }
     for (Stage stage : module.stages()) {
-      long arena = plan(stage, rows);
+      long arena = plan(stage, rows, options.flag("reuse"));
       stage.setAttribute("plan.rows", Attribute.of(rows));
       stage.setAttribute("plan.arena_bytes", Attribute.of(arena));
     }
@@ -40,7 +41,7 @@ public final class PlanPass extends Pass {
 
   private record Placed(long offset, long bytes, int lastUse) {}
 
-  private static long plan(Stage stage, long rows) {
+  private static long plan(Stage stage, long rows, boolean reuse) {
     Map<Value, Integer> lastUse = lastUses(stage);
     List<Placed> live = new ArrayList<>();
     long top = 0;
@@ -51,7 +52,7 @@ public final class PlanPass extends Pass {
       if (op.is("kernel.view")) {
         continue;
       }
-      live.removeIf(p -> p.lastUse() < now);
+      live.removeIf(p -> reuse && p.lastUse() < now);
       Value result = op.result(0);
       if (result == stage.outputs().get(0)) {
         op.setAttribute("place", Attribute.of("output"));

@@ -68,6 +68,7 @@ final class ModelCompiler {
           .collect(Collectors.joining(", ")));
       imported.warnings().forEach(Console::warn);
       context.warnings().forEach(Console::warn);
+      context.notes().forEach(Console::note);
       List<CpuLibrary> libraries = generate(stages);
       return write(imported, module, facts, stages, libraries, tokenizer, before, context, start);
     } catch (IOException e) {
@@ -90,7 +91,8 @@ final class ModelCompiler {
   private Pipeline pipeline() {
     Pipeline pipeline = Pipeline.parse(settings.pipeline().orElse(DefaultPipeline.text(new DefaultPipeline.Settings(
         settings.weightBits(), settings.groupSize(), settings.symmetric(), settings.embedBits(), settings.headBits(),
-        settings.keyBits(), settings.valueBits(), settings.maxRows()))));
+        settings.keyBits(), settings.valueBits(), settings.maxRows(), settings.quantization().scales(),
+        settings.quantization().keep()))));
     settings.printAfter().filter(p -> !p.equals("all") && !p.equals("import")
         && pipeline.steps().stream().noneMatch(s -> s.pass().name().equals(p))).ifPresent(p -> {
           throw new UserError("--print-after " + p + ": the pipeline has no such pass: " + pipeline);
