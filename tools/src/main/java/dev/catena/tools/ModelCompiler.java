@@ -54,10 +54,27 @@ final class ModelCompiler {
     Pipeline pipeline = pipeline();
     checkOutput();
     Optional<byte[]> tokenizer = tokenizer();
+    if (!settings.quantization().calibrated()) {
+      return compile(pipeline, tokenizer, new PassContext(), start);
+    }
+    byte[] text = tokenizer.orElseThrow(() -> new UserError("--calib: the model has no tokenizer.json to read a text with; "
+        + "name one with --tokenizer"));
+    try (Calibration calibration = Calibration.run(settings, config(), text)) {
+      PassContext context = new PassContext();
+      context.calibrated(calibration.weights());
+      CompileReport report = compile(pipeline, tokenizer, context, start);
+      calibration.table().lines().forEach(Console::note);
+      calibration.delete();
+      return report;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private CompileReport compile(Pipeline pipeline, Optional<byte[]> tokenizer, PassContext context, long start) {
     try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
       Module module = imported.module();
       List<Piece> before = pieces(module);
-      PassContext context = new PassContext();
       pipeline.run(module, context, settings.verifyEach(), this::afterPass);
       requireLaunches(module, pipeline);
       ModelFacts facts = ModelFacts.of(module, config(), settings.maxSeqLen());

@@ -113,7 +113,7 @@ final class StageWeights {
     }
   }
 
-  private static void pack(StageWeight w, WritableByteChannel out) throws IOException {
+  static void pack(StageWeight w, WritableByteChannel out) throws IOException {
     boolean linear = w.use() == StageWeight.Use.LINEAR;
     if (w.weight().data() instanceof QuantizedData q) {
       QuantizedRowSource source = new QuantizedRows(q, w.type());
