@@ -27,6 +27,7 @@ public final class Catena {
     COMMANDS.put("eval", EvalCommand::new);
     COMMANDS.put("bench", BenchCommand::new);
     COMMANDS.put("inspect", InspectCommand::new);
+    COMMANDS.put("plan", PlanCommand::new);
     COMMANDS.put("devices", DevicesCommand::new);
     COMMANDS.put("demo", DemoCommand::new);
     COMMANDS.put("help", CommandLine.HelpCommand::new);

@@ -122,7 +122,7 @@ final class CompileCommand implements Callable<Integer> {
     if (maxSeqLen < 0) {
       throw new UserError("--max-seq-len " + maxSeqLen + ": must be positive");
     }
-    int[] kv = kvBits();
+    int[] kv = kvBits(kvBits, weightBits);
     return new CompileSettings(input, output != null ? output : defaultOutput(), resolveTargets(), weightBits, group,
         symmetric, embed, head, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
         Optional.ofNullable(pipeline), verifyEach, Optional.ofNullable(printAfter), Optional.ofNullable(dumpDir), 256,
@@ -171,7 +171,8 @@ final class CompileCommand implements Callable<Integer> {
     }
   }
 
-  private int[] kvBits() {
+  /** Bits of keys and of values. */
+  static int[] kvBits(String kvBits, int weightBits) {
     if (kvBits == null) {
       int bits = weightBits == 32 ? 32 : 16;
       return new int[] {bits, bits};
