@@ -12,7 +12,8 @@ import java.util.stream.IntStream;
  * Cholesky factor U of the inverse Hessian, H⁻¹ = UᵀU, H = XᵀX over the calibration's rows.
  *
  * <p>Without act-order a group's scale is fitted when its first column is reached, to the weights as they are by then; with
- * it, columns are taken by falling diagonal of H and scales are fitted to the original weights. Rows are independent.
+ * it, columns are taken by falling diagonal of H and scales are fitted to the original weights. With {@link
+ * GroupFit.Scales#SEARCH} codes and group scales are then improved together ({@link CodeDescent}). Rows are independent.
  * Thread-safe once constructed.
  */
 public final class Gptq {
@@ -26,6 +27,8 @@ public final class Gptq {
   private final int columns;
   private final int[] order;
   private final double[] factor;
+  /** For {@link CodeDescent}; null where codes are to be the paper's. */
+  private final double[] damped;
 
   /**
    * Prepares a matrix's columns.
@@ -54,6 +57,10 @@ public final class Gptq {
       throw new IllegalArgumentException("the Hessian isn't positive definite, with any damping");
     }
     factor = upper;
+    damped = scales == GroupFit.Scales.SEARCH ? hessian.clone() : null;
+    for (int i = 0; damped != null && i < columns; i++) {
+      damped[i * columns + i] += damping / 10 * mean;
+    }
   }
 
   private void order(double[] hessian) {
@@ -142,6 +149,7 @@ public final class Gptq {
     }
     double[] work = new double[columns];
     double[] errors = new double[BLOCK];
+    CodeDescent descent = damped == null ? null : new CodeDescent(damped, type);
     for (int r = 0; r < rows; r++) {
       int at = r * columns;
       for (int i = 0; i < columns; i++) {
@@ -173,6 +181,9 @@ public final class Gptq {
       for (int g = 0; g < groups; g++) {
         groupScales[r * groups + g] = fits[g].scale();
         zeros[r * groups + g] = (byte) fits[g].zero();
+      }
+      if (descent != null) {
+        descent.improve(weights, at, codes, groupScales, zeros, r * groups);
       }
     }
   }
