@@ -103,6 +103,11 @@ public final class Pipeline {
     throw new PassException("the pipeline has no pass " + pass + ": " + this);
   }
 
+  /** The steps but those of this name. */
+  public Pipeline without(String pass) {
+    return new Pipeline(steps.stream().filter(s -> !s.pass().name().equals(pass)).toList());
+  }
+
   /** Runs all passes in order; what happens around each is {@link Pass#apply}'s and the context's. */
   public void run(Module module, PassContext context) {
     context.starting(module);
