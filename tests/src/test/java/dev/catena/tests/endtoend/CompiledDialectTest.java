@@ -28,8 +28,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class CompiledDialectTest {
   private static final LlamaShape SHAPE = LlamaShape.of(4, 2, 20, 96, 105, 2, 40);
+  private static final LlamaShape EQUAL_HEADS = LlamaShape.of(4, 4, 20, 96, 105, 2, 40);
   private static final int[][] STEPS = {{1, 17, 50, 3, 99}, {42}, {8}, {77, 0, 104}};
-  private static final EnumSet<Form> NOT_HERE = EnumSet.of(Form.STRANGE, Form.NORM_OPERATOR);
+  private static final EnumSet<Form> NOT_HERE = EnumSet.of(Form.STRANGE, Form.QKV_INTERLEAVED, Form.NORM_OPERATOR);
 
   @TempDir Path folder;
 
@@ -47,7 +48,10 @@ class CompiledDialectTest {
       F32.with(Form.GEMM, Form.MASK_ON_SCORES, Form.SCALE_ON_QUERY, Form.NORM_OF_ONNXRUNTIME, Form.SILU_REGROUPED)
           .withDynamicBatch().withOpset(18),
       F32.with(Form.NORM_SCALE_FIRST, Form.NEGATED_BY_MUL, Form.SCALE_BY_MUL, Form.SOFTMAX_PLAIN, Form.MASK_CUT,
-          Form.WEIGHT_TRANSPOSED, Form.NO_OPERATIONS));
+          Form.WEIGHT_TRANSPOSED, Form.NO_OPERATIONS),
+      F32.with(Form.KEYS_TURNED, Form.MASK_OF_BOOLEANS, Form.SOFTMAX_GUARDED, Form.ROWS_SQUEEZED),
+      F32.with(Form.ATTENTION_IN_3D, Form.QKV_STACKED),
+      F32.with(Form.QKV_STACKED_SPLIT, Form.MASK_BY_RANGE).withQkvBias());
 
   static Stream<ExportStyle> styles() {
     return STYLES.stream().flatMap(s -> Stream.of(s, s.in(OnnxElement.F16)));
@@ -64,7 +68,8 @@ class CompiledDialectTest {
   @MethodSource("styles")
   void compiledCodeComputesWhatOnnxRuntimeDoes(ExportStyle style) {
     boolean half = style.element() == OnnxElement.F16;
-    PieceFolder pieces = LlamaModel.write(folder.resolve("model"), SHAPE, style, 19);
+    LlamaShape shape = style.forms().stream().anyMatch(Form::needsEqualHeads) ? EQUAL_HEADS : SHAPE;
+    PieceFolder pieces = LlamaModel.write(folder.resolve("model"), shape, style, 19);
     float[][] expected;
     try (OnnxRuntimeModel judge = new OnnxRuntimeModel(pieces)) {
       expected = logits(judge::feed);
