@@ -1,5 +1,6 @@
 package dev.catena.passes;
 
+import dev.catena.ir.text.Suggestion;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -69,7 +70,8 @@ public final class PassOptions {
     for (String name : given.keySet()) {
       if (!values.containsKey(name)) {
         throw new PassException("pass " + pass.name() + " has no option " + name + "; it has "
-            + (values.isEmpty() ? "none" : String.join(", ", values.keySet())));
+            + (values.isEmpty() ? "none" : String.join(", ", values.keySet()))
+            + Suggestion.among(name, List.copyOf(values.keySet())));
       }
     }
   }

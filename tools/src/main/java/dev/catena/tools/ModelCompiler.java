@@ -39,7 +39,7 @@ import java.util.stream.Collectors;
 final class ModelCompiler {
   private final CompileSettings settings;
   private final Map<String, String> dumps = new LinkedHashMap<>();
-  private final Map<String, Integer> operations = new TreeMap<>();
+  private Map<String, Integer> operations = Map.of();
 
   ModelCompiler(CompileSettings settings) {
     this.settings = settings;
@@ -154,12 +154,8 @@ final class ModelCompiler {
 
   private void afterPass(PassResult result) {
     dumps.put(result.label() + ".cir", result.text());
-    if (result.pass().equals("merge")) {
-      for (Stage s : result.module().stages()) {
-        // One attention is one attention, whether its past is still tensors (here) or already a cache.
-        s.operations().stream().filter(o -> !o.definition().has(Trait.CONSTANT)).forEach(o ->
-            operations.merge(o.is("nn.past_attention") ? "nn.attention" : o.name(), 1, Integer::sum));
-      }
+    if (result.pass().equals("raise") || result.pass().equals("merge")) {   // a pipeline may lack the latter
+      operations = MergedOperations.of(result.module());
     }
   }
 
