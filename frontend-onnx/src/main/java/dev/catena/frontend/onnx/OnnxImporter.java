@@ -25,7 +25,8 @@ public final class OnnxImporter {
   }
 
   /**
-   * Imports the pieces of a model: a folder of {@code .onnx} files, one per stage, or one file of such a folder's kind.
+   * Imports a model: a folder of {@code .onnx} files, one per stage, or a whole model in one file (or alone in a folder),
+   * which is cut into the same stages.
    *
    * @return the module with stages {@code embed}, {@code decoder_0} …, {@code norm}, {@code head}; each has the
    *     attributes {@code role} and {@code source}, and the names of its arguments and outputs by what they are for:
@@ -116,10 +117,27 @@ public final class OnnxImporter {
 
   private void pieces(Path path) {
     Pieces pieces = Pieces.find(path, this::read);
+    if (pieces.whole() != null) {
+      whole(path, pieces.whole());
+      return;
+    }
     for (Pieces.Piece piece : pieces.inOrder()) {
       Stage stage = importPiece(path, piece);
       add(stage, piece.graph());
     }
+    PieceChain.check(module);
+  }
+
+  /** A whole model in one file is imported as one stage, then cut. */
+  private void whole(Path path, OnnxGraph graph) {
+    Path file = Files.isDirectory(path) ? path.resolve(graph.fileName()) : path;
+    GraphImporter g = new GraphImporter(graph, module.name(), file, files, weights);
+    Stage whole = g.run(graph.inputs(), graph.outputs());
+    for (Stage stage : LayerCut.stages(WholeModel.of(whole, graph.fileName()))) {
+      stage.setAttribute("source", new Attribute.Text(graph.fileName()));
+      add(stage, graph);
+    }
+    module.removeUnusedWeights();
     PieceChain.check(module);
   }
 

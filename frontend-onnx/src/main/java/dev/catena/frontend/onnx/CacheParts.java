@@ -1,0 +1,74 @@
+package dev.catena.frontend.onnx;
+
+import dev.catena.ir.Operation;
+import dev.catena.ir.Value;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Set;
+
+/** Which cache of a layer is the key and which the value, and what continues each. */
+final class CacheParts {
+  private static final String GROUP_QUERY_ATTENTION = "onnx.GroupQueryAttention";
+  private static final List<String> SAME_VALUE = List.of("onnx.Concat", "onnx.Cast", "onnx.Identity");
+
+  private CacheParts() {}
+
+  /** Whether {@code a} holds keys rather than {@code b}: keys reach a softmax on a way that does not begin behind it. */
+  static boolean isKey(Value a, Value b) {
+    for (Value.Use u : a.uses()) {
+      if (u.user() != null && u.user().is(GROUP_QUERY_ATTENTION)) {
+        return u.index() == 3;
+      }
+    }
+    int first = distanceToSoftmax(a);
+    int second = distanceToSoftmax(b);
+    return first <= second; // values meet a softmax only in the next layer, if at all
+  }
+
+  private static int distanceToSoftmax(Value from) {
+    Set<Value> seen = DataFlow.values();
+    Deque<Value> open = new ArrayDeque<>(List.of(from));
+    for (int distance = 0; !open.isEmpty(); distance++) {
+      for (int n = open.size(); n > 0; n--) {
+        Value v = open.poll();
+        for (Value.Use u : seen.add(v) ? v.uses() : List.<Value.Use>of()) {
+          if (u.user() != null && u.user().is("onnx.Softmax")) {
+            return distance;
+          }
+          if (u.user() != null && !DataFlow.asksSize(u.user())) {
+            open.addAll(u.user().results());
+          }
+        }
+      }
+    }
+    return Integer.MAX_VALUE;
+  }
+
+  /**
+   * The output that continues a past.
+   *
+   * @throws OnnxException where no output does
+   */
+  static Value present(WholeModel model, Value pastKey, Value pastValue, boolean key) {
+    Value past = key ? pastKey : pastValue;
+    Set<Value> seen = DataFlow.values();
+    Deque<Value> open = new ArrayDeque<>(List.of(past));
+    while (!open.isEmpty()) {
+      Value v = open.pop();
+      if (v != past && model.presents().contains(v)) {
+        return v;
+      }
+      for (Value.Use u : seen.add(v) ? v.uses() : List.<Value.Use>of()) {
+        Operation op = u.user();
+        if (op != null && op.is(GROUP_QUERY_ATTENTION) && op.results().size() == 3) {
+          open.push(op.result(key ? 1 : 2));
+        } else if (op != null && SAME_VALUE.contains(op.name())) {
+          open.push(op.result());
+        }
+      }
+    }
+    throw new OnnxException(model.file() + ": input '" + past.name() + "' is continued by no output; export the model again"
+        + " with its KV cache (past in, present out)");
+  }
+}
