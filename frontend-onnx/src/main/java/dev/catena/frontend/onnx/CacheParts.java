@@ -9,21 +9,13 @@ import java.util.Set;
 
 /** Which cache of a layer is the key and which the value, and what continues each. */
 final class CacheParts {
-  private static final String GROUP_QUERY_ATTENTION = "onnx.GroupQueryAttention";
   private static final List<String> SAME_VALUE = List.of("onnx.Concat", "onnx.Cast", "onnx.Identity");
 
   private CacheParts() {}
 
-  /** Whether {@code a} holds keys rather than {@code b}: keys reach a softmax on a way that does not begin behind it. */
+  /** Whether {@code a} holds keys rather than {@code b}: keys are nearer to a softmax. */
   static boolean isKey(Value a, Value b) {
-    for (Value.Use u : a.uses()) {
-      if (u.user() != null && u.user().is(GROUP_QUERY_ATTENTION)) {
-        return u.index() == 3;
-      }
-    }
-    int first = distanceToSoftmax(a);
-    int second = distanceToSoftmax(b);
-    return first <= second; // values meet a softmax only in the next layer, if at all
+    return distanceToSoftmax(a) <= distanceToSoftmax(b); // values meet a softmax only in the next layer, if at all
   }
 
   private static int distanceToSoftmax(Value from) {
@@ -50,8 +42,7 @@ final class CacheParts {
    *
    * @throws OnnxException where no output does
    */
-  static Value present(WholeModel model, Value pastKey, Value pastValue, boolean key) {
-    Value past = key ? pastKey : pastValue;
+  static Value present(WholeModel model, Value past) {
     Set<Value> seen = DataFlow.values();
     Deque<Value> open = new ArrayDeque<>(List.of(past));
     while (!open.isEmpty()) {
@@ -61,9 +52,7 @@ final class CacheParts {
       }
       for (Value.Use u : seen.add(v) ? v.uses() : List.<Value.Use>of()) {
         Operation op = u.user();
-        if (op != null && op.is(GROUP_QUERY_ATTENTION) && op.results().size() == 3) {
-          open.push(op.result(key ? 1 : 2));
-        } else if (op != null && SAME_VALUE.contains(op.name())) {
+        if (op != null && SAME_VALUE.contains(op.name())) {
           open.push(op.result());
         }
       }

@@ -122,7 +122,7 @@ final class GraphImporter {
     }
     List<Value> results = forms.convert(node, operands);
     for (int i = 0; i < results.size(); i++) {
-      if (i < node.outputs().size() && !node.outputs().get(i).isEmpty()) {
+      if (i < node.outputs().size() && !node.outputs().get(i).isEmpty() && results.get(i) != null) {
         values.put(node.outputs().get(i), results.get(i));
       }
     }

@@ -132,8 +132,8 @@ final class LayerCut {
     copy.offer("positions", model.positions());
     copy.argument("past_key", layer.pastKey, layer.pastKey.tensorType());
     copy.argument("past_value", layer.pastValue, layer.pastValue.tensorType());
-    Value key = CacheParts.present(model, layer.pastKey, layer.pastValue, true);
-    Value value = CacheParts.present(model, layer.pastKey, layer.pastValue, false);
+    Value key = CacheParts.present(model, layer.pastKey);
+    Value value = CacheParts.present(model, layer.pastValue);
     return copy.end(List.of("hidden", "present_key", "present_value"), List.of(layers.get(i + 1).begin, key, value));
   }
 
