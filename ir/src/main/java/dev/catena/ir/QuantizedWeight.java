@@ -4,7 +4,7 @@ package dev.catena.ir;
  * A matrix rounded to nearest codes, group by group, when it is streamed. Asymmetric: the group's range, widened to
  * hold zero, is spread over the codes. Symmetric: the largest magnitude maps to the end of the code range.
  */
-public final class QuantizedWeight implements WeightData {
+public final class QuantizedWeight implements CodedMatrix {
   private final WeightData base;
   private final QuantType type;
 
@@ -25,14 +25,8 @@ public final class QuantizedWeight implements WeightData {
     return type;
   }
 
-  /**
-   * Quantizes {@code rows} rows from {@code firstRow} on.
-   *
-   * @param codes  receives {@code [rows, columns]} unsigned codes
-   * @param scales receives {@code [rows, groups]}, rounded to the scale's type
-   * @param zeros  receives {@code [rows, groups]} unsigned zero points
-   */
-  public void quantizeRows(long firstRow, int rows, byte[] codes, float[] scales, byte[] zeros) {
+  @Override
+  public void readCodes(long firstRow, int rows, byte[] codes, float[] scales, byte[] zeros) {
     int columns = Math.toIntExact(type.columns());
     int groups = Math.toIntExact(type.groups());
     float[] w = new float[Math.multiplyExact(rows, columns)];
@@ -72,31 +66,6 @@ public final class QuantizedWeight implements WeightData {
     }
     scales[at] = scale;
     zeros[at] = (byte) zero;
-  }
-
-  /** The dequantized values. */
-  @Override
-  public void read(long[] start, long[] extent, float[] into, int at) {
-    int columns = Math.toIntExact(type.columns());
-    int groups = Math.toIntExact(type.groups());
-    byte[] codes = new byte[columns];
-    float[] scales = new float[groups];
-    byte[] zeros = new byte[groups];
-    int o = at;
-    for (long r = start[0]; r < start[0] + extent[0]; r++) {
-      quantizeRows(r, 1, codes, scales, zeros);
-      for (long c = start[1]; c < start[1] + extent[1]; c++) {
-        int g = (int) (c / type.group());
-        into[o++] = ((codes[(int) c] & 0xff) - (zeros[g] & 0xff)) * scales[g];
-      }
-    }
-  }
-
-  @Override
-  public Tensor tensor() {
-    Tensor whole = new Tensor(ElementType.F32, type.rows(), type.columns());
-    read(new long[2], new long[] {type.rows(), type.columns()}, whole.floats(), 0);
-    return whole;
   }
 
   @Override

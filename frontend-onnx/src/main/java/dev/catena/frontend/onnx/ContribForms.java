@@ -1,10 +1,16 @@
 package dev.catena.frontend.onnx;
 
 import dev.catena.ir.Attribute;
+import dev.catena.ir.BlockQuantizedWeight;
+import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.IrException;
+import dev.catena.ir.LiteralWeight;
+import dev.catena.ir.QuantType;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
+import dev.catena.ir.WeightData;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -24,9 +30,13 @@ final class ContribForms {
   private static final int SIN = 8;
 
   private final StageBuilder out;
+  private final WeightPool weights;
+  private final Set<String> warnings;
 
-  ContribForms(StageBuilder out) {
+  ContribForms(StageBuilder out, WeightPool weights, Set<String> warnings) {
     this.out = out;
+    this.weights = weights;
+    this.warnings = warnings;
   }
 
   /** The values of the node's results, null where one is not made; null where the operation isn't known. */
@@ -42,6 +52,7 @@ final class ContribForms {
       }
       case "RotaryEmbedding" -> List.of(rotaryEmbedding(node, in));
       case "GroupQueryAttention" -> groupQueryAttention(node, in);
+      case "MatMulNBits" -> matMulNBits(node, in);
       case "QuickGelu" -> {
         allow(node, "alpha");
         Value x = required(in, 0, "X");
@@ -97,6 +108,49 @@ final class ContribForms {
     }
     Value headed = op("Reshape", x, integers(0, 0, width / size, size));
     return op("Reshape", rotation.of(headed, size), integers(0, 0, width));
+  }
+
+  /**
+   * The one operation that ONNX has no words for: a linear layer on a matrix of codes, which stay what they are. Scales
+   * become f16, the only type that kernels have for them.
+   */
+  private List<Value> matMulNBits(OnnxGraph.Node node, List<Value> in) {
+    allow(node, "K", "N", "bits", "block_size", "accuracy_level");
+    long k = positiveUpTo(node, "K", Integer.MAX_VALUE);
+    long n = positiveUpTo(node, "N", Integer.MAX_VALUE);
+    long bits = integer(node, "bits", 4);
+    long block = positiveUpTo(node, "block_size", 1 << 16);
+    if (bits != 4 && bits != 8 || block % 8 != 0) {
+      throw out.broken("has codes of " + bits + " bits in blocks of " + block + "; Catena knows 4 and 8 bits, blocks of a"
+          + " multiple of 8");
+    }
+    if (optional(in, 4) != null) {
+      throw out.broken("has the input 'g_idx', which Catena doesn't support; quantize without reordered columns");
+    }
+    WeightData scales = data(required(in, 2, "scales"), "scales");
+    WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
+    ElementType code = bits == 4 ? ElementType.U4 : ElementType.U8;
+    QuantType type = new QuantType(code, block, ElementType.F16, zeros == null ? null : code, List.of(Dim.of(n), Dim.of(k)));
+    WeightData matrix;
+    try {
+      matrix = new BlockQuantizedWeight(data(required(in, 1, "B"), "B"), scales, zeros, type);
+    } catch (IrException e) {
+      throw out.broken("is inconsistent: " + e.getMessage());
+    }
+    if (scales.tensorType().element() != ElementType.F16) {
+      warnings.add(out.file() + ": scales of quantized matrices are " + scales.tensorType().element().keyword()
+          + "; they are stored in f16");
+    }
+    Value weight = weights.add(node.input(1), matrix).value();
+    Value product = out.append("nn.linear", List.of(required(in, 0, "A"), weight), Map.of(), 1).result();
+    return List.of(optional(in, 5) == null ? product : op("Add", product, in.get(5)));
+  }
+
+  private WeightData data(Value v, String name) {
+    if (v.weight() == null && v.constant() == null) {
+      throw out.broken("computes its input '" + name + "', which must be a constant");
+    }
+    return v.weight() != null ? v.weight().data() : new LiteralWeight(v.constant());
   }
 
   /**
@@ -253,8 +307,12 @@ final class ContribForms {
   }
 
   private long positive(OnnxGraph.Node node, String name) {
+    return positiveUpTo(node, name, 1 << 16);
+  }
+
+  private long positiveUpTo(OnnxGraph.Node node, String name, long most) {
     long n = integer(node, name, 0);
-    if (n < 1 || n > 1 << 16) {
+    if (n < 1 || n > most) {
       throw out.broken("has " + name + " = " + n);
     }
     return n;

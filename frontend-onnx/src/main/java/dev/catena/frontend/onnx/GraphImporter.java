@@ -41,14 +41,15 @@ final class GraphImporter {
   /** Initializers, those of branches that were taken among them. */
   private final Map<String, OnnxTensor> tensors;
 
-  GraphImporter(OnnxGraph graph, String stageName, Path path, OpenFiles files, WeightPool weights) {
+  GraphImporter(OnnxGraph graph, String stageName, Path path, OpenFiles files, WeightPool weights,
+      Set<String> warnings) {
     this.graph = graph;
     this.stage = new Stage(stageName);
     this.tensors = new HashMap<>(graph.initializers());
     this.weights = weights;
     this.loader = new TensorLoader(graph.file(), path, files);
     this.out = new StageBuilder(stage, graph.fileName(), names);
-    this.forms = new NodeForms(out, loader, graph.opset());
+    this.forms = new NodeForms(out, loader, graph.opset(), new ContribForms(out, weights, warnings));
   }
 
   /** The name of the stage's argument that the graph's input {@code input} became. */

@@ -24,11 +24,11 @@ final class NodeForms {
   private final long opset;
   private final ContribForms contrib;
 
-  NodeForms(StageBuilder out, TensorLoader loader, long opset) {
+  NodeForms(StageBuilder out, TensorLoader loader, long opset, ContribForms contrib) {
     this.out = out;
     this.loader = loader;
     this.opset = opset;
-    this.contrib = new ContribForms(out);
+    this.contrib = contrib;
   }
 
   /** The values of the node's results; operands that are absent are null. */

@@ -6,16 +6,17 @@ import dev.catena.ir.Module;
 import dev.catena.ir.Stage;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** The way from ONNX files to a module of the {@code onnx} dialect. */
 public final class OnnxImporter {
   private final OpenFiles files = new OpenFiles();
   private final Map<Stage, MappedFile> sources = new IdentityHashMap<>();
-  private final List<String> warnings = new ArrayList<>();
+  private final Set<String> warnings = new LinkedHashSet<>();
   private final Module module;
   private final WeightPool weights;
 
@@ -55,7 +56,8 @@ public final class OnnxImporter {
     OnnxImporter importer = new OnnxImporter(moduleName(path));
     return importer.guarded(() -> {
       OnnxGraph graph = importer.read(path);
-      GraphImporter g = new GraphImporter(graph, moduleName(path), path, importer.files, importer.weights);
+      GraphImporter g = new GraphImporter(graph, moduleName(path), path, importer.files, importer.weights,
+          importer.warnings);
       Stage stage = g.run(graph.inputs(), graph.outputs());
       stage.setAttribute("source", new Attribute.Text(graph.fileName()));
       if (DecoderInterface.fits(graph)) {
@@ -131,7 +133,7 @@ public final class OnnxImporter {
   /** A whole model in one file is imported as one stage, then cut. */
   private void whole(Path path, OnnxGraph graph) {
     Path file = Files.isDirectory(path) ? path.resolve(graph.fileName()) : path;
-    GraphImporter g = new GraphImporter(graph, module.name(), file, files, weights);
+    GraphImporter g = new GraphImporter(graph, module.name(), file, files, weights, warnings);
     Stage whole = g.run(graph.inputs(), graph.outputs());
     for (Stage stage : LayerCut.stages(WholeModel.of(whole, graph.fileName()))) {
       stage.setAttribute("source", new Attribute.Text(graph.fileName()));
@@ -143,7 +145,7 @@ public final class OnnxImporter {
 
   private Stage importPiece(Path path, Pieces.Piece piece) {
     Path file = path.resolve(piece.graph().fileName());
-    GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), file, files, weights);
+    GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), file, files, weights, warnings);
     Stage stage = g.run(List.copyOf(piece.inputs().values()), List.copyOf(piece.outputs().values()));
     setRoles(stage, g, piece.inputs(), piece.outputs());
     stage.setAttribute("role", new Attribute.Text(piece.role().text()));
