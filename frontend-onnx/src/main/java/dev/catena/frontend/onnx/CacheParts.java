@@ -1,6 +1,6 @@
 package dev.catena.frontend.onnx;
 
-import dev.catena.ir.Operation;
+import dev.catena.ir.Stage;
 import dev.catena.ir.Value;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -37,27 +37,21 @@ final class CacheParts {
     return Integer.MAX_VALUE;
   }
 
-  /**
-   * The output that continues a past.
-   *
-   * @throws OnnxException where no output does
-   */
-  static Value present(WholeModel model, Value past) {
+  /** The output that continues a past, by a Concat; null where none does. */
+  static Value continuation(Stage stage, Value past) {
     Set<Value> seen = DataFlow.values();
     Deque<Value> open = new ArrayDeque<>(List.of(past));
     while (!open.isEmpty()) {
       Value v = open.pop();
-      if (v != past && model.presents().contains(v)) {
+      if (v != past && stage.outputs().contains(v)) {
         return v;
       }
       for (Value.Use u : seen.add(v) ? v.uses() : List.<Value.Use>of()) {
-        Operation op = u.user();
-        if (op != null && SAME_VALUE.contains(op.name())) {
-          open.push(op.result());
+        if (u.user() != null && SAME_VALUE.contains(u.user().name())) {
+          open.push(u.user().result());
         }
       }
     }
-    throw new OnnxException(model.file() + ": input '" + past.name() + "' is continued by no output; export the model again"
-        + " with its KV cache (past in, present out)");
+    return null;
   }
 }

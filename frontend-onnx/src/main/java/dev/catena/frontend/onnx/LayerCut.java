@@ -67,7 +67,7 @@ final class LayerCut {
 
   private void findLayers() {
     TreeMap<Integer, List<Value>> pastsByBegin = new TreeMap<>();
-    for (Value past : model.pasts()) {
+    for (Value past : model.caches().keySet()) {
       Set<Value> reached = DataFlow.from(model.stage(), List.of(past));
       int begin = -1;
       while (begin + 1 < stream.size() && !reached.contains(stream.get(begin + 1))) {
@@ -132,8 +132,8 @@ final class LayerCut {
     copy.offer("positions", model.positions());
     copy.argument("past_key", layer.pastKey, layer.pastKey.tensorType());
     copy.argument("past_value", layer.pastValue, layer.pastValue.tensorType());
-    Value key = CacheParts.present(model, layer.pastKey);
-    Value value = CacheParts.present(model, layer.pastValue);
+    Value key = model.caches().get(layer.pastKey);
+    Value value = model.caches().get(layer.pastValue);
     return copy.end(List.of("hidden", "present_key", "present_value"), List.of(layers.get(i + 1).begin, key, value));
   }
 

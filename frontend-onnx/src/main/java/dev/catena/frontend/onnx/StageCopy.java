@@ -201,7 +201,7 @@ final class StageCopy {
     sources.put(model.ids().tensorType().dim(0), new Axis(rows, 0));
     sources.putIfAbsent(model.ids().tensorType().dim(1), new Axis(rows, 1));
     Value past = copies.get(roles.get("past_key"));
-    for (Value other : past == null ? List.<Value>of() : model.pasts()) {
+    for (Value other : past == null ? Set.<Value>of() : model.caches().keySet()) {
       sources.putIfAbsent(other.tensorType().dim(2), new Axis(past, 2));
       sources.putIfAbsent(other.tensorType().dim(0), new Axis(rows, 0));
     }

@@ -5,10 +5,11 @@ import dev.catena.ir.Stage;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -18,36 +19,37 @@ import java.util.Set;
  * @param ids       token ids [batch, seq]
  * @param mask      attention mask, or null
  * @param positions position ids, or null
- * @param pasts     keys and values of all layers, in the order of the inputs
+ * @param caches    past keys and values of all layers, in the order of the inputs, with the outputs that continue them
  * @param logits    [batch, seq, vocabulary]
- * @param presents  outputs that continue the pasts
  */
-record WholeModel(Stage stage, String file, Value ids, Value mask, Value positions, List<Value> pasts, Value logits,
-    List<Value> presents) {
+record WholeModel(Stage stage, String file, Value ids, Value mask, Value positions, Map<Value, Value> caches,
+    Value logits) {
   private static final List<String> SAME_INDEX = List.of("onnx.Cast", "onnx.Identity", "onnx.Reshape", "onnx.Clip",
       "onnx.Unsqueeze", "onnx.Squeeze");
 
   static WholeModel of(Stage stage, String file) {
-    List<Value> presents = new ArrayList<>();
-    List<Value> others = new ArrayList<>();
-    for (Value output : stage.outputs()) {
-      (isCache(output) ? presents : others).add(output);
+    Map<Value, Value> caches = new LinkedHashMap<>();
+    for (Value argument : stage.arguments()) {
+      Value present = isCacheLike(argument) ? CacheParts.continuation(stage, argument) : null;
+      if (present != null) {
+        caches.put(argument, present);
+      }
     }
+    if (caches.isEmpty()) {
+      throw new OnnxException(file + ": no input [batch, heads, past, size] is continued by an output; export the model with its"
+          + " KV cache (Optimum: text-generation-with-past)");
+    }
+    List<Value> others = stage.outputs().stream().filter(v -> !caches.containsValue(v)).toList();
     if (others.size() != 1) {
-      throw new OnnxException(file + ": " + others.size() + " outputs besides the caches, a language model has one, logits"
-          + "; export it without hidden states and attentions");
+      throw new OnnxException(file + ": " + others.size() + " outputs besides the caches, a language model has one, logits;"
+          + " export it without hidden states and attentions");
     }
     Value logits = others.get(0);
-    List<Value> pasts = stage.arguments().stream().filter(WholeModel::isCache).toList();
-    if (pasts.isEmpty()) {
-      throw new OnnxException(file + ": has no past keys and values among its inputs; export it with its KV cache"
-          + " (Optimum: text-generation-with-past)");
-    }
     Value ids = ids(stage, file, logits);
     Value mask = null;
     Value positions = null;
     for (Value argument : stage.arguments()) {
-      if (argument == ids || pasts.contains(argument) || argument.uses().isEmpty()) {
+      if (argument == ids || caches.containsKey(argument) || argument.uses().isEmpty()) {
         continue;
       }
       if (isPositions(argument, ids)) {
@@ -56,10 +58,10 @@ record WholeModel(Stage stage, String file, Value ids, Value mask, Value positio
         mask = only(file, "an attention mask", mask, argument);
       }
     }
-    return new WholeModel(stage, file, ids, mask, positions, pasts, logits, presents);
+    return new WholeModel(stage, file, ids, mask, positions, caches, logits);
   }
 
-  private static boolean isCache(Value v) {
+  private static boolean isCacheLike(Value v) {
     return v.type() instanceof TensorType t && t.rank() == 4 && t.element().isFloat();
   }
 

@@ -123,11 +123,10 @@ final class DecoderPiece {
     return heads * shape.headDim();
   }
 
-  private void declare() {
+  /** The inputs that are equal for all layers: mask and positions, as far as the style has them. */
+  void declareStep(OnnxGraphWriter w) {
     Object one = style.dynamicBatch() ? "batch" : 1;
     OnnxElement e = style.element();
-    OnnxGraphWriter w = g.writer();
-    w.input(names.hidden(), e, one, "seq", shape.hidden());
     if (style.has(Form.MASK_FROM_INTEGERS)) {
       w.input(names.mask(), OnnxElement.I64, one, "total");
     } else if (!style.computesMask()) {
@@ -136,6 +135,14 @@ final class DecoderPiece {
     if (!style.has(Form.TABLE_BY_PAST, Form.ANGLES_BY_EINSUM)) {
       w.input(names.positions(), OnnxElement.I64, one, "seq");
     }
+  }
+
+  private void declare() {
+    Object one = style.dynamicBatch() ? "batch" : 1;
+    OnnxElement e = style.element();
+    OnnxGraphWriter w = g.writer();
+    w.input(names.hidden(), e, one, "seq", shape.hidden());
+    declareStep(w);
     w.input(names.pastKey(), e, one, shape.kvHeads(), "past", shape.headDim());
     w.input(names.pastValue(), e, one, shape.kvHeads(), "past", shape.headDim());
     w.output(names.hiddenOut(), e, one, "seq", shape.hidden());

@@ -7,6 +7,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /** Writes one ONNX graph, field by field of onnx.proto. Nothing of the compiler takes part. */
 public final class OnnxGraphWriter {
@@ -14,12 +16,29 @@ public final class OnnxGraphWriter {
   private static final int ALIGNMENT = 64;
 
   private final int opset;
-  private final List<ProtoMessage> nodes = new ArrayList<>();
+  private final List<Node> nodes = new ArrayList<>();
   private final List<ProtoMessage> inputs = new ArrayList<>();
   private final List<ProtoMessage> outputs = new ArrayList<>();
   private final List<Initializer> initializers = new ArrayList<>();
 
   private record Initializer(String name, OnnxContent content) {}
+
+  private record Node(String domain, String type, String name, List<String> operands, List<String> results,
+      List<OnnxAttribute> attributes) {
+    ProtoMessage message() {
+      ProtoMessage node = new ProtoMessage();
+      operands.forEach(s -> node.text(1, s));
+      results.forEach(s -> node.text(2, s));
+      node.text(3, name).text(4, type);
+      attributes.forEach(a -> node.message(5, attribute(a)));
+      return domain.isEmpty() ? node : node.text(7, domain);
+    }
+
+    Node renamed(String prefix, UnaryOperator<String> value) {
+      return new Node(domain, type, prefix + name, operands.stream().map(value).toList(), results.stream().map(value).toList(),
+          attributes);
+    }
+  }
 
   public OnnxGraphWriter(int opset) {
     this.opset = opset;
@@ -40,14 +59,24 @@ public final class OnnxGraphWriter {
 
   /** Adds a node; an empty name among the operands leaves an optional one out. */
   public void node(String type, String name, List<String> operands, List<String> results, OnnxAttribute... attributes) {
-    ProtoMessage node = new ProtoMessage();
-    operands.forEach(s -> node.text(1, s));
-    results.forEach(s -> node.text(2, s));
-    node.text(3, name).text(4, type);
-    for (OnnxAttribute a : attributes) {
-      node.message(5, attribute(a));
-    }
-    nodes.add(node);
+    nodes.add(new Node("", type, name, operands, results, List.of(attributes)));
+  }
+
+  /** Adds a node of ONNX Runtime's own domain. */
+  public void contrib(String type, List<String> operands, List<String> results, OnnxAttribute... attributes) {
+    nodes.add(new Node("com.microsoft", type, type, operands, results, List.of(attributes)));
+  }
+
+  /**
+   * Adds another graph's nodes and initializers.
+   *
+   * @param prefix of all its names
+   * @param wires  its names that stand for something here, with what they stand for
+   */
+  public void join(OnnxGraphWriter other, String prefix, Map<String, String> wires) {
+    UnaryOperator<String> value = name -> name.isEmpty() ? name : wires.getOrDefault(name, prefix + name);
+    other.nodes.forEach(n -> nodes.add(n.renamed(prefix, value)));
+    other.initializers.forEach(i -> initializers.add(new Initializer(value.apply(i.name()), i.content())));
   }
 
   /** Writes the model with its initializers inline. */
@@ -62,7 +91,7 @@ public final class OnnxGraphWriter {
   public void write(Path file, String data) {
     try {
       ProtoMessage graph = new ProtoMessage();
-      nodes.forEach(n -> graph.message(1, n));
+      nodes.forEach(n -> graph.message(1, n.message()));
       graph.text(2, "main_graph");
       for (Initializer i : initializers) {
         boolean outside = data != null && i.content().raw().length > ALIGNMENT;
@@ -73,6 +102,9 @@ public final class OnnxGraphWriter {
       outputs.forEach(v -> graph.message(12, v));
       ProtoMessage model = new ProtoMessage().number(1, opset >= 19 ? 9 : opset >= 15 ? 8 : 7).text(2, "catena-tests")
           .message(7, graph).message(8, new ProtoMessage().text(1, "").number(2, opset));
+      if (nodes.stream().anyMatch(n -> !n.domain().isEmpty())) {
+        model.message(8, new ProtoMessage().text(1, "com.microsoft").number(2, 1));
+      }
       Files.write(file, model.toBytes());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
