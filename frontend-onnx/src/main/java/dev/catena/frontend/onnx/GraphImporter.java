@@ -38,6 +38,7 @@ final class GraphImporter {
   private final NodeForms forms;
   private final Map<String, Value> values = new HashMap<>();
   private final Map<String, Value> arguments = new LinkedHashMap<>();
+  private final Map<String, Tensor> assumed = new HashMap<>();
   /** Initializers, those of branches that were taken among them. */
   private final Map<String, OnnxTensor> tensors;
 
@@ -57,11 +58,20 @@ final class GraphImporter {
     return arguments.get(input).name();
   }
 
+  /** From now on the input is no argument but this constant. */
+  void assume(String input, Tensor value) {
+    assumed.put(input, value);
+  }
+
   /** Imports with the inputs and outputs in the given order. */
   Stage run(List<ValueInfo> inputs, List<ValueInfo> outputs) {
     for (ValueInfo input : inputs) {
       if (arguments.containsKey(input.name())) {
         throw new OnnxException(graph.fileName() + ": two inputs are named '" + input.name() + "'");
+      }
+      if (assumed.containsKey(input.name())) {
+        values.put(input.name(), out.constant(assumed.get(input.name()), input.name()));
+        continue;
       }
       String name = names.argument(input.name());
       Value argument = stage.addArgument(name, type(input, name));

@@ -1,9 +1,11 @@
 package dev.catena.frontend.onnx;
 
 import dev.catena.ir.Attribute;
+import dev.catena.ir.ElementType;
 import dev.catena.ir.MappedFile;
 import dev.catena.ir.Module;
 import dev.catena.ir.Stage;
+import dev.catena.ir.Tensor;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.IdentityHashMap;
@@ -134,6 +136,11 @@ public final class OnnxImporter {
   private void whole(Path path, OnnxGraph graph) {
     Path file = Files.isDirectory(path) ? path.resolve(graph.fileName()) : path;
     GraphImporter g = new GraphImporter(graph, module.name(), file, files, weights, warnings);
+    for (OnnxGraph.ValueInfo input : graph.inputs()) {
+      if (choosesBranch(graph, input)) { // of a merged decoder the branch with a past serves an empty one, too
+        g.assume(input.name(), Tensor.ofLongs(ElementType.BOOL, new long[] {1}, input.rank() == 0 ? new long[0] : new long[] {1}));
+      }
+    }
     Stage whole = g.run(graph.inputs(), graph.outputs());
     for (Stage stage : LayerCut.stages(WholeModel.of(whole, graph.fileName()))) {
       stage.setAttribute("source", new Attribute.Text(graph.fileName()));
@@ -141,6 +148,12 @@ public final class OnnxImporter {
     }
     module.removeUnusedWeights();
     PieceChain.check(module);
+  }
+
+  /** Whether the input is what Optimum calls use_cache_branch: one truth value that an If reads. */
+  private static boolean choosesBranch(OnnxGraph graph, OnnxGraph.ValueInfo input) {
+    return ElementTypes.of(input.elementType()) == ElementType.BOOL && input.rank() >= 0 && input.rank() <= 1
+        && graph.nodes().stream().anyMatch(n -> n.is("If") && n.input(0).equals(input.name()));
   }
 
   private Stage importPiece(Path path, Pieces.Piece piece) {

@@ -156,7 +156,8 @@ final class Pieces {
   private static boolean isWholeModel(OnnxGraph g) {
     boolean ids = g.inputs().stream().anyMatch(Pieces::isInteger);
     boolean hidden = g.inputs().stream().anyMatch(i -> DecoderInterface.isFloat(i) && (i.rank() == 3 || i.rank() == 2));
-    boolean attends = g.nodes().stream().anyMatch(n -> n.operation().equals("Softmax") || n.operation().contains("Attention"));
+    boolean attends = g.nodes().stream().anyMatch(n -> n.operation().equals("Softmax") || n.operation().contains("Attention")
+        || n.is("If"));
     return ids && !hidden && attends;
   }
 

@@ -46,6 +46,33 @@ public final class LlamaModel {
    * @return the file
    */
   public static Path writeWhole(Path folder, LlamaShape shape, ExportStyle style, long seed) {
+    return write(folder.resolve("model.onnx"), whole(folder, shape, style, seed), style);
+  }
+
+  /**
+   * Writes one file as Optimum merges decoders: an input {@code use_cache_branch} chooses between this network and, as a
+   * branch that must not be taken, one with other weights.
+   *
+   * @return the file
+   */
+  public static Path writeMerged(Path folder, LlamaShape shape, ExportStyle style, long seed) {
+    OnnxGraphWriter other = new OnnxGraphWriter(style.opset());
+    other.copy(whole(folder, shape, style, seed + 1), "no_past/", "input_ids", style.names().mask(), style.names().positions(),
+        "past.");
+    return write(folder.resolve("model.onnx"), whole(folder, shape, style, seed).behindIf("use_cache_branch", other), style);
+  }
+
+  private static Path write(Path file, OnnxGraphWriter whole, ExportStyle style) {
+    try {
+      Files.createDirectories(file.getParent());
+    } catch (IOException x) {
+      throw new UncheckedIOException(x);
+    }
+    whole.write(file, style.external() ? "model.onnx_data" : null);
+    return file;
+  }
+
+  private static OnnxGraphWriter whole(Path folder, LlamaShape shape, ExportStyle style, long seed) {
     LlamaModel model = new LlamaModel(folder, shape, style, seed);
     PieceNames names = style.names();
     OnnxElement e = style.element();
@@ -71,14 +98,7 @@ public final class LlamaModel {
     whole.join(model.norm().writer(), "n/", Map.of("input", "x" + shape.layers(), "output", "normed"));
     whole.join(model.head().writer(), "h/", Map.of("input", "normed", "output", "logits"));
     whole.output("logits", e, model.batch(), "seq", shape.vocab());
-    Path file = folder.resolve("model.onnx");
-    try {
-      Files.createDirectories(folder);
-    } catch (IOException x) {
-      throw new UncheckedIOException(x);
-    }
-    whole.write(file, style.external() ? "model.onnx_data" : null);
-    return file;
+    return whole;
   }
 
   private void write(PieceGraph graph, String file) {

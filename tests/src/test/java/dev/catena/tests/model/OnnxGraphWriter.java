@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -18,8 +19,10 @@ public final class OnnxGraphWriter {
   private final int opset;
   private final List<Node> nodes = new ArrayList<>();
   private final List<ProtoMessage> inputs = new ArrayList<>();
-  private final List<ProtoMessage> outputs = new ArrayList<>();
+  private final List<Output> outputs = new ArrayList<>();
   private final List<Initializer> initializers = new ArrayList<>();
+
+  private record Output(String name, OnnxElement element, Object[] dims) {}
 
   private record Initializer(String name, OnnxContent content) {}
 
@@ -50,7 +53,7 @@ public final class OnnxGraphWriter {
   }
 
   public void output(String name, OnnxElement element, Object... dims) {
-    outputs.add(valueInfo(name, element, dims));
+    outputs.add(new Output(name, element, dims));
   }
 
   public void initializer(String name, OnnxContent content) {
@@ -79,6 +82,14 @@ public final class OnnxGraphWriter {
     other.initializers.forEach(i -> initializers.add(new Initializer(value.apply(i.name()), i.content())));
   }
 
+  /** Adds all of another graph under names with {@code prefix}, but for names that begin as one of {@code kept}. */
+  void copy(OnnxGraphWriter other, String prefix, String... kept) {
+    UnaryOperator<String> value = name -> name.isEmpty() || Arrays.stream(kept).anyMatch(name::startsWith) ? name : prefix + name;
+    other.nodes.forEach(n -> nodes.add(n.renamed(prefix, value)));
+    other.initializers.forEach(i -> initializers.add(new Initializer(value.apply(i.name()), i.content())));
+    other.outputs.forEach(o -> output(prefix + o.name, o.element, o.dims));
+  }
+
   /** Writes the model with its initializers inline. */
   public void write(Path file) {
     write(file, null);
@@ -90,16 +101,12 @@ public final class OnnxGraphWriter {
    */
   public void write(Path file, String data) {
     try {
-      ProtoMessage graph = new ProtoMessage();
-      nodes.forEach(n -> graph.message(1, n.message()));
-      graph.text(2, "main_graph");
+      ProtoMessage graph = body("main_graph");
       for (Initializer i : initializers) {
         boolean outside = data != null && i.content().raw().length > ALIGNMENT;
         long offset = outside ? append(file.resolveSibling(data), i.content().raw()) : -1;
         graph.message(5, tensor(i.name(), i.content(), data, offset));
       }
-      inputs.forEach(v -> graph.message(11, v));
-      outputs.forEach(v -> graph.message(12, v));
       ProtoMessage model = new ProtoMessage().number(1, opset >= 19 ? 9 : opset >= 15 ? 8 : 7).text(2, "catena-tests")
           .message(7, graph).message(8, new ProtoMessage().text(1, "").number(2, opset));
       if (nodes.stream().anyMatch(n -> !n.domain().isEmpty())) {
@@ -109,6 +116,39 @@ public final class OnnxGraphWriter {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** The graph but for its initializers. */
+  private ProtoMessage body(String name) {
+    ProtoMessage graph = new ProtoMessage();
+    nodes.forEach(n -> graph.message(1, n.message()));
+    graph.text(2, name);
+    inputs.forEach(v -> graph.message(11, v));
+    outputs.forEach(v -> graph.message(12, valueInfo(v.name, v.element, v.dims)));
+    return graph;
+  }
+
+  /**
+   * The same graph behind an If: {@code choice}, one truth value, takes what the graph computes, else {@code otherwise}, which
+   * sees the same inputs and initializers and gives as many outputs.
+   */
+  public OnnxGraphWriter behindIf(String choice, OnnxGraphWriter otherwise) {
+    OnnxGraphWriter outer = new OnnxGraphWriter(opset);
+    outer.inputs.addAll(inputs);
+    outer.input(choice, OnnxElement.BOOL, 1);
+    outer.outputs.addAll(outputs);
+    outer.initializers.addAll(initializers);
+    outer.initializers.addAll(otherwise.initializers);
+    OnnxGraphWriter taken = new OnnxGraphWriter(opset);
+    taken.nodes.addAll(nodes);
+    taken.outputs.addAll(outputs);
+    OnnxGraphWriter other = new OnnxGraphWriter(opset);
+    other.nodes.addAll(otherwise.nodes);
+    other.outputs.addAll(otherwise.outputs);
+    outer.nodes.add(new Node("", "If", "optimum::if", List.of(choice),
+        outputs.stream().map(Output::name).toList(),
+        List.of(OnnxAttribute.graph("then_branch", taken), OnnxAttribute.graph("else_branch", other))));
+    return outer;
   }
 
   private static long append(Path file, byte[] raw) throws IOException {
@@ -146,6 +186,9 @@ public final class OnnxGraphWriter {
         m.number(8, i);
       }
       return m.number(20, 7);
+    }
+    if (a.value() instanceof OnnxGraphWriter g) {
+      return m.message(6, g.body(a.name())).number(20, 5);
     }
     return m.message(5, tensor("", (OnnxContent) a.value(), null, -1)).number(20, 4);
   }

@@ -45,18 +45,20 @@ public final class OnnxRuntimeGraph {
   }
 
   private static OnnxTensor tensor(OrtEnvironment environment, Tensor t) throws OrtException {
-    int width = t.element().bits() / 8;
+    int width = Math.max(1, t.element().bits() / 8);
     ByteBuffer raw = ByteBuffer.allocateDirect(t.size() * width).order(ByteOrder.nativeOrder());
     for (int i = 0; i < t.size(); i++) {
       switch (t.element()) {
         case F32 -> raw.putFloat((float) t.get(i));
         case I64 -> raw.putLong(t.getLong(i));
+        case BOOL -> raw.put((byte) t.getLong(i));
         case I32 -> raw.putInt((int) t.getLong(i));
         default -> throw new IllegalArgumentException(t.element().keyword());
       }
     }
     OnnxJavaType type = t.element() == ElementType.F32 ? OnnxJavaType.FLOAT
-        : t.element() == ElementType.I64 ? OnnxJavaType.INT64 : OnnxJavaType.INT32;
+        : t.element() == ElementType.I64 ? OnnxJavaType.INT64
+        : t.element() == ElementType.BOOL ? OnnxJavaType.BOOL : OnnxJavaType.INT32;
     return OnnxTensor.createTensor(environment, raw.flip(), t.shape(), type);
   }
 }
