@@ -1,5 +1,6 @@
 package dev.catena.ir.text;
 
+import dev.catena.ir.BlockQuantizedWeight;
 import dev.catena.ir.CastWeight;
 import dev.catena.ir.ConcatenatedWeight;
 import dev.catena.ir.FileWeight;
@@ -84,6 +85,10 @@ final class Origins {
         }
         parts.add(part);
       }
+    }
+    if (view.equals("blocks") && type instanceof QuantType q && arguments.size() == parts.size()
+        && (parts.size() == 2 || parts.size() == 3)) {
+      return new BlockQuantizedWeight(parts.get(0), parts.get(1), parts.size() == 3 ? parts.get(2) : null, q);
     }
     int others = view.equals("concat") ? 0 : arguments.size() - parts.size();
     if (!view.equals("computed") && (parts.isEmpty() || !view.equals("concat") && parts.size() != 1
