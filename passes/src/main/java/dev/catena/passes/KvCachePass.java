@@ -53,10 +53,10 @@ public final class KvCachePass extends Pass {
   }
 
   private static ElementType storage(PassOptions options, String name) {
-    return switch ((int) options.number(name)) {
-      case 32 -> ElementType.F32;
-      case 16 -> ElementType.F16;
-      case 8 -> ElementType.U8;
+    return switch (options.text(name)) {
+      case "32" -> ElementType.F32;
+      case "16" -> ElementType.F16;
+      case "8" -> ElementType.U8;
       default -> ElementType.U4;
     };
   }
@@ -75,7 +75,7 @@ public final class KvCachePass extends Pass {
     if (past.operand(5) != null && past.operand(5) != mask) {
       throw notRaised(stage, "the mask that " + describe(past.operand(5)) + " gives isn't causal at all steps");
     }
-    if (past.operand(3) != argument(stage, "arg.past_key")
+    if (untransposed(past.operand(3)) != argument(stage, "arg.past_key")
         || past.operand(4) != argument(stage, "arg.past_value")) {
       throw notRaised(stage, "its attention doesn't read the piece's past directly");
     }
@@ -106,7 +106,12 @@ public final class KvCachePass extends Pass {
     stage.removeAttribute("out.present_value");
     stage.addOutput(stage.textAttribute("out.hidden"), out);
     stage.addOutput("cache", append.result());
-    stage.remove(past);
+    DeadCode.remove(stage);
+    for (Value present : past.results()) {
+      if (!present.uses().isEmpty()) {
+        throw notRaised(stage, "the new cache is also read by " + describe(present.uses().get(0).user().result()));
+      }
+    }
     for (Operation op : stage.operations()) {
       if (op.is("nn.rope") && (op.operand(3) == argument(stage, "arg.positions")
           || op.operand(3).producer() != null && op.operand(3).producer().is("nn.positions"))) {
@@ -127,6 +132,11 @@ public final class KvCachePass extends Pass {
     stage.setAttribute("assume.mask", Attribute.of("causal"));
     stage.setAttribute("assume.positions", Attribute.of("consecutive"));
     toRows(stage, hidden);
+  }
+
+  /** Keys may come as [batch, heads, dim, past]; how a cache is laid out is Catena's own business. */
+  private static Value untransposed(Value past) {
+    return past.producer() != null && past.producer().is("onnx.Transpose") ? past.producer().operand(0) : past;
   }
 
   private static String nothing(Stage stage) {
