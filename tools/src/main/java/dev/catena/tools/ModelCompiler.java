@@ -13,7 +13,6 @@ import dev.catena.ir.Stage;
 import dev.catena.ir.Trait;
 import dev.catena.passes.DefaultPipeline;
 import dev.catena.passes.PassContext;
-import dev.catena.passes.PassException;
 import dev.catena.passes.PassResult;
 import dev.catena.passes.Pipeline;
 import dev.catena.runtime.text.ModelConfig;
@@ -58,15 +57,10 @@ final class ModelCompiler {
       Module module = imported.module();
       List<Piece> before = pieces(module);
       PassContext context = settings.watching().context("--weights '" + settings.input().toAbsolutePath() + "'");
-      try {
-        pipeline.run(module, context.observe(this::afterPass));
-      } catch (PassException e) {
-        context.warnings().forEach(Console::warn);
-        throw e;
-      }
+      pipeline.run(module, context.observe(this::afterPass));   // a failure is one line, which says what a warning would
       settings.watching().report(context);
       if (settings.watching().stopsEarly()) {
-        context.warnings().forEach(Console::warn);
+        Console.warn(context.warnings());
         Console.note("stopped as --stop-after says: no artifact is written");
         return Optional.empty();
       }
@@ -78,7 +72,7 @@ final class ModelCompiler {
       Console.note("settings: " + described.entrySet().stream().map(e -> e.getKey() + " = " + e.getValue())
           .collect(Collectors.joining(", ")));
       imported.warnings().forEach(Console::warn);
-      context.warnings().forEach(Console::warn);
+      Console.warn(context.warnings());
       List<TargetCode> code = new CodeGeneration(stages).of(settings.targets());
       return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start));
     } catch (IOException e) {
