@@ -246,7 +246,8 @@ public class Block {
     }
   }
 
-  private Block copy() {
+  /** The same operations on arguments of its own. */
+  public Block copy() {
     Block copy = new Block();
     IdentityHashMap<Value, Value> copies = new IdentityHashMap<>();
     arguments.forEach(a -> copies.put(a, copy.addArgument(a.name(), a.type())));

@@ -26,8 +26,8 @@ public final class KvCachePass extends Pass {
 
   public KvCachePass() {
     super("kv-cache", "past and present tensors become a cache in place, batches become rows",
-        PassOptions.choice("key", "16", "bits of keys", "32", "16"),
-        PassOptions.choice("value", "16", "bits of values", "32", "16"));
+        PassOptions.choice("key", "16", "bits of keys", "32", "16", "8", "4"),
+        PassOptions.choice("value", "16", "bits of values", "32", "16", "8", "4"));
   }
 
   @Override
@@ -53,7 +53,12 @@ public final class KvCachePass extends Pass {
   }
 
   private static ElementType storage(PassOptions options, String name) {
-    return options.number(name) == 32 ? ElementType.F32 : ElementType.F16;
+    return switch (options.text(name)) {
+      case "32" -> ElementType.F32;
+      case "16" -> ElementType.F16;
+      case "8" -> ElementType.U8;
+      default -> ElementType.U4;
+    };
   }
 
   private static void convertDecoder(Stage stage, ElementType key, ElementType value) {
@@ -75,7 +80,12 @@ public final class KvCachePass extends Pass {
       throw notRaised(stage, "its attention doesn't read the piece's past directly");
     }
     TensorType pastType = past.operand(3).tensorType();
-    KvType kv = new KvType(key, value, past.intAttribute("kv_heads"), pastType.dim(3).value(), PAGE);
+    long dim = pastType.dim(3).value();
+    if (dim % 2 != 0 && (key == ElementType.U4 || value == ElementType.U4)) {
+      throw new PassException("kv-cache: stage @" + stage.name() + ": heads of " + dim
+          + " elements can't be stored in 4 bits, two to a byte; choose 8 or more");
+    }
+    KvType kv = new KvType(key, value, past.intAttribute("kv_heads"), dim, PAGE);
     Value seqs = stage.addArgument("seqs", new SeqsType());
     Value cache = stage.addArgument("cache", kv);
     Operation append = stage.insertBefore(past, Dialects.get("nn.kv_append"),

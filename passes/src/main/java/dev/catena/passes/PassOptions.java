@@ -8,7 +8,7 @@ import java.util.Map;
 
 /** The options of one step of a pipeline, checked against what the pass declares before anything runs. */
 public final class PassOptions {
-  private enum Kind { NUMBER, FLAG, CHOICE }
+  private enum Kind { NUMBER, FLAG, CHOICE, WORDS }
 
   /** One option: its name, what it may be, its default value and one line of doc. */
   public record Declared(String name, Kind kind, List<String> choices, String byDefault, String doc) {
@@ -18,6 +18,7 @@ public final class PassOptions {
         case NUMBER -> "N";
         case FLAG -> "true|false";
         case CHOICE -> String.join("|", choices);
+        case WORDS -> "TEXT";
       };
     }
 
@@ -26,12 +27,14 @@ public final class PassOptions {
         case NUMBER -> value.matches("-?[0-9]{1,18}");
         case FLAG -> value.equals("true") || value.equals("false");
         case CHOICE -> choices.contains(value);
+        case WORDS -> true;
       };
       if (!fits) {
         throw new PassException("pass " + pass + ": option " + name + " must be " + switch (kind) {
           case NUMBER -> "a whole number";
           case FLAG -> "true or false";
           case CHOICE -> "one of " + String.join(", ", choices);
+          case WORDS -> "a text";
         } + ", is " + value);
       }
     }
@@ -49,6 +52,11 @@ public final class PassOptions {
   /** One of a few values. */
   public static Declared choice(String name, String byDefault, String doc, String... choices) {
     return new Declared(name, Kind.CHOICE, List.of(choices), byDefault, doc);
+  }
+
+  /** A text without blanks and braces; the pass reads it. */
+  public static Declared words(String name, String byDefault, String doc) {
+    return new Declared(name, Kind.WORDS, List.of(), byDefault, doc);
   }
 
   private final Map<String, String> values = new LinkedHashMap<>();

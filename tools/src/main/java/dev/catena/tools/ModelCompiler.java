@@ -53,10 +53,31 @@ final class ModelCompiler {
     Pipeline pipeline = pipeline();
     checkOutput();
     Optional<byte[]> tokenizer = tokenizer();
+    if (!settings.quantization().calibrated()) {
+      return compile(pipeline, tokenizer, context(), start);
+    }
+    byte[] text = tokenizer.orElseThrow(() -> new UserError("--calib: the model has no tokenizer.json to read a text with; "
+        + "name one with --tokenizer"));
+    try (Calibration calibration = Calibration.run(settings, config(), text)) {
+      PassContext context = context();
+      context.calibrated(calibration.weights());
+      Optional<CompileReport> report = compile(pipeline, tokenizer, context, start);
+      calibration.table().lines().forEach(Console::note);
+      calibration.delete();
+      return report;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private PassContext context() {
+    return settings.watching().context("--weights '" + settings.input().toAbsolutePath() + "'");
+  }
+
+  private Optional<CompileReport> compile(Pipeline pipeline, Optional<byte[]> tokenizer, PassContext context, long start) {
     try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
       Module module = imported.module();
       List<Piece> before = pieces(module);
-      PassContext context = settings.watching().context("--weights '" + settings.input().toAbsolutePath() + "'");
       pipeline.run(module, context.observe(this::afterPass));   // a failure is one line, which says what a warning would
       settings.watching().report(context);
       if (settings.watching().stopsEarly()) {
@@ -73,6 +94,7 @@ final class ModelCompiler {
           .collect(Collectors.joining(", ")));
       imported.warnings().forEach(Console::warn);
       Console.warn(context.warnings());
+      context.notes().forEach(Console::note);
       List<TargetCode> code = new CodeGeneration(stages).of(settings.targets());
       return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start));
     } catch (IOException e) {
@@ -95,7 +117,9 @@ final class ModelCompiler {
   private Pipeline pipeline() {
     return settings.watching().restrict(Pipeline.parse(settings.pipeline().orElse(DefaultPipeline.text(new DefaultPipeline.Settings(
         settings.weightBits(), settings.groupSize(), settings.symmetric(), settings.embedBits(), settings.headBits(),
-        settings.keyBits(), settings.valueBits(), settings.maxRows(), positions())))));
+        settings.keyBits(), settings.valueBits(), settings.maxRows(),
+        ModelFacts.positions(settings.maxSeqLen(), config()), settings.quantization().scales(),
+        settings.quantization().keep())))));
   }
 
   private void checkOutput() {
@@ -127,12 +151,6 @@ final class ModelCompiler {
     if (result.pass().equals("raise") || result.pass().equals("merge")) {   // a pipeline may lack the latter
       operations = MergedOperations.of(result.module());
     }
-  }
-
-  /** How far positions go where no table of the model says so. */
-  private int positions() {
-    return settings.maxSeqLen() > 0 ? settings.maxSeqLen()
-        : config().contextLength().orElse(ModelFacts.DEFAULT_MAX_SEQ_LEN);
   }
 
   private ModelConfig config() {

@@ -38,17 +38,19 @@ final class GraphImporter {
   private final NodeForms forms;
   private final Map<String, Value> values = new HashMap<>();
   private final Map<String, Value> arguments = new LinkedHashMap<>();
+  private final Map<String, Tensor> assumed = new HashMap<>();
   /** Initializers, those of branches that were taken among them. */
   private final Map<String, OnnxTensor> tensors;
 
-  GraphImporter(OnnxGraph graph, String stageName, Path path, OpenFiles files, WeightPool weights) {
+  GraphImporter(OnnxGraph graph, String stageName, Path path, OpenFiles files, WeightPool weights,
+      Set<String> warnings) {
     this.graph = graph;
     this.stage = new Stage(stageName);
     this.tensors = new HashMap<>(graph.initializers());
     this.weights = weights;
     this.loader = new TensorLoader(graph.file(), path, files);
     this.out = new StageBuilder(stage, graph.fileName(), names);
-    this.forms = new NodeForms(out, loader, graph.opset());
+    this.forms = new NodeForms(out, loader, graph.opset(), new ContribForms(out, weights, warnings));
   }
 
   /** The name of the stage's argument that the graph's input {@code input} became. */
@@ -56,11 +58,20 @@ final class GraphImporter {
     return arguments.get(input).name();
   }
 
+  /** From now on the input is no argument but this constant. */
+  void assume(String input, Tensor value) {
+    assumed.put(input, value);
+  }
+
   /** Imports with the inputs and outputs in the given order. */
   Stage run(List<ValueInfo> inputs, List<ValueInfo> outputs) {
     for (ValueInfo input : inputs) {
       if (arguments.containsKey(input.name())) {
         throw new OnnxException(graph.fileName() + ": two inputs are named '" + input.name() + "'");
+      }
+      if (assumed.containsKey(input.name())) {
+        values.put(input.name(), out.constant(assumed.get(input.name()), input.name()));
+        continue;
       }
       String name = names.argument(input.name());
       Value argument = stage.addArgument(name, type(input, name));
@@ -122,7 +133,7 @@ final class GraphImporter {
     }
     List<Value> results = forms.convert(node, operands);
     for (int i = 0; i < results.size(); i++) {
-      if (i < node.outputs().size() && !node.outputs().get(i).isEmpty()) {
+      if (i < node.outputs().size() && !node.outputs().get(i).isEmpty() && results.get(i) != null) {
         values.put(node.outputs().get(i), results.get(i));
       }
     }

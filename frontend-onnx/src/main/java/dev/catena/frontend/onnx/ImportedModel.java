@@ -22,7 +22,7 @@ public final class ImportedModel implements AutoCloseable {
   private final Map<Stage, List<MappedFile>> filesOf = new IdentityHashMap<>();
   private final List<String> warnings;
 
-  ImportedModel(Module module, OpenFiles files, Map<Stage, MappedFile> sources, List<String> warnings) {
+  ImportedModel(Module module, OpenFiles files, Map<Stage, MappedFile> sources, Set<String> warnings) {
     this.module = module;
     this.files = files;
     this.warnings = List.copyOf(warnings);

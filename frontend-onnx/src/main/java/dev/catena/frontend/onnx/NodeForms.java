@@ -22,17 +22,23 @@ final class NodeForms {
   private final StageBuilder out;
   private final TensorLoader loader;
   private final long opset;
+  private final ContribForms contrib;
 
-  NodeForms(StageBuilder out, TensorLoader loader, long opset) {
+  NodeForms(StageBuilder out, TensorLoader loader, long opset, ContribForms contrib) {
     this.out = out;
     this.loader = loader;
     this.opset = opset;
+    this.contrib = contrib;
   }
 
   /** The values of the node's results; operands that are absent are null. */
   List<Value> convert(OnnxGraph.Node node, List<Value> operands) {
     if (!node.isStandard()) {
-      throw unknown(node);
+      List<Value> results = node.domain().equals(ContribForms.DOMAIN) ? contrib.convert(node, operands) : null;
+      if (results == null) {
+        throw unknown(node);
+      }
+      return results;
     }
     List<Value> in = new ArrayList<>(operands);
     Map<String, OnnxAttribute> given = new LinkedHashMap<>(node.attributes());

@@ -1,21 +1,24 @@
 package dev.catena.frontend.onnx;
 
 import dev.catena.ir.Attribute;
+import dev.catena.ir.ElementType;
 import dev.catena.ir.MappedFile;
 import dev.catena.ir.Module;
 import dev.catena.ir.Stage;
+import dev.catena.ir.Tensor;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** The way from ONNX files to a module of the {@code onnx} dialect. */
 public final class OnnxImporter {
   private final OpenFiles files = new OpenFiles();
   private final Map<Stage, MappedFile> sources = new IdentityHashMap<>();
-  private final List<String> warnings = new ArrayList<>();
+  private final Set<String> warnings = new LinkedHashSet<>();
   private final Module module;
   private final WeightPool weights;
 
@@ -25,7 +28,8 @@ public final class OnnxImporter {
   }
 
   /**
-   * Imports the pieces of a model: a folder of {@code .onnx} files, one per stage, or one file of such a folder's kind.
+   * Imports a model: a folder of {@code .onnx} files, one per stage, or a whole model in one file (or alone in a folder),
+   * which is cut into the same stages.
    *
    * @return the module with stages {@code embed}, {@code decoder_0} …, {@code norm}, {@code head}; each has the
    *     attributes {@code role} and {@code source}, and the names of its arguments and outputs by what they are for:
@@ -54,7 +58,8 @@ public final class OnnxImporter {
     OnnxImporter importer = new OnnxImporter(moduleName(path));
     return importer.guarded(() -> {
       OnnxGraph graph = importer.read(path);
-      GraphImporter g = new GraphImporter(graph, moduleName(path), path, importer.files, importer.weights);
+      GraphImporter g = new GraphImporter(graph, moduleName(path), path, importer.files, importer.weights,
+          importer.warnings);
       Stage stage = g.run(graph.inputs(), graph.outputs());
       stage.setAttribute("source", new Attribute.Text(graph.fileName()));
       if (DecoderInterface.fits(graph)) {
@@ -116,6 +121,10 @@ public final class OnnxImporter {
 
   private void pieces(Path path) {
     Pieces pieces = Pieces.find(path, this::read);
+    if (pieces.whole() != null) {
+      whole(path, pieces.whole());
+      return;
+    }
     for (Pieces.Piece piece : pieces.inOrder()) {
       Stage stage = importPiece(path, piece);
       add(stage, piece.graph());
@@ -123,9 +132,33 @@ public final class OnnxImporter {
     PieceChain.check(module);
   }
 
+  /** A whole model in one file is imported as one stage, then cut. */
+  private void whole(Path path, OnnxGraph graph) {
+    Path file = Files.isDirectory(path) ? path.resolve(graph.fileName()) : path;
+    GraphImporter g = new GraphImporter(graph, module.name(), file, files, weights, warnings);
+    for (OnnxGraph.ValueInfo input : graph.inputs()) {
+      if (choosesBranch(graph, input)) { // of a merged decoder the branch with a past serves an empty one, too
+        g.assume(input.name(), Tensor.ofLongs(ElementType.BOOL, new long[] {1}, input.rank() == 0 ? new long[0] : new long[] {1}));
+      }
+    }
+    Stage whole = g.run(graph.inputs(), graph.outputs());
+    for (Stage stage : LayerCut.stages(WholeModel.of(whole, graph.fileName()))) {
+      stage.setAttribute("source", new Attribute.Text(graph.fileName()));
+      add(stage, graph);
+    }
+    module.removeUnusedWeights();
+    PieceChain.check(module);
+  }
+
+  /** Whether the input is what Optimum calls use_cache_branch: one truth value that an If reads. */
+  private static boolean choosesBranch(OnnxGraph graph, OnnxGraph.ValueInfo input) {
+    return ElementTypes.of(input.elementType()) == ElementType.BOOL && input.rank() >= 0 && input.rank() <= 1
+        && graph.nodes().stream().anyMatch(n -> n.is("If") && n.input(0).equals(input.name()));
+  }
+
   private Stage importPiece(Path path, Pieces.Piece piece) {
     Path file = path.resolve(piece.graph().fileName());
-    GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), file, files, weights);
+    GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), file, files, weights, warnings);
     Stage stage = g.run(List.copyOf(piece.inputs().values()), List.copyOf(piece.outputs().values()));
     setRoles(stage, g, piece.inputs(), piece.outputs());
     stage.setAttribute("role", new Attribute.Text(piece.role().text()));

@@ -51,9 +51,16 @@ final class Pieces {
   }
 
   private final List<Piece> pieces;
+  private final OnnxGraph whole;
 
-  private Pieces(List<Piece> pieces) {
+  private Pieces(List<Piece> pieces, OnnxGraph whole) {
     this.pieces = pieces;
+    this.whole = whole;
+  }
+
+  /** The one file that is the whole model, or null: it comes in pieces. */
+  OnnxGraph whole() {
+    return whole;
   }
 
   /** Embed, decoders, norm, head. */
@@ -72,8 +79,10 @@ final class Pieces {
     for (Path p : paths) {
       OnnxGraph g = read.apply(p);
       if (isWholeModel(g)) {
-        throw new OnnxException(g.fileName() + ": a whole model in one file isn't supported yet; split it into embed,"
-            + " decoder-N, norm and head pieces");
+        if (paths.size() > 1) {
+          throw new OnnxException(g.fileName() + ": is a whole model, and the folder holds other .onnx files; name the file");
+        }
+        return new Pieces(List.of(), g);
       }
       graphs.add(g);
     }
@@ -103,7 +112,7 @@ final class Pieces {
     }
     found.add(Piece.simple(present(norm, Role.NORM, folder), Role.NORM));
     found.add(Piece.simple(present(head, Role.HEAD, folder), Role.HEAD));
-    return new Pieces(found);
+    return new Pieces(found, null);
   }
 
   private static List<Path> files(Path path) {
@@ -147,7 +156,8 @@ final class Pieces {
   private static boolean isWholeModel(OnnxGraph g) {
     boolean ids = g.inputs().stream().anyMatch(Pieces::isInteger);
     boolean hidden = g.inputs().stream().anyMatch(i -> DecoderInterface.isFloat(i) && (i.rank() == 3 || i.rank() == 2));
-    boolean attends = g.nodes().stream().anyMatch(n -> n.operation().equals("Softmax") || n.operation().contains("Attention"));
+    boolean attends = g.nodes().stream().anyMatch(n -> n.operation().equals("Softmax") || n.operation().contains("Attention")
+        || n.is("If"));
     return ids && !hidden && attends;
   }
 

@@ -40,6 +40,10 @@ final class StageBuilder {
     return node;
   }
 
+  String file() {
+    return file;
+  }
+
   /** Where the current operations come from. */
   String origin() {
     return file + ": " + node.label();
@@ -53,6 +57,7 @@ final class StageBuilder {
     return append("Constant", List.of(), Map.of("value", new Attribute.Dense(value)), 1, List.of(), hint).result();
   }
 
+  /** @param operation of the {@code onnx} dialect, or with its dialect's name before it */
   Operation append(String operation, List<Value> operands, Map<String, Attribute> attributes, int results) {
     return append(operation, operands, attributes, results, List.of(), null);
   }
@@ -64,7 +69,7 @@ final class StageBuilder {
 
   private Operation append(String operation, List<Value> operands, Map<String, Attribute> attributes, int results,
       List<Block> regions, String hint) {
-    OpDefinition definition = Dialects.get("onnx." + operation);
+    OpDefinition definition = Dialects.get(operation.contains(".") ? operation : "onnx." + operation);
     Operation op;
     try {
       op = block.append(definition, operands, attributes, results, regions);

@@ -87,11 +87,4 @@ class SplitFixturesTest {
       }
     }
   }
-
-  @Test
-  void aWholeModelIsRefusedForNow() {
-    Path folder = SharedFiles.path("fixtures/nano-gqa/mono");
-    Refusal.of(() -> OnnxImporter.importModel(folder), "model.onnx: a whole model in one file isn't supported yet");
-    Refusal.of(() -> OnnxImporter.importModel(folder.resolve("model.onnx")), "model.onnx: a whole model in one file");
-  }
 }

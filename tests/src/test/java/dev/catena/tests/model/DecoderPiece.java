@@ -163,11 +163,10 @@ final class DecoderPiece {
     return heads * shape.headDim();
   }
 
-  private void declare() {
+  /** The inputs that are equal for all layers: mask and positions, as far as the style has them. */
+  void declareStep(OnnxGraphWriter w) {
     Object one = style.dynamicBatch() ? "batch" : 1;
     OnnxElement e = style.element();
-    OnnxGraphWriter w = g.writer();
-    w.input(names.hidden(), e, one, "seq", shape.hidden());
     if (style.has(Form.MASK_FROM_INTEGERS)) {
       w.input(names.mask(), OnnxElement.I64, one, "total");
     } else if (style.has(Form.MASK_OF_BOOLEANS)) {
@@ -178,6 +177,14 @@ final class DecoderPiece {
     if (!style.has(Form.TABLE_BY_PAST, Form.ANGLES_BY_EINSUM)) {
       w.input(names.positions(), OnnxElement.I64, one, "seq");
     }
+  }
+
+  private void declare() {
+    Object one = style.dynamicBatch() ? "batch" : 1;
+    OnnxElement e = style.element();
+    OnnxGraphWriter w = g.writer();
+    w.input(names.hidden(), e, one, "seq", shape.hidden());
+    declareStep(w);
     if (style.has(Form.KEYS_TURNED)) {
       w.input(names.pastKey(), e, one, shape.kvHeads(), shape.headDim(), "past");
     } else {

@@ -1,6 +1,6 @@
 package dev.catena.tests.model;
 
-/** An attribute of a node: a number, a list of integers, a text, or a tensor. */
+/** An attribute of a node: a number, a list of integers, a text, a tensor, or a graph. */
 public record OnnxAttribute(String name, Object value) {
   public static OnnxAttribute of(String name, long value) {
     return new OnnxAttribute(name, value);
@@ -16,6 +16,11 @@ public record OnnxAttribute(String name, Object value) {
 
   public static OnnxAttribute ints(String name, long... values) {
     return new OnnxAttribute(name, values);
+  }
+
+  /** A graph inside a node: a branch of an If. */
+  public static OnnxAttribute graph(String name, OnnxGraphWriter value) {
+    return new OnnxAttribute(name, value);
   }
 
   public static OnnxAttribute tensor(String name, OnnxContent value) {

@@ -19,6 +19,10 @@ public record OnnxContent(OnnxElement element, long[] shape, byte[] raw) {
     return new OnnxContent(element, shape, raw.array());
   }
 
+  public static OnnxContent bytes(byte[] values, long... shape) {
+    return new OnnxContent(OnnxElement.U8, shape, values);
+  }
+
   public static OnnxContent longs(long[] values, long... shape) {
     ByteBuffer raw = ByteBuffer.allocate(values.length * 8).order(ByteOrder.LITTLE_ENDIAN);
     for (long v : values) {

@@ -6,7 +6,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /** Writes one ONNX graph, field by field of onnx.proto. Nothing of the compiler takes part. */
 public final class OnnxGraphWriter {
@@ -14,12 +17,31 @@ public final class OnnxGraphWriter {
   private static final int ALIGNMENT = 64;
 
   private final int opset;
-  private final List<ProtoMessage> nodes = new ArrayList<>();
+  private final List<Node> nodes = new ArrayList<>();
   private final List<ProtoMessage> inputs = new ArrayList<>();
-  private final List<ProtoMessage> outputs = new ArrayList<>();
+  private final List<Output> outputs = new ArrayList<>();
   private final List<Initializer> initializers = new ArrayList<>();
 
+  private record Output(String name, OnnxElement element, Object[] dims) {}
+
   private record Initializer(String name, OnnxContent content) {}
+
+  private record Node(String domain, String type, String name, List<String> operands, List<String> results,
+      List<OnnxAttribute> attributes) {
+    ProtoMessage message() {
+      ProtoMessage node = new ProtoMessage();
+      operands.forEach(s -> node.text(1, s));
+      results.forEach(s -> node.text(2, s));
+      node.text(3, name).text(4, type);
+      attributes.forEach(a -> node.message(5, attribute(a)));
+      return domain.isEmpty() ? node : node.text(7, domain);
+    }
+
+    Node renamed(String prefix, UnaryOperator<String> value) {
+      return new Node(domain, type, prefix + name, operands.stream().map(value).toList(), results.stream().map(value).toList(),
+          attributes);
+    }
+  }
 
   public OnnxGraphWriter(int opset) {
     this.opset = opset;
@@ -31,7 +53,7 @@ public final class OnnxGraphWriter {
   }
 
   public void output(String name, OnnxElement element, Object... dims) {
-    outputs.add(valueInfo(name, element, dims));
+    outputs.add(new Output(name, element, dims));
   }
 
   public void initializer(String name, OnnxContent content) {
@@ -40,14 +62,32 @@ public final class OnnxGraphWriter {
 
   /** Adds a node; an empty name among the operands leaves an optional one out. */
   public void node(String type, String name, List<String> operands, List<String> results, OnnxAttribute... attributes) {
-    ProtoMessage node = new ProtoMessage();
-    operands.forEach(s -> node.text(1, s));
-    results.forEach(s -> node.text(2, s));
-    node.text(3, name).text(4, type);
-    for (OnnxAttribute a : attributes) {
-      node.message(5, attribute(a));
-    }
-    nodes.add(node);
+    nodes.add(new Node("", type, name, operands, results, List.of(attributes)));
+  }
+
+  /** Adds a node of ONNX Runtime's own domain. */
+  public void contrib(String type, List<String> operands, List<String> results, OnnxAttribute... attributes) {
+    nodes.add(new Node("com.microsoft", type, type, operands, results, List.of(attributes)));
+  }
+
+  /**
+   * Adds another graph's nodes and initializers.
+   *
+   * @param prefix of all its names
+   * @param wires  its names that stand for something here, with what they stand for
+   */
+  public void join(OnnxGraphWriter other, String prefix, Map<String, String> wires) {
+    UnaryOperator<String> value = name -> name.isEmpty() ? name : wires.getOrDefault(name, prefix + name);
+    other.nodes.forEach(n -> nodes.add(n.renamed(prefix, value)));
+    other.initializers.forEach(i -> initializers.add(new Initializer(value.apply(i.name()), i.content())));
+  }
+
+  /** Adds all of another graph under names with {@code prefix}, but for names that begin as one of {@code kept}. */
+  void copy(OnnxGraphWriter other, String prefix, String... kept) {
+    UnaryOperator<String> value = name -> name.isEmpty() || Arrays.stream(kept).anyMatch(name::startsWith) ? name : prefix + name;
+    other.nodes.forEach(n -> nodes.add(n.renamed(prefix, value)));
+    other.initializers.forEach(i -> initializers.add(new Initializer(value.apply(i.name()), i.content())));
+    other.outputs.forEach(o -> output(prefix + o.name, o.element, o.dims));
   }
 
   /** Writes the model with its initializers inline. */
@@ -61,22 +101,54 @@ public final class OnnxGraphWriter {
    */
   public void write(Path file, String data) {
     try {
-      ProtoMessage graph = new ProtoMessage();
-      nodes.forEach(n -> graph.message(1, n));
-      graph.text(2, "main_graph");
+      ProtoMessage graph = body("main_graph");
       for (Initializer i : initializers) {
         boolean outside = data != null && i.content().raw().length > ALIGNMENT;
         long offset = outside ? append(file.resolveSibling(data), i.content().raw()) : -1;
         graph.message(5, tensor(i.name(), i.content(), data, offset));
       }
-      inputs.forEach(v -> graph.message(11, v));
-      outputs.forEach(v -> graph.message(12, v));
       ProtoMessage model = new ProtoMessage().number(1, opset >= 19 ? 9 : opset >= 15 ? 8 : 7).text(2, "catena-tests")
           .message(7, graph).message(8, new ProtoMessage().text(1, "").number(2, opset));
+      if (nodes.stream().anyMatch(n -> !n.domain().isEmpty())) {
+        model.message(8, new ProtoMessage().text(1, "com.microsoft").number(2, 1));
+      }
       Files.write(file, model.toBytes());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** The graph but for its initializers. */
+  private ProtoMessage body(String name) {
+    ProtoMessage graph = new ProtoMessage();
+    nodes.forEach(n -> graph.message(1, n.message()));
+    graph.text(2, name);
+    inputs.forEach(v -> graph.message(11, v));
+    outputs.forEach(v -> graph.message(12, valueInfo(v.name, v.element, v.dims)));
+    return graph;
+  }
+
+  /**
+   * The same graph behind an If: {@code choice}, one truth value, takes what the graph computes, else {@code otherwise}, which
+   * sees the same inputs and initializers and gives as many outputs.
+   */
+  public OnnxGraphWriter behindIf(String choice, OnnxGraphWriter otherwise) {
+    OnnxGraphWriter outer = new OnnxGraphWriter(opset);
+    outer.inputs.addAll(inputs);
+    outer.input(choice, OnnxElement.BOOL, 1);
+    outer.outputs.addAll(outputs);
+    outer.initializers.addAll(initializers);
+    outer.initializers.addAll(otherwise.initializers);
+    OnnxGraphWriter taken = new OnnxGraphWriter(opset);
+    taken.nodes.addAll(nodes);
+    taken.outputs.addAll(outputs);
+    OnnxGraphWriter other = new OnnxGraphWriter(opset);
+    other.nodes.addAll(otherwise.nodes);
+    other.outputs.addAll(otherwise.outputs);
+    outer.nodes.add(new Node("", "If", "optimum::if", List.of(choice),
+        outputs.stream().map(Output::name).toList(),
+        List.of(OnnxAttribute.graph("then_branch", taken), OnnxAttribute.graph("else_branch", other))));
+    return outer;
   }
 
   private static long append(Path file, byte[] raw) throws IOException {
@@ -114,6 +186,9 @@ public final class OnnxGraphWriter {
         m.number(8, i);
       }
       return m.number(20, 7);
+    }
+    if (a.value() instanceof OnnxGraphWriter g) {
+      return m.message(6, g.body(a.name())).number(20, 5);
     }
     return m.message(5, tensor("", (OnnxContent) a.value(), null, -1)).number(20, 4);
   }

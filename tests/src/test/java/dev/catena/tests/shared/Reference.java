@@ -23,17 +23,18 @@ public record Reference(int[] prompt, int[] greedy, double[] margins, float[][] 
       JsonNode json = new ObjectMapper().readTree(pieces.path().resolve("ref.json").toFile());
       return new Reference(ints(json.required("prompt")), ints(json.required("greedy")),
           StreamSupport.stream(json.required("top1_minus_top2").spliterator(), false).mapToDouble(JsonNode::doubleValue)
-              .toArray(), logits(pieces.path()));
+              .toArray(), logits(pieces.path(), "head/%d/out/output"));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  private static float[][] logits(Path folder) {
+  /** @param key name of a step's logits in the archive, a format for the step's number */
+  public static float[][] logits(Path folder, String key) {
     Path archive = folder.resolve(Files.exists(folder.resolve("ref.npz")) ? "ref.npz" : "ref_logits.npz");
     List<float[]> rows = new ArrayList<>();
     NumpyArray step;
-    for (int i = 0; (step = NumpyArray.read(archive, "head/" + i + "/out/output")) != null; i++) {
+    for (int i = 0; (step = NumpyArray.read(archive, String.format(key, i))) != null; i++) {
       rows.addAll(Arrays.asList(step.rows()));
     }
     return rows.toArray(float[][]::new);
