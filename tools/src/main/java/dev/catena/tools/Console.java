@@ -1,11 +1,14 @@
 package dev.catena.tools;
 
+import java.util.List;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 
 /** Standard error: notes, warnings, progress. Standard output is left to results. */
 final class Console {
+  private static final int MOST_WARNINGS = 8;
+
   private Console() {}
 
   static void note(String line) {
@@ -14,6 +17,14 @@ final class Console {
 
   static void warn(String line) {
     System.err.println("warning: " + line);
+  }
+
+  /** Prints the first of them and how many more there are: layers fall short alike. */
+  static void warn(List<String> lines) {
+    lines.stream().limit(MOST_WARNINGS).forEach(Console::warn);
+    if (lines.size() > MOST_WARNINGS) {
+      note("… and " + (lines.size() - MOST_WARNINGS) + " more like these");
+    }
   }
 
   /** A bar on a terminal; where standard error isn't one, a line at the start. */

@@ -13,7 +13,6 @@ import dev.catena.ir.Stage;
 import dev.catena.ir.Trait;
 import dev.catena.passes.DefaultPipeline;
 import dev.catena.passes.PassContext;
-import dev.catena.passes.PassException;
 import dev.catena.passes.PassResult;
 import dev.catena.passes.Pipeline;
 import dev.catena.runtime.text.ModelConfig;
@@ -79,15 +78,10 @@ final class ModelCompiler {
     try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
       Module module = imported.module();
       List<Piece> before = pieces(module);
-      try {
-        pipeline.run(module, context.observe(this::afterPass));
-      } catch (PassException e) {
-        context.warnings().forEach(Console::warn);
-        throw e;
-      }
+      pipeline.run(module, context.observe(this::afterPass));   // a failure is one line, which says what a warning would
       settings.watching().report(context);
       if (settings.watching().stopsEarly()) {
-        context.warnings().forEach(Console::warn);
+        Console.warn(context.warnings());
         Console.note("stopped as --stop-after says: no artifact is written");
         return Optional.empty();
       }
@@ -99,7 +93,7 @@ final class ModelCompiler {
       Console.note("settings: " + described.entrySet().stream().map(e -> e.getKey() + " = " + e.getValue())
           .collect(Collectors.joining(", ")));
       imported.warnings().forEach(Console::warn);
-      context.warnings().forEach(Console::warn);
+      Console.warn(context.warnings());
       context.notes().forEach(Console::note);
       List<TargetCode> code = new CodeGeneration(stages).of(settings.targets());
       return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start));

@@ -56,7 +56,7 @@ final class OnnxInspection implements Inspection {
   private RaisedModel raised() {
     if (raised == null) {
       raised = RaisedModel.of(input);
-      raised.warnings().forEach(Console::warn);
+      Console.warn(raised.warnings());
     }
     return raised;
   }

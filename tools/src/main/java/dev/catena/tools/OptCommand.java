@@ -61,7 +61,7 @@ final class OptCommand implements Callable<Integer> {
       Module module = files == null ? CirReader.read(input) : CirReader.read(input, files);
       PassContext context = watching.context(weights == null ? "" : "--weights '" + weights.toAbsolutePath() + "'");
       wanted.run(module, context);
-      context.warnings().forEach(Console::warn);
+      Console.warn(context.warnings());
       watching.report(context);
       if (explain != null) {
         System.out.print(explanation(module));
