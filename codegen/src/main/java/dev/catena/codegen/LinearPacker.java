@@ -99,18 +99,28 @@ public final class LinearPacker {
 
     private static void putCodes(MatrixLayout layout, byte[] codes, int block, ByteBuffer packed) {
         int columns = layout.type().columns();
-        int perWord = layout.codesPerWord();
-        for (int word = 0; word < layout.words(); word++) {
-            for (int row = 0; row < ROWS; row++) {
-                int start = (block * ROWS + row) * columns;
-                int bits = 0;
-                for (int i = 0; i < perWord && word * perWord + i < columns; i++) {
-                    int code = codes[start + word * perWord + i] & 255;
-                    bits |= code << (perWord == 8 ? 8 * (i & 3) + (i & 4) : 8 * i);
+        int together = layout.codesTogether();
+        MatrixLayout.Field[][] words = new MatrixLayout.Field[layout.wordsTogether()][];
+        for (int word = 0; word < words.length; word++) {
+            words[word] = layout.fields(word).toArray(MatrixLayout.Field[]::new);
+        }
+        for (int first = 0; first < columns; first += together) {
+            for (MatrixLayout.Field[] fields : words) {
+                for (int row = 0; row < ROWS; row++) {
+                    packed.putInt(wordOf(codes, (block * ROWS + row) * columns + first, columns - first, fields));
                 }
-                packed.putInt(bits);
             }
         }
+    }
+
+    private static int wordOf(byte[] codes, int start, int left, MatrixLayout.Field[] fields) {
+        int word = 0;
+        for (MatrixLayout.Field f : fields) {
+            if (f.column() < left) {
+                word |= (codes[start + f.column()] >> f.from() & f.mask()) << f.to();
+            }
+        }
+        return word;
     }
 
     private static ByteBuffer allocate(long bytes) {

@@ -1,5 +1,8 @@
 package dev.catena.codegen;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /**
  * How all targets store the matrix of a linear layer: blocks of 16 rows, one after the other, the last one padded
  * with zeros. A block holds
@@ -8,7 +11,10 @@ package dev.catena.codegen;
  *   <li>u4: 32-bit words of 8 consecutive codes of a row, [⌈columns / 8⌉][16], byte b with code k + b in its low nibble
  *       and code k + b + 4 in its high one;
  *   <li>u8: 32-bit words of 4 consecutive codes, [⌈columns / 4⌉][16];
- *   <li>both then f16 scales [groups][16] and, where asymmetric, u8 zeros [groups][16], padded to 64 bytes.
+ *   <li>u2: words of 16 consecutive codes, [⌈columns / 16⌉][16], byte b with codes k + b + 4i at bit 2i;
+ *   <li>u3: 32 consecutive codes in three words, [⌈columns / 32⌉][3][16]: the low two bits in two words like those of u2,
+ *       then a word with the high bits, byte b with that of code k + b + 4i at bit i;
+ *   <li>all four then f16 scales [groups][16] and, where asymmetric, u8 zeros [groups][16], padded to 64 bytes.
  * </ul>
  * One block is thus one stretch of memory, which a thread reads from front to back.
  */
@@ -23,6 +29,8 @@ public record MatrixLayout(MatrixType type) {
             case F16 -> "n16.f16";
             case U8 -> "n16k4.u8";
             case U4 -> "n16k8.u4";
+            case U3 -> "n16k32.u3";
+            case U2 -> "n16k16.u2";
         };
     }
 
@@ -30,14 +38,39 @@ public record MatrixLayout(MatrixType type) {
         return (type.rows() + BLOCK_ROWS - 1) / BLOCK_ROWS;
     }
 
-    /** Codes in a 32-bit word. */
-    public int codesPerWord() {
-        return 32 / type.element().bits();
+    /** Consecutive codes that lie together in {@link #wordsTogether} words. */
+    public int codesTogether() {
+        return type.element() == MatrixType.Element.U3 ? 32 : 32 / type.element().bits();
+    }
+
+    /** 32-bit words that hold {@link #codesTogether} codes of a row. */
+    public int wordsTogether() {
+        return type.element() == MatrixType.Element.U3 ? 3 : 1;
     }
 
     /** Words that a row's codes take. */
     public int words() {
-        return (type.columns() + codesPerWord() - 1) / codesPerWord();
+        return (type.columns() + codesTogether() - 1) / codesTogether() * wordsTogether();
+    }
+
+    /** Bits of a code in a word: {@code (code of column `column` >> from & mask) << to}. */
+    public record Field(int column, int from, int mask, int to) {}
+
+    /** What word {@code word} of {@link #wordsTogether} holds. */
+    public List<Field> fields(int word) {
+        List<Field> fields = new ArrayList<>();
+        boolean planes = type.element() == MatrixType.Element.U3;
+        int bits = planes ? 2 : type.element().bits();
+        for (int column = 0; column < codesTogether(); column++) {
+            int inByte = 8 * (column & 3);
+            int step = column >> 2; // which of the byte's codes
+            if (planes && word == 2) {
+                fields.add(new Field(column, 2, 1, inByte + step));
+            } else if (!planes || step >> 2 == word) {
+                fields.add(new Field(column, 0, (1 << bits) - 1, inByte + bits * (planes ? step & 3 : step)));
+            }
+        }
+        return fields;
     }
 
     /** Where a block's scales begin. */

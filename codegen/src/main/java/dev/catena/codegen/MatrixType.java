@@ -6,13 +6,13 @@ package dev.catena.codegen;
  *
  * @param rows output features (or table entries)
  * @param columns input features (or the table's width)
- * @param group columns that share a scale, a multiple of 8 or all of them; 0 if not quantized. The last group of a row may be shorter
- * @param symmetric the zero is the middle code (128 or 8) everywhere and is not stored
+ * @param group columns that share a scale, a multiple of 8 (of 32 below 4 bits) or all of them; 0 if not quantized. The last group of a row may be shorter
+ * @param symmetric the zero is the middle code (128, 8, 4 or 2) everywhere and is not stored
  */
 public record MatrixType(int rows, int columns, Element element, int group, boolean symmetric) {
     /** The stored elements. */
     public enum Element {
-        F32(32), F16(16), U8(8), U4(4);
+        F32(32), F16(16), U8(8), U4(4), U3(3), U2(2);
 
         private final int bits;
 
@@ -25,7 +25,7 @@ public record MatrixType(int rows, int columns, Element element, int group, bool
         }
 
         public boolean quantized() {
-            return this == U8 || this == U4;
+            return bits <= 8;
         }
     }
 
@@ -33,9 +33,9 @@ public record MatrixType(int rows, int columns, Element element, int group, bool
         if (rows < 1 || columns < 1) {
             throw new IllegalArgumentException("matrix of " + rows + " × " + columns);
         }
-        if (element.quantized() ? group < 1 || group > columns || (group % 8 != 0 && group != columns) : group != 0) {
+        if (element.quantized() ? group < 1 || group > columns || (group % (element.bits() < 4 ? 32 : 8) != 0 && group != columns) : group != 0) {
             throw new IllegalArgumentException("group " + group + " of " + element + " rows of " + columns
-                    + ": must be a multiple of 8 or the whole row");
+                    + ": must be a multiple of " + (element.bits() < 4 ? 32 : 8) + " or the whole row");
         }
     }
 
@@ -52,6 +52,8 @@ public record MatrixType(int rows, int columns, Element element, int group, bool
         Element element = switch (bits) {
             case 8 -> Element.U8;
             case 4 -> Element.U4;
+            case 3 -> Element.U3;
+            case 2 -> Element.U2;
             default -> throw new IllegalArgumentException("no storage of " + bits + " bits");
         };
         return new MatrixType(rows, columns, element, Math.min(group, columns), symmetric);

@@ -3,8 +3,8 @@ package dev.catena.codegen;
 import java.util.Locale;
 
 /**
- * How all targets store a table whose rows are looked up: row after row. A quantized row holds its codes (u4: code 2j in
- * the low nibble of byte j, code 2j + 1 in the high one), padded to 4 bytes, then a f16 scale for each group, then, where
+ * How all targets store a table whose rows are looked up: row after row. A quantized row holds its codes (below 8
+ * bits as a stream of bits, each byte filled from its lowest bit on), padded to 4 bytes, then a f16 scale for each group, then, where
  * asymmetric, a u8 zero for each group; padded to 4 bytes.
  */
 public record TableLayout(MatrixType type) {

@@ -74,9 +74,18 @@ public final class TablePacker {
             packed.put(codes, first, type.columns());
             return;
         }
-        for (int c = 0; c < type.columns(); c += 2) {
-            int high = c + 1 < type.columns() ? codes[first + c + 1] : 0;
-            packed.put((byte) (codes[first + c] & 15 | high << 4));
+        int bits = type.element().bits();
+        int pending = 0; // a stream of bits, the first code lowest
+        int count = 0;
+        for (int c = 0; c < type.columns(); c++) {
+            pending |= (codes[first + c] & (1 << bits) - 1) << count;
+            for (count += bits; count >= 8; count -= 8) {
+                packed.put((byte) pending);
+                pending >>>= 8;
+            }
+        }
+        if (count > 0) {
+            packed.put((byte) pending);
         }
     }
 

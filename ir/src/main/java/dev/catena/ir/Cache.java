@@ -74,11 +74,50 @@ public final class Cache implements EvalValue {
     }
   }
 
-  private static float[] stored(Tensor t, int row, int width, ElementType storage) {
+  private float[] stored(Tensor t, int row, int width, ElementType storage) {
     float[] out = new float[width];
     for (int i = 0; i < width; i++) {
-      out[i] = HalfFloat.round((float) t.get(row * width + i), storage);
+      out[i] = (float) t.get(row * width + i);
+    }
+    int dim = Math.toIntExact(type.dim());
+    for (int head = 0; head < width; head += dim) {
+      switch (storage) {
+        case U8, U4 -> roundToCodes(out, head, head + dim, (1 << storage.bits()) - 1);
+        default -> {
+          for (int i = head; i < head + dim; i++) {
+            out[i] = HalfFloat.round(out[i], storage);
+          }
+        }
+      }
     }
     return out;
+  }
+
+  /**
+   * One head of one position as codes · scale + minimum, both f16. The range is that of the finite elements as far as f16
+   * goes; a NaN or an infinity takes an end of it.
+   */
+  private static void roundToCodes(float[] x, int from, int to, int top) {
+    float low = HalfFloat.LARGEST_F16;
+    float high = -HalfFloat.LARGEST_F16;
+    boolean finite = false;
+    for (int i = from; i < to; i++) {
+      if (Float.isFinite(x[i])) {
+        finite = true;
+        float v = Math.min(HalfFloat.LARGEST_F16, Math.max(-HalfFloat.LARGEST_F16, x[i]));
+        low = Math.min(low, v);
+        high = Math.max(high, v);
+      }
+    }
+    if (!finite) {
+      low = 0;
+      high = 0;
+    }
+    float scale = HalfFloat.round((high - low) / top, ElementType.F16);
+    float minimum = HalfFloat.round(low, ElementType.F16);
+    for (int i = from; i < to; i++) {
+      float code = scale > 0 ? (float) Math.rint((x[i] - minimum) / scale) : 0;
+      x[i] = (code > 0 ? Math.min(code, top) : 0) * scale + minimum;
+    }
   }
 }

@@ -6,7 +6,7 @@ import java.util.Locale;
 public enum ElementType {
   F64(64), F32(32), F16(16), BF16(16),
   I64(64), I32(32), I16(16), I8(8), I4(4),
-  U64(64), U32(32), U16(16), U8(8), U4(4),
+  U64(64), U32(32), U16(16), U8(8), U4(4), U3(3), U2(2),
   BOOL(8), STRING(0);
 
   private final int bits;
@@ -26,7 +26,7 @@ public enum ElementType {
 
   public boolean isInteger() {
     return switch (this) {
-      case I64, I32, I16, I8, I4, U64, U32, U16, U8, U4 -> true;
+      case I64, I32, I16, I8, I4, U64, U32, U16, U8, U4, U3, U2 -> true;
       default -> false;
     };
   }

@@ -2,6 +2,9 @@ package dev.catena.ir;
 
 /** Conversions between f32 and the 16-bit formats, round to nearest even (IEEE 754-2019 §4.3.1). */
 public final class HalfFloat {
+  /** The largest finite binary16 number. */
+  public static final float LARGEST_F16 = 65504;
+
   private static final float[] FROM_F16 = new float[1 << 16];
 
   static {

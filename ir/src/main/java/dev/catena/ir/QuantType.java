@@ -6,7 +6,7 @@ import java.util.List;
  * A matrix {@code [rows, columns]} stored as unsigned codes with a scale for each row and group of columns:
  * value = (code − zero) · scale. {@code quant<u4, group 128, scale f16, zero u4, [6144, 4096]>}.
  *
- * @param code    {@code U4} or {@code U8}
+ * @param code    {@code U8}, {@code U4}, {@code U3} or {@code U2}
  * @param group   columns that share a scale; a row whose length isn't a multiple ends in a shorter group
  * @param scale   element type of the scales
  * @param zero    element type of the zero points, or {@code null}: symmetric, every zero is half of the code range

@@ -153,6 +153,8 @@ public final class Tensor implements EvalValue {
       case U16 -> v & 0xffff;
       case U8 -> v & 0xff;
       case U4 -> v & 15;
+      case U3 -> v & 7;
+      case U2 -> v & 3;
       case I4 -> (v << 60) >> 60;
       case BOOL -> v != 0 ? 1 : 0;
       default -> v;

@@ -1,6 +1,7 @@
 package dev.catena.ir;
 
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -24,6 +25,8 @@ import java.util.Set;
  * </ol>
  */
 public final class Verifier {
+  private static final Set<ElementType> CODES = EnumSet.of(ElementType.U2, ElementType.U3, ElementType.U4, ElementType.U8);
+
   private final Stage stage;
 
   private Verifier(Stage stage) {
@@ -231,8 +234,8 @@ public final class Verifier {
     if (q.shape().size() != 2 || !q.shape().stream().allMatch(d -> d.isKnown() && d.value() > 0)) {
       return "a quantized matrix has two known, positive dimensions";
     }
-    if (q.code() != ElementType.U4 && q.code() != ElementType.U8) {
-      return "codes are u4 or u8";
+    if (!CODES.contains(q.code())) {
+      return "codes are u2, u3, u4 or u8";
     }
     if (q.group() < 1 || q.group() > q.columns()) {
       return "a group of " + q.group() + " doesn't fit rows of " + q.columns();

@@ -20,12 +20,12 @@ class QuantizedWeightTest {
       w[i] = (float) random.nextGaussian() + (i / columns == 2 ? 5 : 0); // one row far from zero
     }
     QuantType type = new QuantType(code, group, ElementType.F16, symmetric ? null : code, Dim.list(rows, columns));
-    QuantizedWeight q = new QuantizedWeight(new LiteralWeight(Tensor.f32(w, rows, columns)), type);
+    QuantizedWeight q = new QuantizedWeight(new LiteralWeight(Tensor.f32(w, rows, columns)), type, GroupFit.Scales.RANGE);
     float[] back = q.tensor().floats();
     int groups = (int) type.groups();
     byte[] codes = new byte[w.length];
     float[] scales = new float[rows * groups];
-    q.readCodes(0, rows, codes, scales, new byte[rows * groups]);
+    q.quantizeRows(0, rows, codes, scales, new byte[rows * groups]);
     for (int i = 0; i < w.length; i++) {
       float scale = Math.abs(scales[i / columns * groups + i % columns / group]);
       int limit = (1 << code.bits()) - 1;
@@ -46,7 +46,7 @@ class QuantizedWeightTest {
     float[] w = new float[40];
     w[3] = 2;
     w[5] = -1;
-    float[] back = new QuantizedWeight(new LiteralWeight(Tensor.f32(w, 2, 20)), type).tensor().floats();
+    float[] back = new QuantizedWeight(new LiteralWeight(Tensor.f32(w, 2, 20)), type, GroupFit.Scales.RANGE).tensor().floats();
     for (int i : List.of(0, 1, 19, 20, 39)) {
       assertEquals(0f, back[i], 0f);
     }

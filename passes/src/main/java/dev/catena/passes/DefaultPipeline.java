@@ -25,11 +25,12 @@ public final class DefaultPipeline {
 
   /** Settings of the default pipeline; bits as in the command line. */
   public record Settings(int weightBits, int groupSize, boolean symmetric, int embedBits, int headBits, int keyBits,
-      int valueBits, int maxRows, int positions) {}
+      int valueBits, int maxRows, int positions, String scales, String keep) {}
 
   public static String text(Settings s) {
-    return "fold,widen,clean,rope-tables{positions=" + s.positions() + "},raise,causal-mask,share,merge,name,quantize{bits=" + s.weightBits() + " group=" + s.groupSize() + " symmetric="
-        + s.symmetric() + " embed=" + s.embedBits() + " head=" + s.headBits() + "},kv-cache{key=" + s.keyBits()
-        + " value=" + s.valueBits() + "},select-rows,lower,plan{rows=" + s.maxRows() + "}";
+    return "fold,widen,clean,rope-tables{positions=" + s.positions() + "},raise,causal-mask,share,merge,name,quantize{bits="
+        + s.weightBits() + " group=" + s.groupSize() + " symmetric=" + s.symmetric() + " scales=" + s.scales()
+        + (s.keep().isEmpty() ? "" : " keep=" + s.keep()) + " embed=" + s.embedBits() + " head=" + s.headBits()
+        + "},kv-cache{key=" + s.keyBits() + " value=" + s.valueBits() + "},select-rows,lower,plan{rows=" + s.maxRows() + "}";
   }
 }

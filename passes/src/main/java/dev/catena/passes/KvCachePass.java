@@ -26,8 +26,8 @@ public final class KvCachePass extends Pass {
 
   public KvCachePass() {
     super("kv-cache", "past and present tensors become a cache in place, batches become rows",
-        PassOptions.choice("key", "16", "bits of keys", "32", "16"),
-        PassOptions.choice("value", "16", "bits of values", "32", "16"));
+        PassOptions.choice("key", "16", "bits of keys", "32", "16", "8", "4"),
+        PassOptions.choice("value", "16", "bits of values", "32", "16", "8", "4"));
   }
 
   @Override
@@ -53,7 +53,12 @@ public final class KvCachePass extends Pass {
   }
 
   private static ElementType storage(PassOptions options, String name) {
-    return options.number(name) == 32 ? ElementType.F32 : ElementType.F16;
+    return switch (options.text(name)) {
+      case "32" -> ElementType.F32;
+      case "16" -> ElementType.F16;
+      case "8" -> ElementType.U8;
+      default -> ElementType.U4;
+    };
   }
 
   private static void convertDecoder(Stage stage, ElementType key, ElementType value) {
@@ -70,12 +75,17 @@ public final class KvCachePass extends Pass {
     if (past.operand(5) != null && past.operand(5) != mask) {
       throw notRaised(stage, "the mask that " + describe(past.operand(5)) + " gives isn't causal at all steps");
     }
-    if (past.operand(3) != argument(stage, "arg.past_key")
+    if (untransposed(past.operand(3)) != argument(stage, "arg.past_key")
         || past.operand(4) != argument(stage, "arg.past_value")) {
       throw notRaised(stage, "its attention doesn't read the piece's past directly");
     }
     TensorType pastType = past.operand(3).tensorType();
-    KvType kv = new KvType(key, value, past.intAttribute("kv_heads"), pastType.dim(3).value(), PAGE);
+    long dim = pastType.dim(3).value();
+    if (dim % 2 != 0 && (key == ElementType.U4 || value == ElementType.U4)) {
+      throw new PassException("kv-cache: stage @" + stage.name() + ": heads of " + dim
+          + " elements can't be stored in 4 bits, two to a byte; choose 8 or more");
+    }
+    KvType kv = new KvType(key, value, past.intAttribute("kv_heads"), dim, PAGE);
     Value seqs = stage.addArgument("seqs", new SeqsType());
     Value cache = stage.addArgument("cache", kv);
     Operation append = stage.insertBefore(past, Dialects.get("nn.kv_append"),
@@ -96,7 +106,12 @@ public final class KvCachePass extends Pass {
     stage.removeAttribute("out.present_value");
     stage.addOutput(stage.textAttribute("out.hidden"), out);
     stage.addOutput("cache", append.result());
-    stage.remove(past);
+    DeadCode.remove(stage);
+    for (Value present : past.results()) {
+      if (!present.uses().isEmpty()) {
+        throw notRaised(stage, "the new cache is also read by " + describe(present.uses().get(0).user().result()));
+      }
+    }
     for (Operation op : stage.operations()) {
       if (op.is("nn.rope") && (op.operand(3) == argument(stage, "arg.positions")
           || op.operand(3).producer() != null && op.operand(3).producer().is("nn.positions"))) {
@@ -117,6 +132,11 @@ public final class KvCachePass extends Pass {
     stage.setAttribute("assume.mask", Attribute.of("causal"));
     stage.setAttribute("assume.positions", Attribute.of("consecutive"));
     toRows(stage, hidden);
+  }
+
+  /** Keys may come as [batch, heads, dim, past]; how a cache is laid out is Catena's own business. */
+  private static Value untransposed(Value past) {
+    return past.producer() != null && past.producer().is("onnx.Transpose") ? past.producer().operand(0) : past;
   }
 
   private static String nothing(Stage stage) {

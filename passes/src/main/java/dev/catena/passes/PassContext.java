@@ -1,7 +1,9 @@
 package dev.catena.passes;
 
 import dev.catena.ir.Module;
+import dev.catena.ir.WeightData;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,6 +12,8 @@ import java.util.Map;
 public final class PassContext {
   private final Map<String, Integer> counters = new LinkedHashMap<>();
   private final List<String> warnings = new ArrayList<>();
+  private final List<String> notes = new ArrayList<>();
+  private final Map<String, WeightData> calibrated = new HashMap<>();
   private final Map<String, Long> nanos = new LinkedHashMap<>();
   private final List<PassObserver> observers = new ArrayList<>();
   private boolean verifyEach;
@@ -38,6 +42,25 @@ public final class PassContext {
 
   boolean verifiesEach() {
     return verifyEach;
+  }
+
+  /** One line about what was done, for the user. */
+  public void note(String line) {
+    notes.add(line);
+  }
+
+  public List<String> notes() {
+    return notes;
+  }
+
+  /** Gives {@code quantize} what a calibration made of the weights with these names. */
+  public void calibrated(Map<String, WeightData> weights) {
+    calibrated.putAll(weights);
+  }
+
+  /** What a calibration made of the weight, or null. */
+  WeightData calibrated(String weight) {
+    return calibrated.get(weight);
   }
 
   void time(String pass, long elapsed) {

@@ -1,5 +1,6 @@
 package dev.catena.passes;
 
+import dev.catena.ir.text.Suggestion;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -7,7 +8,7 @@ import java.util.Map;
 
 /** The options of one step of a pipeline, checked against what the pass declares before anything runs. */
 public final class PassOptions {
-  private enum Kind { NUMBER, FLAG, CHOICE }
+  private enum Kind { NUMBER, FLAG, CHOICE, WORDS }
 
   /** One option: its name, what it may be, its default value and one line of doc. */
   public record Declared(String name, Kind kind, List<String> choices, String byDefault, String doc) {
@@ -17,6 +18,7 @@ public final class PassOptions {
         case NUMBER -> "N";
         case FLAG -> "true|false";
         case CHOICE -> String.join("|", choices);
+        case WORDS -> "TEXT";
       };
     }
 
@@ -25,12 +27,14 @@ public final class PassOptions {
         case NUMBER -> value.matches("-?[0-9]{1,18}");
         case FLAG -> value.equals("true") || value.equals("false");
         case CHOICE -> choices.contains(value);
+        case WORDS -> true;
       };
       if (!fits) {
         throw new PassException("pass " + pass + ": option " + name + " must be " + switch (kind) {
           case NUMBER -> "a whole number";
           case FLAG -> "true or false";
           case CHOICE -> "one of " + String.join(", ", choices);
+          case WORDS -> "a text";
         } + ", is " + value);
       }
     }
@@ -50,6 +54,11 @@ public final class PassOptions {
     return new Declared(name, Kind.CHOICE, List.of(choices), byDefault, doc);
   }
 
+  /** A text without blanks and braces; the pass reads it. */
+  public static Declared words(String name, String byDefault, String doc) {
+    return new Declared(name, Kind.WORDS, List.of(), byDefault, doc);
+  }
+
   private final Map<String, String> values = new LinkedHashMap<>();
 
   PassOptions(Pass pass, Map<String, String> given) {
@@ -61,7 +70,8 @@ public final class PassOptions {
     for (String name : given.keySet()) {
       if (!values.containsKey(name)) {
         throw new PassException("pass " + pass.name() + " has no option " + name + "; it has "
-            + (values.isEmpty() ? "none" : String.join(", ", values.keySet())));
+            + (values.isEmpty() ? "none" : String.join(", ", values.keySet()))
+            + Suggestion.among(name, List.copyOf(values.keySet())));
       }
     }
   }

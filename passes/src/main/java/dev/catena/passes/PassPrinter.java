@@ -46,7 +46,8 @@ public final class PassPrinter implements PassObserver {
       case CHANGED -> out.accept(changed ? title + "\n" + text : title + ": unchanged\n");
       case DIFF -> {
         if (result.step() > 0) {
-          out.accept(changed ? title + "\n" + TextDiff.unified(before, text) : title + ": unchanged\n");
+          String diff = TextDiff.unified(before, text);
+          out.accept(title + (!diff.isEmpty() ? "\n" + diff : changed ? ": unchanged but for numbers of values\n" : ": unchanged\n"));
         }
       }
     }

@@ -1,9 +1,10 @@
 package dev.catena.passes;
 
+import dev.catena.ir.text.Suggestion;
 import java.lang.reflect.Modifier;
 import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Collectors;
+import java.util.Locale;
 
 /**
  * All passes: the concrete subclasses of {@link Pass} in this package, found by listing the package's classes, so that a
@@ -18,11 +19,16 @@ public final class Passes {
     return ALL;
   }
 
-  /** The pass of this name; an unknown one is an error that lists those there are. */
+  /** The pass of this name; an unknown one is an error that tells the nearest, or those there are. */
   public static Pass get(String name) {
     return ALL.stream().filter(p -> p.name().equals(name)).findFirst()
-        .orElseThrow(() -> new PassException("there is no pass " + name + "; there are "
-            + ALL.stream().map(Pass::name).collect(Collectors.joining(", "))));
+        .orElseThrow(() -> new PassException("there is no pass " + name + suggestion(name)));
+  }
+
+  private static String suggestion(String name) {
+    List<String> names = ALL.stream().map(Pass::name).toList();
+    String near = Suggestion.among(name.toLowerCase(Locale.ROOT).replace('_', '-'), names);
+    return near.isEmpty() ? "; there are " + String.join(", ", names) : near;
   }
 
   private static List<Pass> find() {

@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
 
 /** A list of passes with their options, written {@code "fold,clean,quantize{bits=4 group=128}"}. */
 public final class Pipeline {
-  private static final Pattern STEP = Pattern.compile("\\s*([a-z][a-z0-9-]*)\\s*(?:\\{([^{}]*)\\})?\\s*(,|$)");
+  private static final Pattern STEP = Pattern.compile("\\s*([A-Za-z][A-Za-z0-9_-]*)\\s*(?:\\{([^{}]*)\\})?\\s*(,|$)");
 
   /** One pass with its options. */
   public record Step(Pass pass, PassOptions options) {
@@ -62,7 +62,7 @@ public final class Pipeline {
   }
 
   private static PassException unreadable(String text, int at) {
-    Matcher name = Pattern.compile("\\s*([a-z][a-z0-9-]*)\\s*").matcher(text).region(at, text.length());
+    Matcher name = Pattern.compile("\\s*([A-Za-z][A-Za-z0-9_-]*)\\s*").matcher(text).region(at, text.length());
     String rest = text.substring(at);
     if (rest.isBlank()) {
       return new PassException("pipeline: expected a pass name after the last comma of \"" + text + "\"");
@@ -101,6 +101,11 @@ public final class Pipeline {
       }
     }
     throw new PassException("the pipeline has no pass " + pass + ": " + this);
+  }
+
+  /** The steps but those of this name. */
+  public Pipeline without(String pass) {
+    return new Pipeline(steps.stream().filter(s -> !s.pass().name().equals(pass)).toList());
   }
 
   /** Runs all passes in order; what happens around each is {@link Pass#apply}'s and the context's. */

@@ -24,7 +24,8 @@ public final class PlanPass extends Pass {
 
   public PlanPass() {
     super("plan", "place intermediate results in memory",
-        PassOptions.number("rows", 256, "most rows in a step: longer prompts are fed in chunks"));
+        PassOptions.number("rows", 256, "most rows in a step: longer prompts are fed in chunks"),
+        PassOptions.flag("reuse", true, "whether a result's bytes are taken again after its last reader"));
   }
 
   @Override
@@ -34,7 +35,7 @@ public final class PlanPass extends Pass {
       throw new PassException("plan: rows = " + rows + " must be between 1 and 65536");
     }
     for (Stage stage : module.stages()) {
-      long arena = plan(stage, rows);
+      long arena = plan(stage, rows, options.flag("reuse"));
       stage.setAttribute("plan.rows", Attribute.of(rows));
       stage.setAttribute("plan.arena_bytes", Attribute.of(arena));
     }
@@ -42,7 +43,7 @@ public final class PlanPass extends Pass {
 
   private record Placed(long offset, long bytes, int lastUse) {}
 
-  private static long plan(Stage stage, long rows) {
+  private static long plan(Stage stage, long rows, boolean reuse) {
     Map<Value, Integer> lastUse = lastUses(stage);
     Map<Value, Placed> places = new IdentityHashMap<>();
     List<Placed> live = new ArrayList<>();
@@ -54,7 +55,7 @@ public final class PlanPass extends Pass {
       if (op.definition().has(Trait.VIEW)) {
         continue;
       }
-      live.removeIf(p -> p.lastUse() < now);
+      live.removeIf(p -> reuse && p.lastUse() < now);
       Value result = op.result(0);
       if (result == stage.outputs().get(0)) {
         op.setAttribute("place", Attribute.of("output"));

@@ -25,7 +25,11 @@ class PipelineTest {
       "quantize{bits} | expected name=value",
       "fold clean | expected a comma or {options} behind the pass name",
       "fold{ | the options of fold lack the closing }",
-      "FOLD | expected a pass name"})
+      "flod | there is no pass flod; did you mean fold?",
+      "rope_tables | did you mean rope-tables?",
+      "quantize{bist=4} | did you mean bits?",
+      "fold,%x | expected a pass name",
+      "FOLD | did you mean fold?"})
   void whatCantBeReadIsSaidInOneLine(String text, String expected) {
     PassException e = assertThrows(PassException.class, () -> Pipeline.parse(text));
     assertTrue(e.getMessage().contains(expected), e.getMessage());

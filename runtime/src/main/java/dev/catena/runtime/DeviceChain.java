@@ -31,6 +31,9 @@ public interface DeviceChain extends AutoCloseable {
     /** Copies a page of every stage's cache. */
     void copyPage(int from, int to);
 
+    /** Bytes taken for activations, scratch and the cache; weights, which lie in the artifact's mapping, are not among them. */
+    long memoryBytes();
+
     /** Gives the chain's memory back; {@link #await} must have returned. */
     @Override
     void close();

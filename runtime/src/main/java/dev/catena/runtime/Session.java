@@ -189,6 +189,19 @@ public final class Session implements AutoCloseable {
         return position;
     }
 
+    /** Bytes of device memory that this session shares with its forks: activations and KV cache, without the weights. */
+    public long memoryBytes() {
+        busy.lock();
+        try {
+            checkOpen();
+            synchronized (chain) {
+                return chain.memoryBytes();
+            }
+        } finally {
+            busy.unlock();
+        }
+    }
+
     /** The largest {@link #position}. */
     public int maxSequenceLength() {
         return maxSequence;

@@ -76,6 +76,11 @@ final class StageChain implements PageTable.Copier {
         }
     }
 
+    /** Bytes that the devices took for this chain, weights apart. */
+    long memoryBytes() {
+        return parts.stream().mapToLong(DeviceChain::memoryBytes).sum();
+    }
+
     Step step() {
         return step;
     }

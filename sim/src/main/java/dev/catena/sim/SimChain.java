@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * Stages on a simulated GPU (docs/cuda-abi.md). What a step may not rely on is forgotten before it: the arena and the
@@ -113,6 +114,16 @@ final class SimChain implements DeviceChain {
 
     private static int[] ints(List<Integer> values) {
         return values.stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    @Override
+    public long memoryBytes() {
+        long bytes = Stream.of(stepValues, tokens, positions, rowSequence, pageTable, selectedRows, arena, scratch, input)
+                .mapToLong(Allocation::bytes).sum();
+        for (PlacedStage placed : stages) {
+            bytes += placed.output().bytes() + (placed.kv() == null ? 0 : placed.kv().bytes());
+        }
+        return bytes;
     }
 
     @Override

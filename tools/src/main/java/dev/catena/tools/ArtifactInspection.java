@@ -16,6 +16,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
@@ -57,8 +58,20 @@ final class ArtifactInspection implements Inspection {
     }
     s.append("passes      ").append(String.join(", ", passes())).append("\n\n");
     s.append(stageTable()).append('\n').append(weightTable()).append('\n');
-    s.append(OperationCounts.text(manifest.operations()));
-    return s.toString();
+    s.append(OperationCounts.text("operation after merge", manifest.operations()));
+    String layers = layers().map(LayerTable::text).orElse("");
+    return s.append(layers.isEmpty() ? "" : "\n" + layers).toString();
+  }
+
+  /** Empty where the module after {@code merge} isn't there: of a pipeline without it, or of another version. */
+  private Optional<LayerTable> layers() {
+    try {
+      return passes().stream().anyMatch(p -> p.matches("[0-9]+-merge")) ? Optional.of(new LayerTable(module("merge")))
+          : Optional.empty();
+    } catch (IrException e) {
+      Console.warn(reader.path() + ": no table of layers: " + e.getMessage().lines().findFirst().orElse(""));
+      return Optional.empty();
+    }
   }
 
   private String stageTable() {
@@ -214,6 +227,7 @@ final class ArtifactInspection implements Inspection {
     json.put("passes", passes());
     json.put("stages", manifest.stages().stream().map(ArtifactInspection::stageJson).toList());
     json.put("operations", manifest.operations());
+    json.put("layers", layers().map(LayerTable::json).orElse(List.of()));
     json.put("kernels", KernelFacts.of(manifest).stream().map(KernelFacts::json).toList());
     json.put("memory", new MemoryPlan(manifest).json());
     if (pass != null) {

@@ -27,6 +27,20 @@ final class Benchmark {
 
   BenchResult run(int promptLength, int generatedLength, int repetitions, double loadBefore) {
     double bandwidth = ReadBandwidth.measure(threads, bandwidthBytes(), BANDWIDTH_ROUNDS);
+    Speed speed = speed(promptLength, generatedLength, repetitions);
+    // The first generated token is read at position promptLength, the last at promptLength + generatedLength - 1.
+    double meanContext = promptLength + (generatedLength + 1) / 2.0;
+    Manifest.Memory memory = model.manifest().memory();
+    long bytesPerToken = memory.bytesPerToken() + Math.round(memory.kvBytesPerToken() * meanContext);
+    return new BenchResult(model.target(options.devices()), threads, promptLength, generatedLength, repetitions,
+        speed.prefillPerSecond(), speed.decodePerSecond(), bytesPerToken, bandwidth, loadBefore);
+  }
+
+  /** Median tokens a second. */
+  record Speed(double prefillPerSecond, double decodePerSecond) {}
+
+  /** Measures without the machine's read bandwidth. */
+  Speed speed(int promptLength, int generatedLength, int repetitions) {
     double[] prefill = new double[repetitions];
     double[] decode = new double[repetitions];
     try (Session session = model.newSession(options)) {
@@ -38,12 +52,7 @@ final class Benchmark {
         decode[i] = generatedLength / seconds[1];
       }
     }
-    // The first generated token is read at position promptLength, the last at promptLength + generatedLength - 1.
-    double meanContext = promptLength + (generatedLength + 1) / 2.0;
-    Manifest.Memory memory = model.manifest().memory();
-    long bytesPerToken = memory.bytesPerToken() + Math.round(memory.kvBytesPerToken() * meanContext);
-    return new BenchResult(model.target(options.devices()), threads, promptLength, generatedLength, repetitions, median(prefill),
-        median(decode), bytesPerToken, bandwidth, loadBefore);
+    return new Speed(median(prefill), median(decode));
   }
 
   /** Several times any cache, but never more than half of what is free. */

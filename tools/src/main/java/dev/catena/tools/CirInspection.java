@@ -36,7 +36,7 @@ final class CirInspection implements Inspection {
   public String summary() {
     return "module      " + module.name() + ": " + module.stages().size()
         + (module.stages().size() == 1 ? " stage, " : " stages, ") + module.weights().size() + " weights, "
-        + Bytes.text(summary.weightBytes()) + "\n\n" + summary.text("stage");
+        + Bytes.text(summary.weightBytes()) + "\n\n" + summary.text("stage", "operation");
   }
 
   @Override

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -23,7 +24,7 @@ import picocli.CommandLine.Parameters;
 @Command(name = "compile", mixinStandardHelpOptions = true, sortOptions = false,
     description = "Compile a model, in pieces or whole, to one artifact.")
 final class CompileCommand implements Callable<Integer> {
-  private static final Set<Integer> WEIGHT_BITS = Set.of(32, 16, 8, 4);
+  private static final Set<Integer> WEIGHT_BITS = Set.of(32, 16, 8, 4, 3, 2);
 
   @Parameters(index = "0", paramLabel = "DIR|FILE.onnx", description = "A folder of pieces, or a model in one file.")
   private Path input;
@@ -36,7 +37,7 @@ final class CompileCommand implements Callable<Integer> {
           + "cpu:sapphirerapids; sm_75, sm_80, sm_86, sm_89, sm_90, sm_100, sm_120 (NVIDIA GPUs). Default: ${DEFAULT-VALUE}")
   private List<String> targets;
 
-  @Option(names = "--wbits", defaultValue = "4", description = "Bits of weights: 32, 16, 8, 4. Default: ${DEFAULT-VALUE}")
+  @Option(names = "--wbits", defaultValue = "4", description = "Bits of weights: 32, 16, 8, 4, 3, 2. Default: ${DEFAULT-VALUE}")
   private int weightBits;
 
   @Option(names = "--group-size", defaultValue = "128",
@@ -52,23 +53,32 @@ final class CompileCommand implements Callable<Integer> {
   @Option(names = "--head-bits", description = "Bits of the head. Default: 8, or --wbits where that is more")
   private Integer headBits;
 
-  @Option(names = "--kv-bits", paramLabel = "N|K,V", description = "Bits of the KV cache: 32, 16. Default: 16 (32 at --wbits 32)")
+  @Option(names = "--kv-bits", paramLabel = "N|K,V", description = "Bits of the KV cache: 32, 16, 8, 4. Default: 16 (32 at --wbits 32)")
   private String kvBits;
 
   @Option(names = "--activations", defaultValue = "f32",
       description = "What linear layers multiply in: f32, bf16, int8. Default: ${DEFAULT-VALUE}")
   private Activations activations;
 
-  @Option(names = "--quant", defaultValue = "rtn", description = "Quantization: rtn (round to nearest).")
-  private String quant;
+  @Option(names = "--quant", paramLabel = "METHOD", description = "How codes are chosen: rtn (round to nearest), gptq or awq "
+      + "(with --calib). Default: rtn")
+  private Quantization.Method quant;
 
-  @Option(names = "--calib", paramLabel = "FILE", description = "Calibration text; has no effect with rtn.")
+  @Option(names = "--scales", paramLabel = "range|search", description = "A group's scale: from its range, or what a search "
+      + "finds to make the error smallest. Default: search")
+  private String scales;
+
+  @Option(names = "--keep", paramLabel = "NAME=BITS", split = ",",
+      description = "Bits of a single matrix, such as decoder-3.down=16; may be repeated.")
+  private List<String> keep = List.of();
+
+  @Option(names = "--calib", paramLabel = "FILE", description = "A text that is typical of what the model will read, for gptq and awq.")
   private Path calibration;
 
-  @Option(names = "--calib-samples", description = "Has no effect with rtn.")
+  @Option(names = "--calib-samples", paramLabel = "N", description = "At most N pieces of the text. Default: 128")
   private Integer calibrationSamples;
 
-  @Option(names = "--calib-seqlen", description = "Has no effect with rtn.")
+  @Option(names = "--calib-seqlen", paramLabel = "N", description = "Tokens of each, cut to the model's context. Default: 2048")
   private Integer calibrationLength;
 
   @Option(names = "--tokenizer", paramLabel = "FILE",
@@ -101,32 +111,71 @@ final class CompileCommand implements Callable<Integer> {
     int head = headBits != null ? headBits : Math.max(8, weightBits);
     requireBits("--head-bits", head);
     int group = groupSize == -1 ? 0 : groupSize;
-    if (group < 0 || group % 8 != 0) {
-      throw new UserError("--group-size " + groupSize + ": must be a multiple of 8, or 0 for a whole row");
-    }
-    if (!quant.equals("rtn")) {
-      throw new UserError("--quant " + quant + ": only rtn is there yet");
-    }
-    if (calibration != null || calibrationSamples != null || calibrationLength != null) {
-      Console.warn("calibration text has no effect with --quant rtn");
+    int multiple = Math.min(weightBits, Math.min(embed, head)) < 4 ? 32 : 8;
+    if (group < 0 || group % multiple != 0) {
+      throw new UserError("--group-size " + groupSize + ": must be a multiple of " + multiple
+          + (multiple == 32 ? " below 4 bits" : "") + ", or 0 for a whole row");
     }
     if (maxSeqLen < 0) {
       throw new UserError("--max-seq-len " + maxSeqLen + ": must be positive");
     }
-    int[] kv = kvBits();
-    return new CompileSettings(input, output != null ? output : defaultOutput(), resolveTargets(), weightBits, group,
+    int[] kv = kvBits(kvBits, weightBits);
+    List<Target> generated = resolveTargets();
+    boolean belowFour = multiple == 32 || keep.stream().anyMatch(k -> k.endsWith("=3") || k.endsWith("=2"));
+    for (Target t : generated) {
+      if (belowFour && t instanceof CudaTarget) {
+        throw new UserError("--target " + t.name() + ": GPU kernels for 3 and 2 bits aren't there yet; choose 4 bits or more");
+      }
+    }
+    return new CompileSettings(input, output != null ? output : defaultOutput(), generated, weightBits, group,
         symmetric, embed, head, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
-        Optional.ofNullable(pipeline), watching, 256);
+        Optional.ofNullable(pipeline), watching, 256, quantization());
+  }
+
+  private Quantization quantization() {
+    String chosen = scales == null ? "search" : scales;
+    if (!chosen.matches("range|search")) {
+      throw new UserError("--scales " + scales + ": choose range or search");
+    }
+    for (String entry : keep) {
+      if (!entry.matches("[^=:;{} ]+=(32|16|8|4|3|2)")) {
+        throw new UserError("--keep " + entry + ": write NAME=BITS, such as decoder-3.down=16, with bits 32, 16, 8, 4, 3 or 2");
+      }
+    }
+    String kept = String.join(";", keep).replace('=', ':');
+    Quantization.Method method = quant == null ? Quantization.Method.RTN : quant;
+    if (method == Quantization.Method.RTN || weightBits >= 16) {
+      if (calibration != null || calibrationSamples != null || calibrationLength != null) {
+        Console.warn("calibration text has no effect " + (weightBits >= 16 ? "at --wbits " + weightBits : "with --quant rtn"));
+      }
+      return new Quantization(Quantization.Method.RTN, chosen, kept, Optional.empty(), 0, 0);
+    }
+    String name = method.name().toLowerCase(Locale.ROOT);
+    if (calibration == null) {
+      throw new UserError("--quant " + name + ": needs a text that is typical of what the model will read; name it with --calib");
+    }
+    int samples = calibrationSamples == null ? 128 : calibrationSamples;
+    int length = calibrationLength == null ? 2048 : calibrationLength;
+    if (samples < 1) {
+      throw new UserError("--calib-samples " + samples + ": must be at least 1");
+    }
+    if (length < 1) {
+      throw new UserError("--calib-seqlen " + length + ": must be at least 1");
+    }
+    if (pipeline != null) {
+      throw new UserError("--quant " + name + ": can't be combined with --pipeline; it calibrates for the default one");
+    }
+    return new Quantization(method, chosen, kept, Optional.of(calibration), samples, length);
   }
 
   private static void requireBits(String option, int bits) {
     if (!WEIGHT_BITS.contains(bits)) {
-      throw new UserError(option + " " + bits + ": choose 32, 16, 8 or 4"
-          + (bits == 3 || bits == 2 ? " (3 and 2 bits are not there yet)" : ""));
+      throw new UserError(option + " " + bits + ": choose 32, 16, 8, 4, 3 or 2");
     }
   }
 
-  private int[] kvBits() {
+  /** Bits of keys and of values. */
+  static int[] kvBits(String kvBits, int weightBits) {
     if (kvBits == null) {
       int bits = weightBits == 32 ? 32 : 16;
       return new int[] {bits, bits};
@@ -135,9 +184,8 @@ final class CompileCommand implements Callable<Integer> {
     int[] bits = new int[2];
     for (int i = 0; i < 2; i++) {
       String part = parts[parts.length == 1 ? 0 : i];
-      if (parts.length > 2 || !part.matches("32|16")) {
-        throw new UserError("--kv-bits " + kvBits + ": choose 32 or 16, or two of them as K,V"
-            + (kvBits.matches("[84](,[84])?") ? " (8 and 4 bits are not there yet)" : ""));
+      if (parts.length > 2 || !part.matches("32|16|8|4")) {
+        throw new UserError("--kv-bits " + kvBits + ": choose 32, 16, 8 or 4, or two of them as K,V");
       }
       bits[i] = Integer.parseInt(part);
     }

@@ -18,7 +18,8 @@ import java.util.Optional;
  */
 public record CompileSettings(Path input, Path output, List<Target> targets, int weightBits, int groupSize,
     boolean symmetric, int embedBits, int headBits, int keyBits, int valueBits, Activations activations,
-    Optional<Path> tokenizer, int maxSeqLen, Optional<String> pipeline, PipelineOptions watching, int maxRows) {
+    Optional<Path> tokenizer, int maxSeqLen, Optional<String> pipeline, PipelineOptions watching, int maxRows,
+    Quantization quantization) {
   /** What linear layers multiply in. */
   public enum Activations { F32, BF16, INT8 }
 
@@ -34,7 +35,7 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
     s.put("head_bits", Integer.toString(headBits));
     s.put("kv_bits", keyBits == valueBits ? Integer.toString(keyBits) : keyBits + "," + valueBits);
     s.put("activations", activations.name().toLowerCase(java.util.Locale.ROOT));
-    s.put("quant", quantizes ? "rtn" : "none");
+    quantization.describe(s, quantizes);
     s.put("max_seq_len", Integer.toString(positions));
     return s;
   }

@@ -1,35 +1,18 @@
 package dev.catena.tools;
 
-import dev.catena.frontend.onnx.ImportedModel;
-import dev.catena.ir.Stage;
+import dev.catena.ir.Module;
 import dev.catena.passes.DecoderParts;
-import dev.catena.passes.PassContext;
-import dev.catena.passes.PassException;
-import dev.catena.passes.Pipeline;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
-/** What each decoder of a model becomes: a table, a row for each layer, and a line for each that falls short. */
+/** What each decoder of a module after {@code merge} consists of: a row for each layer, alike neighbours in one. */
 final class LayerTable {
-  private static final String RAISING = "fold,widen,clean,rope-tables,raise,causal-mask,share,merge";
+  private final List<DecoderParts> layers;
 
-  private final List<DecoderParts> layers = new ArrayList<>();
-  private final List<String> warnings = new ArrayList<>();
-
-  /** Raises the model, whose module is changed by it. */
-  LayerTable(ImportedModel imported) {
-    PassContext context = new PassContext();
-    try {
-      Pipeline.parse(RAISING).run(imported.module(), context);
-    } catch (PassException e) {
-      warnings.add(e.getMessage());
-    }
-    warnings.addAll(context.warnings());
-    for (Stage stage : imported.module().stages()) {
-      if ("decoder".equals(stage.textAttribute("role"))) {
-        layers.add(DecoderParts.of(stage));
-      }
-    }
+  LayerTable(Module merged) {
+    layers = merged.stages().stream().filter(s -> "decoder".equals(s.textAttribute("role"))).map(DecoderParts::of).toList();
   }
 
   /** Empty where there is no decoder. */
@@ -50,7 +33,17 @@ final class LayerTable {
     return table.text();
   }
 
-  List<String> warnings() {
-    return warnings;
+  /** An object for each layer: {@code name}, the count of each part, {@code left_over} and what a layer lacks, if it does. */
+  List<Map<String, Object>> json() {
+    List<Map<String, Object>> list = new ArrayList<>();
+    for (DecoderParts layer : layers) {
+      Map<String, Object> json = new LinkedHashMap<>();
+      json.put("name", layer.stage());
+      json.putAll(layer.counts());
+      json.put("left_over", layer.left().size());
+      json.put("shortfall", layer.shortfall());
+      list.add(json);
+    }
+    return list;
   }
 }

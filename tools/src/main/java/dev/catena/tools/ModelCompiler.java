@@ -39,7 +39,7 @@ import java.util.stream.Collectors;
 final class ModelCompiler {
   private final CompileSettings settings;
   private final Map<String, String> dumps = new LinkedHashMap<>();
-  private final Map<String, Integer> operations = new TreeMap<>();
+  private Map<String, Integer> operations = Map.of();
 
   ModelCompiler(CompileSettings settings) {
     this.settings = settings;
@@ -54,10 +54,31 @@ final class ModelCompiler {
     Pipeline pipeline = pipeline();
     checkOutput();
     Optional<byte[]> tokenizer = tokenizer();
+    if (!settings.quantization().calibrated()) {
+      return compile(pipeline, tokenizer, context(), start);
+    }
+    byte[] text = tokenizer.orElseThrow(() -> new UserError("--calib: the model has no tokenizer.json to read a text with; "
+        + "name one with --tokenizer"));
+    try (Calibration calibration = Calibration.run(settings, config(), text)) {
+      PassContext context = context();
+      context.calibrated(calibration.weights());
+      Optional<CompileReport> report = compile(pipeline, tokenizer, context, start);
+      calibration.table().lines().forEach(Console::note);
+      calibration.delete();
+      return report;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private PassContext context() {
+    return settings.watching().context("--weights '" + settings.input().toAbsolutePath() + "'");
+  }
+
+  private Optional<CompileReport> compile(Pipeline pipeline, Optional<byte[]> tokenizer, PassContext context, long start) {
     try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
       Module module = imported.module();
       List<Piece> before = pieces(module);
-      PassContext context = settings.watching().context("--weights '" + settings.input().toAbsolutePath() + "'");
       try {
         pipeline.run(module, context.observe(this::afterPass));
       } catch (PassException e) {
@@ -79,6 +100,7 @@ final class ModelCompiler {
           .collect(Collectors.joining(", ")));
       imported.warnings().forEach(Console::warn);
       context.warnings().forEach(Console::warn);
+      context.notes().forEach(Console::note);
       List<TargetCode> code = new CodeGeneration(stages).of(settings.targets());
       return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start));
     } catch (IOException e) {
@@ -101,7 +123,9 @@ final class ModelCompiler {
   private Pipeline pipeline() {
     return settings.watching().restrict(Pipeline.parse(settings.pipeline().orElse(DefaultPipeline.text(new DefaultPipeline.Settings(
         settings.weightBits(), settings.groupSize(), settings.symmetric(), settings.embedBits(), settings.headBits(),
-        settings.keyBits(), settings.valueBits(), settings.maxRows(), positions())))));
+        settings.keyBits(), settings.valueBits(), settings.maxRows(),
+        ModelFacts.positions(settings.maxSeqLen(), config()), settings.quantization().scales(),
+        settings.quantization().keep())))));
   }
 
   private void checkOutput() {
@@ -130,19 +154,9 @@ final class ModelCompiler {
 
   private void afterPass(PassResult result) {
     dumps.put(result.label() + ".cir", result.text());
-    if (result.pass().equals("merge")) {
-      for (Stage s : result.module().stages()) {
-        // One attention is one attention, whether its past is still tensors (here) or already a cache.
-        s.operations().stream().filter(o -> !o.definition().has(Trait.CONSTANT)).forEach(o ->
-            operations.merge(o.is("nn.past_attention") ? "nn.attention" : o.name(), 1, Integer::sum));
-      }
+    if (result.pass().equals("raise") || result.pass().equals("merge")) {   // a pipeline may lack the latter
+      operations = MergedOperations.of(result.module());
     }
-  }
-
-  /** How far positions go where no table of the model says so. */
-  private int positions() {
-    return settings.maxSeqLen() > 0 ? settings.maxSeqLen()
-        : config().contextLength().orElse(ModelFacts.DEFAULT_MAX_SEQ_LEN);
   }
 
   private ModelConfig config() {

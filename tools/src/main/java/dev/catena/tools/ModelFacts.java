@@ -15,6 +15,11 @@ import java.util.List;
 record ModelFacts(int vocab, int hidden, int layers, int maxSeqLen, Integer bos, List<Integer> eos, boolean addBos) {
   static final int DEFAULT_MAX_SEQ_LEN = 4096;
 
+  /** How far positions go where no table of the model says so. @param maxSeqLen as it was asked for, or 0 */
+  static int positions(int maxSeqLen, ModelConfig config) {
+    return maxSeqLen > 0 ? maxSeqLen : config.contextLength().orElse(DEFAULT_MAX_SEQ_LEN);
+  }
+
   /** @param wanted positions asked for, or 0: the rows of the position tables, else the model's config, else 4096 */
   static ModelFacts of(Module module, ModelConfig config, int wanted) {
     List<Stage> stages = module.stages();

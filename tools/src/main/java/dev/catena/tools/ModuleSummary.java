@@ -41,8 +41,11 @@ final class ModuleSummary {
     return counts;
   }
 
-  /** @param word what a stage is called here */
-  String text(String word) {
+  /**
+   * @param word  what a stage is called here
+   * @param title what its operations are called
+   */
+  String text(String word, String title) {
     TextTable table = new TextTable(word, "source", "operations", "weights");
     List<Runs.Run<Stage>> runs = Runs.of(stages, ModuleSummary::alike);
     for (Runs.Run<Stage> run : runs) {
@@ -60,7 +63,7 @@ final class ModuleSummary {
             .append('\n');
       }
     }
-    return s.append('\n').append(OperationCounts.text(operations())).toString();
+    return s.append('\n').append(OperationCounts.text(title, operations())).toString();
   }
 
   private static boolean alike(Stage a, Stage b) {

@@ -21,13 +21,14 @@ import java.util.Map;
 
 /** What {@code inspect} says about ONNX: a folder of pieces chained to a model, or one file by itself. */
 final class OnnxInspection implements Inspection {
-  private static final DefaultPipeline.Settings DEFAULTS =
-      new DefaultPipeline.Settings(4, 128, false, 16, 8, 16, 16, 256, ModelFacts.DEFAULT_MAX_SEQ_LEN);
+  static final DefaultPipeline.Settings DEFAULTS =
+      new DefaultPipeline.Settings(4, 128, false, 16, 8, 16, 16, 256, ModelFacts.DEFAULT_MAX_SEQ_LEN, "search", "");
 
   private final Path input;
   private final ImportedModel imported;
   private final List<Stage> stages;
   private final ModuleSummary summary;
+  private RaisedModel raised;
 
   private OnnxInspection(Path input, ImportedModel imported) {
     this.input = input;
@@ -46,16 +47,18 @@ final class OnnxInspection implements Inspection {
   @Override
   public String summary() {
     return "model       " + imported.module().name() + ": " + stages.size() + (stages.size() == 1 ? " piece, " : " pieces, ")
-        + Bytes.text(summary.weightBytes()) + " of weights\n\n" + summary.text("piece") + layers();
+        + Bytes.text(summary.weightBytes()) + " of weights\n\n" + summary.text("piece", "imported operation")
+        + "\n" + OperationCounts.text("operation after merge", raised().operations())
+        + (raised().layers().text().isEmpty() ? "" : "\n" + raised().layers().text());
   }
 
-  /** What the compiler makes of the decoders; the model is read anew, for raising changes it. */
-  private String layers() {
-    try (ImportedModel again = Files.isDirectory(input) ? OnnxImporter.importModel(input) : OnnxImporter.importStage(input)) {
-      LayerTable table = new LayerTable(again);
-      table.warnings().forEach(Console::warn);
-      return table.text().isEmpty() ? "" : "\n" + table.text();
+  /** What the compiler makes of it; at the first call its warnings are printed. */
+  private RaisedModel raised() {
+    if (raised == null) {
+      raised = RaisedModel.of(input);
+      raised.warnings().forEach(Console::warn);
     }
+    return raised;
   }
 
   @Override
@@ -89,6 +92,9 @@ final class OnnxInspection implements Inspection {
   @Override
   public Map<String, Object> json(String pass, boolean withSources) {
     Map<String, Object> json = summary.json(imported.module().name());
+    json.put("operations", raised().operations());
+    json.put("imported_operations", summary.operations());
+    json.put("layers", raised().layers().json());
     if (pass != null) {
       json.put("ir", ir(pass));
     }
@@ -109,7 +115,7 @@ final class OnnxInspection implements Inspection {
         new Fact("operations", String.valueOf(summary.operationCount())),
         new Fact("of weights", Bytes.text(summary.weightBytes())));
     try {
-      Pipeline.parse(DefaultPipeline.text(DEFAULTS).replace(",share,", ",")).run(imported.module(), context);
+      Pipeline.parse(DefaultPipeline.text(DEFAULTS)).without("share").run(imported.module(), context);
     } catch (IrException | PassException | IllegalArgumentException e) {
       notes.add("After " + steps.get(steps.size() - 1).label() + " the compiler can't go on: " + e.getMessage());
     }

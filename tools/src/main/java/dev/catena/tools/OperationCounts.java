@@ -8,8 +8,9 @@ import java.util.TreeMap;
 final class OperationCounts {
   private OperationCounts() {}
 
-  static String text(Map<String, Integer> operations) {
-    TextTable table = new TextTable("operation", "count");
+  /** @param title heads the column of names */
+  static String text(String title, Map<String, Integer> operations) {
+    TextTable table = new TextTable(title, "count");
     new TreeMap<>(operations).entrySet().stream()
         .sorted(Comparator.comparing((Map.Entry<String, Integer> e) -> -e.getValue()))
         .forEach(e -> table.row(e.getKey(), e.getValue()));

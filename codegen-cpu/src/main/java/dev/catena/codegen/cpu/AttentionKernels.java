@@ -34,7 +34,10 @@ final class AttentionKernels {
     static KernelCall of(AttentionLaunch launch) {
         KvFormat kv = launch.kv();
         String name = "attention_h" + launch.heads() + "_" + suffix(kv);
-        return new KernelCall(name, CTemplate.fill(cacheValues(name, launch.heads(), kv), "attention.c"),
+        Map<String, Object> values = cacheValues(name, launch.heads(), kv);
+        values.put("k_codes", kv.k().quantized() ? 1 : 0);
+        values.put("v_codes_stored", kv.v().quantized() ? 1 : 0);
+        return new KernelCall(name, CTemplate.fill(values, "attention.c"),
                 scratchBytes(launch), new CArguments().plain("step").view(launch.q()).plain("stage->kv").view(launch.y())
                         .plain(CArguments.literal(launch.scale())).plain("scratch").plain("thread").list());
     }
@@ -80,6 +83,6 @@ final class AttentionKernels {
         long queries = (group >= 32 ? 1 : 32 / group) * (long) group;
         long dim = launch.kv().dim();
         long padded = (dim + 15) / 16 * 16;
-        return 4 * (dim * 64 + 64 * padded + queries * (dim + padded + 64 + 4));
+        return 4 * (dim * 64 + 64 * padded + queries * (dim + padded + 64 + 6) + 4 * 64);
     }
 }

@@ -131,7 +131,15 @@ final class LinearKernel {
         int bits = type.element().bits();
         values.put("bits", bits);
         values.put("group", type.group());
-        values.put("codes_per_word", layout.codesPerWord());
+        values.put("codes_together", layout.codesTogether());
+        values.put("words_together", layout.wordsTogether());
+        values.put("codes", switch (type.element()) {
+            case U8 -> "words.w[0]";
+            case U4 -> "words.w[0] >> 4 * i & 0x0F0F0F0Fu";
+            case U3 -> "(words.w[i / 4] >> 2 * (i % 4) & 0x03030303u) | (words.w[2] >> i & 0x01010101u) << 2";
+            case U2 -> "words.w[0] >> 2 * i & 0x03030303u";
+            case F32, F16 -> throw new IllegalArgumentException(type + " has no codes");
+        });
         values.put("block_bytes", layout.blockBytes());
         values.put("zeros_note", type.symmetric() ? ", zero " + type.middleCode() : "");
         values.put("zeros_layout", type.symmetric() ? "" : ", u8 zeros [GROUPS][16]");

@@ -49,16 +49,25 @@ final class RowKernels {
         return switch (type.element()) {
             case F32 -> "    __builtin_memcpy(out, row, WIDTH * sizeof(float));";
             case F16 -> "    for (int32_t c = 0; c < WIDTH; c++) out[c] = (float)((const _Float16 *)row)[c];";
-            case U8, U4 -> """
+            case U8, U4, U3, U2 -> """
                         const uint8_t *codes = (const uint8_t *)row;
                         const _Float16 *scales = (const _Float16 *)(row + %d);
                     %s    for (int32_t c = 0; c < WIDTH; c++)
                           out[c] = (float)((int32_t)%s - %s) * (float)scales[c / %d];""".formatted(layout.scalesOffset(),
                     type.symmetric() ? ""
                             : "    const uint8_t *zeros = (const uint8_t *)(row + %d);\n".formatted(layout.zerosOffset()),
-                    type.element() == MatrixType.Element.U8 ? "codes[c]" : "(codes[c / 2] >> (c % 2 * 4) & 15)",
+                    code(type.element().bits()),
                     type.symmetric() ? Integer.toString(type.middleCode()) : "zeros[c / %d]".formatted(type.group()),
                     type.group());
+        };
+    }
+
+    /** Of a stream of bits; a code of 3 bits may lie in two bytes (behind the last there are scales). */
+    private static String code(int bits) {
+        return switch (bits) {
+            case 8 -> "codes[c]";
+            case 3 -> "((codes[c * 3 / 8] | codes[c * 3 / 8 + 1] << 8) >> c * 3 % 8 & 7)";
+            default -> "(codes[c / %d] >> (c %% %d * %d) & %d)".formatted(8 / bits, 8 / bits, bits, (1 << bits) - 1);
         };
     }
 }

@@ -9,8 +9,10 @@
 #define QUERIES (BLOCK_ROWS * GROUP)
 #define PAGE_BYTES ${page_bytes}ll
 #define HEAD_BYTES ${head_bytes}
+#define K_CODES ${k_codes} /* whether keys are codes: s (q . c) + m sum(q) is a score, nothing is dequantized element by element */
+#define V_CODES ${v_codes_stored} /* whether values are: sum((p s) c) + sum(p m) is an output */
 
-/* A thread's scratch: one page of one KV head as f32, and the state of the queries that meet it. */
+/* A thread's scratch: one page of one KV head as f32 (numbers or codes), and the state of the queries that meet it. */
 typedef struct {
   float keys[DIM][64];              /* transposed: scores of 16 positions are one vector */
   float values[64][DIM_PADDED];
@@ -19,6 +21,8 @@ typedef struct {
   float weights[QUERIES][64];       /* scores, then e^(score - maximum) */
   float maximum[QUERIES], total[QUERIES], rescale[QUERIES];
   int32_t position[QUERIES];
+  float key_scale[64], key_minimum[64], value_scale[64], value_minimum[64]; /* of codes */
+  float query_sum[QUERIES], offset[QUERIES]; /* sum(q); sum(p m) of this page */
 } ${name}_scratch;
 
 /* The first `count` positions of a page; those after it may never have been written. */
@@ -28,14 +32,15 @@ static void ${name}_load_page(${name}_scratch *s, const char *head, int32_t coun
       const int32_t width = DIM % 16 == 0 ? 16 : least(16, DIM - d);
       f32x16 block[16];
       UNROLL for (int i = 0; i < 16; i++)
-        block[i] = kv_load_${k_element}(head, head + ${k_pairs}, DIM, slot + i, d, width);
+        block[i] = kv_load_${k_element}(head, DIM, slot + i, d, width);
       transpose16(block);
       UNROLL for (int i = 0; i < 16; i++) if (i < width) store16(&s->keys[d + i][slot], block[i]);
     }
   for (int32_t slot = 0; slot < count; slot++)
     for (int32_t d = 0; d < DIM; d += 16)
-      store16(&s->values[slot][d], kv_load_${v_element}(head + ${v_codes}, head + ${v_pairs}, DIM, slot, d,
-                                                       DIM % 16 == 0 ? 16 : least(16, DIM - d)));
+      store16(&s->values[slot][d], kv_load_${v_element}(head + ${v_codes}, DIM, slot, d, DIM % 16 == 0 ? 16 : least(16, DIM - d)));
+  if (K_CODES) kv_load_pairs(head + ${k_pairs}, s->key_scale, s->key_minimum);
+  if (V_CODES) kv_load_pairs(head + ${v_pairs}, s->value_scale, s->value_minimum);
 }
 
 /* Scores of Q queries against a page's positions. */
@@ -50,7 +55,12 @@ INLINE void ${name}_scores(const int Q, ${name}_scratch *s, int32_t query) {
         UNROLL for (int q = 0; q < Q; q++) scores[q][i] = fma16(splat(s->queries[query + q][d]), keys, scores[q][i]);
       }
     UNROLL for (int q = 0; q < Q; q++)
-      UNROLL for (int i = 0; i < SLOTS_TOGETHER; i++) store16(&s->weights[query + q][slot + 16 * i], scores[q][i]);
+      UNROLL for (int i = 0; i < SLOTS_TOGETHER; i++) {
+        if (K_CODES)
+          scores[q][i] = fma16(load16(s->key_scale + slot + 16 * i), scores[q][i],
+                               load16(s->key_minimum + slot + 16 * i) * s->query_sum[query + q]);
+        store16(&s->weights[query + q][slot + 16 * i], scores[q][i]);
+      }
   }
 }
 
@@ -61,6 +71,7 @@ static void ${name}_weigh(${name}_scratch *s, int32_t query, int32_t seen) {
   if (seen <= 0) {
     __builtin_memset(weights, 0, 64 * sizeof(float));
     s->rescale[query] = 1;
+    s->offset[query] = 0;
     return;
   }
   f32x16 largest = splat(s->maximum[query]);
@@ -71,24 +82,33 @@ static void ${name}_weigh(${name}_scratch *s, int32_t query, int32_t seen) {
     largest = __builtin_elementwise_max(largest, scores);
   }
   const float maximum = max_lanes(largest);
-  f32x16 total = splat(0);
+  f32x16 total = splat(0), offset = splat(0);
   UNROLL for (int i = 0; i < 4; i++) {
     f32x16 weight = exp16(load16(weights + 16 * i) - maximum);
     weight = lanes + 16 * i < seen ? weight : splat(0);
-    store16(weights + 16 * i, weight);
     total += weight;
+    if (V_CODES) { /* beyond what is seen the page may hold anything */
+      const s32x16 within = lanes + 16 * i < seen;
+      offset += within ? weight * load16(s->value_minimum + 16 * i) : splat(0);
+      weight = within ? weight * load16(s->value_scale + 16 * i) : splat(0);
+    }
+    store16(weights + 16 * i, weight);
   }
   const float rescale = exp16(splat(s->maximum[query] - maximum))[0];
   s->total[query] = s->total[query] * rescale + sum_lanes(total);
+  s->offset[query] = V_CODES ? sum_lanes(offset) : 0;
   s->maximum[query] = maximum;
   s->rescale[query] = rescale;
 }
 
-/* Adds weight times value of `count` positions for Q queries, V vectors of a head from element d on. */
+/* Adds weight times value (of codes: with the scale in the weight, and with the minima's part) of `count` positions for Q queries, V vectors of a head from element d on. */
 INLINE void ${name}_accumulate(const int Q, const int V, ${name}_scratch *s, int32_t query, int32_t d, int32_t count) {
   f32x16 sums[QUERIES_TOGETHER][VALUES_TOGETHER];
   UNROLL for (int q = 0; q < Q; q++)
-    UNROLL for (int v = 0; v < V; v++) sums[q][v] = load16(&s->sums[query + q][d + 16 * v]) * s->rescale[query + q];
+    UNROLL for (int v = 0; v < V; v++) {
+      sums[q][v] = load16(&s->sums[query + q][d + 16 * v]) * s->rescale[query + q];
+      if (V_CODES) sums[q][v] += s->offset[query + q];
+    }
   for (int32_t slot = 0; slot < count; slot++)
     UNROLL for (int v = 0; v < V; v++) {
       const f32x16 value = load16(&s->values[slot][d + 16 * v]);
@@ -115,7 +135,11 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
   for (int32_t i = 0; i < queries; i++) {
     const int32_t r = first + i / GROUP;
     const float *query = q + (int64_t)r * q_stride + (kv_head * GROUP + i % GROUP) * DIM;
-    for (int32_t d = 0; d < DIM; d++) s->queries[i][d] = query[d] * scale;
+    s->query_sum[i] = 0;
+    for (int32_t d = 0; d < DIM; d++) {
+      s->queries[i][d] = query[d] * scale;
+      if (K_CODES) s->query_sum[i] += s->queries[i][d];
+    }
     __builtin_memset(s->sums[i], 0, sizeof s->sums[i]);
     s->maximum[i] = -__builtin_inff();
     s->total[i] = 0;

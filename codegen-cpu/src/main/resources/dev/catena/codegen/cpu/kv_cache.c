@@ -8,12 +8,12 @@ INLINE char *kv_head_of(char *kv, const catena_step *step, int32_t sequence, int
 /* A cached element is code * scale + minimum; a pair lies beside each position's codes. */
 typedef struct { _Float16 scale, minimum; } kv_pair;
 
-/* Elements d ... d + count - 1 of a position, the other lanes 0. */
-INLINE f32x16 kv_load_f32(const char *codes, const char *pairs, int32_t dim, int32_t slot, int32_t d, int32_t count) {
+/* Elements d ... d + count - 1 of a position, the other lanes 0; of u8 and u4 the codes alone. */
+INLINE f32x16 kv_load_f32(const char *codes, int32_t dim, int32_t slot, int32_t d, int32_t count) {
   return load_first((const float *)codes + slot * dim + d, count);
 }
 
-INLINE f32x16 kv_load_f16(const char *codes, const char *pairs, int32_t dim, int32_t slot, int32_t d, int32_t count) {
+INLINE f32x16 kv_load_f16(const char *codes, int32_t dim, int32_t slot, int32_t d, int32_t count) {
   const _Float16 *from = (const _Float16 *)codes + slot * dim + d;
   if (count == 16) return load16_f16(from);
   _Float16 lanes[16] = {0};
@@ -21,20 +21,27 @@ INLINE f32x16 kv_load_f16(const char *codes, const char *pairs, int32_t dim, int
   return load16_f16(lanes);
 }
 
-INLINE f32x16 kv_load_u8(const char *codes, const char *pairs, int32_t dim, int32_t slot, int32_t d, int32_t count) {
+INLINE f32x16 kv_load_u8(const char *codes, int32_t dim, int32_t slot, int32_t d, int32_t count) {
   const uint8_t *from = (const uint8_t *)codes + slot * dim + d;
-  const kv_pair pair = ((const kv_pair *)pairs)[slot];
+  if (count == 16) return load16_u8(from);
   uint8_t lanes[16] = {0};
   for (int32_t i = 0; i < count; i++) lanes[i] = from[i];
-  return fma16(load16_u8(lanes), splat((float)pair.scale), splat((float)pair.minimum));
+  return load16_u8(lanes);
 }
 
-INLINE f32x16 kv_load_u4(const char *codes, const char *pairs, int32_t dim, int32_t slot, int32_t d, int32_t count) {
+INLINE f32x16 kv_load_u4(const char *codes, int32_t dim, int32_t slot, int32_t d, int32_t count) {
   const uint8_t *from = (const uint8_t *)codes + (slot * dim + d) / 2;
-  const kv_pair pair = ((const kv_pair *)pairs)[slot];
   uint8_t lanes[16] = {0};
   for (int32_t i = 0; i < count; i++) lanes[i] = from[i / 2] >> (i % 2 * 4) & 15;
-  return fma16(load16_u8(lanes), splat((float)pair.scale), splat((float)pair.minimum));
+  return load16_u8(lanes);
+}
+
+/* Scales and minima of all positions of a page. */
+INLINE void kv_load_pairs(const char *pairs, float *scales, float *minima) {
+  for (int32_t slot = 0; slot < 64; slot++) {
+    scales[slot] = (float)((const kv_pair *)pairs)[slot].scale;
+    minima[slot] = (float)((const kv_pair *)pairs)[slot].minimum;
+  }
 }
 
 INLINE void kv_store_f32(char *codes, char *pairs, int32_t dim, int32_t slot, const float *x) {
@@ -46,13 +53,19 @@ INLINE void kv_store_f16(char *codes, char *pairs, int32_t dim, int32_t slot, co
   for (int32_t d = 0; d < dim; d++) to[d] = (_Float16)x[d];
 }
 
-/* Scale and minimum are rounded to f16 first, so that codes fit the values they will be read with. */
+/* Scale and minimum are rounded to f16 first, so that codes fit the values they will be read with. The range is that of the
+   finite elements, as far as f16 goes: a NaN or an infinity takes an end of it and leaves its neighbours alone. */
 INLINE kv_pair kv_pair_of(const float *x, int32_t dim, float largest_code) {
-  float low = x[0], high = x[0];
-  for (int32_t d = 1; d < dim; d++) {
-    low = x[d] < low ? x[d] : low;
-    high = x[d] > high ? x[d] : high;
+  float low = 65504, high = -65504;
+  int32_t finite = 0;
+  for (int32_t d = 0; d < dim; d++) {
+    if (x[d] - x[d] != 0) continue;
+    finite = 1;
+    const float v = x[d] < -65504 ? -65504 : x[d] > 65504 ? 65504 : x[d];
+    low = v < low ? v : low;
+    high = v > high ? v : high;
   }
+  if (!finite) return (kv_pair){0, 0};
   return (kv_pair){(_Float16)((high - low) / largest_code), (_Float16)low};
 }
 
@@ -60,7 +73,7 @@ INLINE uint8_t kv_code_of(float x, kv_pair pair, float largest_code) {
   const float scale = (float)pair.scale;
   if (!(scale > 0)) return 0;
   const float code = __builtin_rintf((x - (float)pair.minimum) / scale);
-  return (uint8_t)(code < 0 ? 0 : code > largest_code ? largest_code : code);
+  return (uint8_t)(code > 0 ? code < largest_code ? code : largest_code : 0);
 }
 
 INLINE void kv_store_u8(char *codes, char *pairs, int32_t dim, int32_t slot, const float *x) {

@@ -1,12 +1,13 @@
-/* ${name}: y[r, n] = sum over k of x[r, k] W[n, k] (+ bias[n]) (+ residual[r, n]). W ${n} x ${k}, u${bits} codes in groups of ${group}${zeros_note}. A block of 16 rows: 32-bit words of ${codes_per_word} codes
-   [K / ${codes_per_word}][16], f16 scales [GROUPS][16]${zeros_layout}. */
+/* ${name}: y[r, n] = sum over k of x[r, k] W[n, k] (+ bias[n]) (+ residual[r, n]). W ${n} x ${k}, u${bits} codes in groups of ${group}${zeros_note}. A block of 16 rows: ${codes_together} codes in ${words_together} 32-bit words
+   [K / ${codes_together}][${words_together}][16], f16 scales [GROUPS][16]${zeros_layout}. */
 #define N ${n}
 #define K ${k}
 #define GROUP ${group}
 #define GROUPS ((K + GROUP - 1) / GROUP)
-#define CODES_PER_WORD ${codes_per_word}
-#define WORDS ((K + CODES_PER_WORD - 1) / CODES_PER_WORD)
-#define K_PADDED (WORDS * CODES_PER_WORD)
+#define CODES_TOGETHER ${codes_together}
+#define WORDS_TOGETHER ${words_together}
+#define WORDS ((K + CODES_TOGETHER - 1) / CODES_TOGETHER * WORDS_TOGETHER)
+#define K_PADDED (WORDS / WORDS_TOGETHER * CODES_TOGETHER)
 #define BLOCKS_BY_1 ${blocks_by_1} /* blocks side by side for one row of x */
 #define BLOCKS_BY_2 ${blocks_by_2} /* for two rows that share the loaded words; 0: never */
 #define BLOCKS_BY_4 ${blocks_by_4} /* for four */
@@ -21,8 +22,17 @@ INLINE f32x16 ${name}_zero(const char *block, int32_t group) {
   ${return_zero}
 }
 
-/* The word of codes k ... k + CODES_PER_WORD - 1 of each of a block's rows. */
-INLINE u32x16 ${name}_word(const char *block, int32_t k) { return ((const u32x16 *)block)[k / CODES_PER_WORD]; }
+/* Codes k ... k + CODES_TOGETHER - 1 of each of a block's rows, as they are stored. */
+typedef struct { u32x16 w[WORDS_TOGETHER]; } ${name}_words;
+
+INLINE ${name}_words ${name}_load(const char *block, int32_t k) {
+  ${name}_words words;
+  UNROLL for (int i = 0; i < WORDS_TOGETHER; i++) words.w[i] = ((const u32x16 *)block)[k / CODES_TOGETHER * WORDS_TOGETHER + i];
+  return words;
+}
+
+/* The four codes from the 4i-th of them on, a byte each. */
+INLINE u32x16 ${name}_codes(${name}_words words, const int i) { return ${codes}; }
 
 /* Scales and zeros lie apart from the codes: a thin stream that the CPU's prefetcher doesn't keep up with. */
 INLINE void ${name}_prefetch_group(const char *block, int32_t group) {

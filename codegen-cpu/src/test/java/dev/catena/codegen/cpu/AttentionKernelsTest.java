@@ -72,6 +72,35 @@ class AttentionKernelsTest {
         }
     }
 
+    /** One broken element of a value: its neighbours, and all other positions, are what they would be without it. */
+    @ParameterizedTest
+    @MethodSource("targets")
+    void notANumberCantPoisonACodedCache(CpuTarget target) throws Exception {
+        Shape shape = new Shape(1, new KvFormat(Element.U8, Element.U8, 1, 16), 0, false, 2e-2);
+        try (StageFixture.Loaded loaded = StageFixture.load(List.of(shape.launches()), target)) {
+            for (float broken : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+                Random random = new Random(5);
+                float[] input = new float[3 * shape.width()];
+                for (int i = 0; i < input.length; i++) {
+                    input[i] = (float) random.nextGaussian();
+                }
+                double[] expected =
+                        expected(shape, input, new int[] {0, 1, 2}, new int[3], new Cached[] {new Cached()}, null, null);
+                int element = 7;
+                input[shape.width() + 2 * 16 + element] = broken; // of the second row's value
+                try (StageFixture stage = loaded.stage(0)) {
+                    stage.cache(stage.memory.allocate(8 * shape.kv().pageBytes()));
+                    float[] y = stage.sequences(new int[] {0, 1, 2}, new int[3], new int[][] {{3}}).run(1, input, 3 * 16);
+                    for (int i = 0; i < y.length; i++) {
+                        assertTrue(Float.isFinite(y[i]), broken + " gives " + y[i]);
+                        assertTrue(i % 16 == element || Math.abs(y[i] - expected[i]) < 2e-2,
+                                broken + ", element " + i + ": " + y[i] + ", expected " + expected[i]);
+                    }
+                }
+            }
+        }
+    }
+
     /** Two sequences in scattered pages: prefill of both in one step, then chunks and single rows. */
     private static void check(StageFixture.Loaded loaded, int index, Shape shape) {
         Random random = new Random(index);

@@ -37,6 +37,11 @@ class LinearKernelTest {
                 MatrixType.quantized(105, 172, 4, 172, true), MatrixType.quantized(20, 1000, 4, 32, true),
                 MatrixType.quantized(17, 600, 4, 600, false), MatrixType.quantized(16, 5, 4, 128, false),
                 MatrixType.quantized(48, 256, 8, 128, false), MatrixType.quantized(50, 172, 8, 40, false),
+                MatrixType.quantized(48, 256, 3, 128, false), MatrixType.quantized(33, 172, 3, 128, false),
+                MatrixType.quantized(35, 172, 3, 172, true), MatrixType.quantized(20, 1000, 3, 32, true),
+                MatrixType.quantized(16, 5, 3, 128, false), MatrixType.quantized(17, 49, 3, 32, false),
+                MatrixType.quantized(48, 256, 2, 128, false), MatrixType.quantized(33, 172, 2, 64, false),
+                MatrixType.quantized(35, 172, 2, 172, true), MatrixType.quantized(20, 1000, 2, 32, true),
                 MatrixType.quantized(105, 300, 8, 300, true), MatrixType.quantized(3, 2064, 8, 256, false));
         for (MatrixType type : List.copyOf(types)) {
             assertEquals(TestMatrix.random(type, random).linear().length, LinearPacker.packedBytes(type), type.toString());
@@ -54,7 +59,8 @@ class LinearKernelTest {
     @MethodSource("targets")
     void int8ActivationsStayNearTheExactProduct(CpuTarget target) throws Exception {
         List<MatrixType> types =
-                List.of(MatrixType.quantized(48, 512, 4, 128, false), MatrixType.quantized(33, 172, 8, 172, true));
+                List.of(MatrixType.quantized(48, 512, 4, 128, false), MatrixType.quantized(33, 172, 8, 172, true),
+                        MatrixType.quantized(33, 172, 3, 128, false), MatrixType.quantized(33, 172, 2, 128, true));
         List<List<Launch>> stages = new ArrayList<>();
         types.forEach(type -> stages.add(List.of(launch(type, false, Activations.INT8))));
         try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {

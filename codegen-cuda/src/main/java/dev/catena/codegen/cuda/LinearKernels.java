@@ -111,6 +111,7 @@ final class LinearKernels {
             case F16 -> "Halves<%d, %d>".formatted(type.rows(), type.columns());
             case U8, U4 -> "Codes%d<%d, %d, %d, Zeros::%s>".formatted(type.element().bits(), type.rows(), type.columns(),
                     type.group(), type.symmetric() ? "MIDDLE" : "STORED");
+            case U3, U2 -> throw new IllegalArgumentException("GPU kernels for " + type.element().bits() + " bits aren't there yet");
         };
     }
 

@@ -39,6 +39,7 @@ final class RowKernels {
             case F16 -> "HalfTable<%d, %d>".formatted(type.rows(), type.columns());
             case U8, U4 -> "CodeTable<%d, %d, %d, %s, %d>".formatted(type.rows(), type.columns(), type.group(),
                     !type.symmetric(), type.element().bits());
+            case U3, U2 -> throw new IllegalArgumentException("GPU kernels for " + type.element().bits() + " bits aren't there yet");
         };
         String name = "embedding_" + type.element().name().toLowerCase(Locale.ROOT) + "_" + type.rows() + "x" + type.columns()
                 + (type.element().quantized() ? "_g" + type.group() + (type.symmetric() ? "_symmetric" : "") : "");

@@ -7,6 +7,7 @@ import dev.catena.ir.Stage;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** Checks that the pieces fit each other: what one gives the next can take, and all caches are alike. */
 final class PieceChain {
@@ -57,7 +58,8 @@ final class PieceChain {
 
   private static void cache(Stage stage, String role) {
     TensorType t = cacheType(stage, role);
-    if (!t.dim(1).isKnown() || !t.dim(3).isKnown()) {
+    boolean turned = role.equals("past_key") && t.dim(2).isKnown();   // [batch, heads, head size, past]
+    if (!t.dim(1).isKnown() || !t.dim(3).isKnown() && !turned) {
       throw new OnnxException(file(stage) + ": " + role + " is " + t.text() + "; its heads and head size must be fixed");
     }
   }
@@ -67,7 +69,8 @@ final class PieceChain {
       TensorType a = cacheType(first, role);
       TensorType b = cacheType(stage, role);
       ElementType e = a.element();
-      if (e != b.element() || !a.dim(1).equals(b.dim(1)) || !a.dim(3).equals(b.dim(3))) {
+      if (e != b.element() || a.dim(3).isKnown() != b.dim(3).isKnown()
+          || IntStream.of(1, 2, 3).anyMatch(i -> a.dim(i).isKnown() && b.dim(i).isKnown() && !a.dim(i).equals(b.dim(i)))) {
         throw new OnnxException(file(first) + " and " + file(stage) + " have different caches: " + role + " is "
             + a.text() + " and " + b.text());
       }

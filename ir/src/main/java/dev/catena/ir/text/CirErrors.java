@@ -20,6 +20,8 @@ import org.antlr.v4.runtime.misc.IntervalSet;
 /** Collects what is wrong with a text, in the order of its lines. */
 final class CirErrors extends BaseErrorListener {
   private static final int MOST = 20;
+  /** A file with more signs that no text of a module holds is something else; the rest of it isn't read. */
+  private static final int MOST_UNREADABLE = 1000;
   /** Tokens as a reader calls them; the others are shown as they are written. */
   private static final Map<Integer, String> NAMES = Map.of(CirParser.VALUE, "a %value", CirParser.SYMBOL, "an @name",
       CirParser.QUOTED_SYMBOL, "an @name", CirParser.DIM, "a ?dimension", CirParser.REAL, "a number", CirParser.INT,
@@ -32,6 +34,8 @@ final class CirErrors extends BaseErrorListener {
   private final TreeMap<Long, String> errors = new TreeMap<>();
   /** Lines in which the grammar was left. */
   private final Set<Integer> broken = new HashSet<>();
+
+  private int unreadable;
 
   CirErrors(String file, String text) {
     this.file = file;
@@ -80,6 +84,9 @@ final class CirErrors extends BaseErrorListener {
       add(line, column, "expected " + described(expected) + ", found "
           + (found.getType() == Token.EOF ? "the end of the file" : "'" + found.getText() + "'"));
     } else {
+      if (++unreadable > MOST_UNREADABLE) {
+        throw new CirException(list());
+      }
       String found = message.replace("token recognition error at: ", "");
       add(line, column, found.startsWith("'\"") ? "expected a closing \" in this line, found its end"
           : "expected a name, a number or a sign, found " + found);
@@ -120,7 +127,11 @@ final class CirErrors extends BaseErrorListener {
     String caret = column <= 200 ? "\n  " + source.substring(0, Math.min(column, source.length())).replaceAll("[^\\t]", " ")
         + "^" : "";
     errors.putIfAbsent((long) line << 32 | column,
-        file + ":" + line + ":" + (column + 1) + ": " + what + "\n  " + shown + caret);
+        file + ":" + line + ":" + (column + 1) + ": " + printable(what) + "\n  " + printable(shown) + caret);
+  }
+
+  private static String printable(String text) {
+    return text.replaceAll("[\\p{Cc}&&[^\t\n]]", "\uFFFD");
   }
 
   boolean any() {

@@ -23,6 +23,9 @@ public final class CirReader {
 
   /** Reads a file whose weights' elements are in {@code files}. */
   public static Module read(Path file, WeightFiles files) throws IOException {
+    if (Files.isDirectory(file)) {
+      throw new IrException(file + ": is a folder; expected a file in the text form");
+    }
     if (Files.size(file) > MOST_BYTES) {
       throw new IrException(file + ": " + Files.size(file) + " bytes are too many for a module's text");
     }

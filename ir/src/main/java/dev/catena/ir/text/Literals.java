@@ -22,6 +22,10 @@ import org.antlr.v4.runtime.tree.TerminalNode;
 
 /** Names, numbers, types and constants of a text. */
 final class Literals {
+  /** More than any model's shapes have; a hostile text must not keep us busy. */
+  private static final int MOST_TERMS = 1000;
+  private static final int HIGHEST_RANK = 64;
+
   private final CirErrors errors;
 
   Literals(CirErrors errors) {
@@ -140,17 +144,26 @@ final class Literals {
   }
 
   private List<Dim> shape(CirParser.ShapeContext s) {
-    return s.expression().stream().map(this::expression).toList();
+    List<CirParser.ExpressionContext> dims = s.expression();
+    if (dims.size() > HIGHEST_RANK) {
+      throw new IrException("expected at most " + HIGHEST_RANK + " dimensions, found " + dims.size());
+    }
+    return dims.stream().map(this::expression).toList();
   }
 
   private Dim expression(CirParser.ExpressionContext e) {
-    Dim sum = product(e.product(0));
+    List<CirParser.ProductContext> products = e.product();   // each call lists them anew
+    List<CirParser.SignContext> signs = e.sign();
+    if (products.size() > MOST_TERMS) {
+      throw new IrException("expected at most " + MOST_TERMS + " terms in a dimension, found " + products.size());
+    }
+    Dim sum = product(products.get(0));
     if (e.getChild(0).getText().equals("-")) {
       sum = Dim.of(0).minus(sum);
     }
-    for (int i = 0; i < e.sign().size(); i++) {
-      Dim next = product(e.product(i + 1));
-      sum = e.sign(i).getText().equals("+") ? sum.plus(next) : sum.minus(next);
+    for (int i = 0; i < signs.size(); i++) {
+      Dim next = product(products.get(i + 1));
+      sum = signs.get(i).getText().equals("+") ? sum.plus(next) : sum.minus(next);
     }
     return sum;
   }

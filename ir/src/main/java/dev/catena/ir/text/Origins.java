@@ -5,6 +5,7 @@ import dev.catena.ir.CastWeight;
 import dev.catena.ir.ConcatenatedWeight;
 import dev.catena.ir.FileWeight;
 import dev.catena.ir.Hashes;
+import dev.catena.ir.GroupFit;
 import dev.catena.ir.IrException;
 import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.MappedFile;
@@ -72,6 +73,9 @@ final class Origins {
     if (view.equals("random")) {
       return random(arguments);
     }
+    if (view.equals("codes")) {
+      return null; // a calibration's own file, which ends with the compilation
+    }
     List<WeightData> parts = new ArrayList<>();
     for (CirParser.OriginArgumentContext a : arguments) {
       if (a.origin() != null) {
@@ -88,7 +92,7 @@ final class Origins {
     }
     int others = view.equals("concat") ? 0 : arguments.size() - parts.size();
     if (!view.equals("computed") && (parts.isEmpty() || !view.equals("concat") && parts.size() != 1
-        || others != (view.equals("quantize") || view.equals("concat") ? 0 : 1))) {
+        || others != (view.equals("concat") ? 0 : 1))) {
       throw new IrException("these aren't the arguments of " + view);
     }
     return switch (view) {
@@ -98,10 +102,20 @@ final class Origins {
       case "concat" -> new ConcatenatedWeight(parts);
       case "reshape" -> new ReshapedWeight(parts.get(0), ints(arguments.get(1)).stream().mapToLong(i -> i).toArray());
       case "rows" -> new RowsWeight(parts.get(0), ints(arguments.get(1)).get(0), ints(arguments.get(1)).get(1));
-      case "quantize" -> type instanceof QuantType q ? new QuantizedWeight(parts.get(0), q) : null;
+      case "quantize" -> type instanceof QuantType q
+          ? new QuantizedWeight(parts.get(0), q, scales(arguments.get(1).getText())) : null;
       case "computed" -> null;
       default -> throw new IrException("there is no view " + view + " of a weight");
     };
+  }
+
+  private static GroupFit.Scales scales(String word) {
+    for (GroupFit.Scales s : GroupFit.Scales.values()) {
+      if (s.keyword().equals(word)) {
+        return s;
+      }
+    }
+    throw new IrException("a group's scale comes from its range or from a search, not from '" + word + "'");
   }
 
   private WeightData file(List<CirParser.OriginArgumentContext> arguments) {

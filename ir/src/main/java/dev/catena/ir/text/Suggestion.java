@@ -3,13 +3,13 @@ package dev.catena.ir.text;
 import java.util.List;
 
 /** What a misspelt name may have meant. */
-final class Suggestion {
+public final class Suggestion {
   private static final int LONGEST = 80;
 
   private Suggestion() {}
 
   /** {@code "; did you mean NAME?"} for the nearest name, if one is near, else nothing. */
-  static String among(String found, List<String> names) {
+  public static String among(String found, List<String> names) {
     return among(found, names, "");
   }
 
@@ -27,21 +27,22 @@ final class Suggestion {
     return nearest == null ? "" : "; did you mean " + sign + nearest + "?";
   }
 
-  /** Insertions, deletions and replacements that make one text the other (Levenshtein 1965). */
+  /** Insertions, deletions, replacements and exchanges of neighbours that make one text the other (Damerau 1964). */
   private static int distance(String a, String b) {
-    int[] row = new int[b.length() + 1];
-    for (int j = 0; j <= b.length(); j++) {
-      row[j] = j;
-    }
-    for (int i = 1; i <= a.length(); i++) {
-      int diagonal = row[0];
-      row[0] = i;
-      for (int j = 1; j <= b.length(); j++) {
-        int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-        diagonal = row[j];
-        row[j] = Math.min(replaced, Math.min(row[j], row[j - 1]) + 1);
+    int[][] d = new int[a.length() + 1][b.length() + 1];
+    for (int i = 0; i <= a.length(); i++) {
+      for (int j = 0; j <= b.length(); j++) {
+        if (i == 0 || j == 0) {
+          d[i][j] = i + j;
+          continue;
+        }
+        int replaced = d[i - 1][j - 1] + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+        d[i][j] = Math.min(replaced, Math.min(d[i - 1][j], d[i][j - 1]) + 1);
+        if (i > 1 && j > 1 && a.charAt(i - 1) == b.charAt(j - 2) && a.charAt(i - 2) == b.charAt(j - 1)) {
+          d[i][j] = Math.min(d[i][j], d[i - 2][j - 2] + 1);
+        }
       }
     }
-    return row[b.length()];
+    return d[a.length()][b.length()];
   }
 }

@@ -2,16 +2,22 @@ package dev.catena.ir.text;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeout;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.catena.ir.IrException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a user reads who wrote a text that isn't a module. */
 class CirMistakesTest {
@@ -69,6 +75,24 @@ class CirMistakesTest {
   void oneMistake(String text, String expected) {
     List<String> errors = errors(text);
     assertTrue(errors.get(0).contains(expected), String.join("\n", errors));
+  }
+
+  static Stream<Arguments> textsOfNoModule() {
+    String stage = "module @m { stage @s(%x: tensor<f32, [SIZES]>) -> () { return } }";
+    return Stream.of(Arguments.of("\0".repeat(1_000_000), "found '\uFFFD'"),
+        Arguments.of("module @m { " + "%".repeat(1_000_000), "expected a name, a number or a sign"),
+        Arguments.of(stage.replace("SIZES", "?n" + "+?n".repeat(100_000)), "at most 1000 terms in a dimension, found 100001"),
+        Arguments.of(stage.replace("SIZES", "1" + ",1".repeat(100_000)), "at most 64 dimensions, found 100001"),
+        Arguments.of("module @m { weight @w : tensor<f32, [2]> = " + "cast(".repeat(100_000), "nested too deeply"),
+        Arguments.of("module @m {\n" + "stage stage\n".repeat(100_000), "expected '=' or an @name, found 'stage'"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("textsOfNoModule")
+  void whatIsNoModuleIsSaidSoon(String text, String expected) {
+    IrException e = assertTimeout(Duration.ofSeconds(20),
+        () -> assertThrows(IrException.class, () -> CirReader.parse(text, "m.cir", WeightFiles.NONE)));
+    assertTrue(e.getMessage().contains(expected) && e.getMessage().length() < 20_000, () -> e.getMessage().substring(0, 300));
   }
 
   @Test

@@ -7,6 +7,7 @@ import dev.catena.ir.ConcatenatedWeight;
 import dev.catena.ir.Dialects;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.GroupFit;
 import dev.catena.ir.KvType;
 import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Module;
@@ -202,12 +203,12 @@ final class RandomModules {
         yield t.element() == ElementType.STRING ? new RandomWeight(5, type) : new LiteralWeight(t);
       }
       case 1 -> {
-        ElementType code = random.nextBoolean() ? ElementType.U4 : ElementType.U8;
+        ElementType code = List.of(ElementType.U2, ElementType.U3, ElementType.U4, ElementType.U8).get(random.nextInt(4));
         WeightData dense = view(type, 2);
         long columns = dense.tensorType().dim(1).value();
         yield new QuantizedWeight(dense, new QuantType(code, 1 + random.nextInt((int) columns),
             random.nextBoolean() ? ElementType.F16 : ElementType.F32, random.nextBoolean() ? code : null,
-            dense.tensorType().shape()));
+            dense.tensorType().shape()), random.nextBoolean() ? GroupFit.Scales.RANGE : GroupFit.Scales.SEARCH);
       }
       case 2 -> new ReshapedWeight(view(type, 0), new long[] {1, type.dim(0).value(), type.dim(1).value()});
       default -> view(type, 3);

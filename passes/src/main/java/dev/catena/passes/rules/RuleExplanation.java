@@ -3,6 +3,7 @@ package dev.catena.passes.rules;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
+import dev.catena.ir.text.Suggestion;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -33,7 +34,7 @@ public final class RuleExplanation {
   public static String of(String name, Module module) {
     Rule rule = RuleFiles.find(name);
     if (rule == null) {
-      throw new RuleException(List.of("there is no rule " + name + "; " + alike(name)));
+      throw new RuleException(List.of("there is no rule " + name + alike(name)));
     }
     StringBuilder s = new StringBuilder("rule " + rule.name() + " (" + rule.place() + "): " + rule.doc() + "\n");
     for (Stage stage : module.stages()) {
@@ -86,12 +87,13 @@ public final class RuleExplanation {
     return all;
   }
 
-  /** Rules whose names share a word, else all. */
+  /** The rule of the nearest name, else those whose names share a word, else all. */
   private static String alike(String name) {
     List<String> words = List.of(name.toLowerCase(Locale.ROOT).split("[^a-z0-9]+"));
     List<String> all = RuleFiles.all().stream().map(Rule::name).sorted().toList();
     List<String> close = all.stream().filter(n -> words.stream().anyMatch(w -> w.length() > 2 && n.contains(w))).toList();
-    return (close.isEmpty() ? "there are " : "like it are ") + (close.isEmpty() ? all : close).stream()
+    String near = Suggestion.among(name, all);
+    return !near.isEmpty() ? near : (close.isEmpty() ? "; there are " : "; like it are ") + (close.isEmpty() ? all : close).stream()
         .collect(Collectors.joining(", "));
   }
 }

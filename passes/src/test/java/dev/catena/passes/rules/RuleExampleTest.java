@@ -18,9 +18,10 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Each rule by itself: its left side, built from its examples in every way its pattern allows, is matched by it, and the
@@ -29,9 +30,14 @@ import org.junit.jupiter.api.TestFactory;
 class RuleExampleTest {
   private static final int DRAWS = 400;
 
-  @TestFactory
-  Stream<DynamicTest> bothSidesComputeTheSame() {
-    return RuleFiles.all().stream().map(r -> DynamicTest.dynamicTest(r.name(), () -> check(r)));
+  static Stream<Named<Rule>> rules() {
+    return RuleFiles.all().stream().map(r -> Named.of(r.name(), r));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("rules")
+  void bothSidesComputeTheSame(Rule rule) {
+    check(rule);
   }
 
   private static void check(Rule rule) {

@@ -186,6 +186,11 @@ final class CpuChain implements DeviceChain {
     }
 
     @Override
+    public long memoryBytes() {
+        return owned.stream().mapToLong(NativeMemory::bytes).sum();
+    }
+
+    @Override
     public void close() {
         owned.forEach(NativeMemory::close);
         owned.clear();

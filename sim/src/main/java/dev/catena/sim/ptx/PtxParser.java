@@ -315,7 +315,7 @@ final class PtxParser {
     }
 
     private void instruction(int line, PtxRegister guard, boolean negated, String opcode) {
-        List<String> parts = Arrays.asList(opcode.split("\\."));
+        List<String> parts = Arrays.asList(opcode.split("\\.", -1));
         List<PtxOperand> operands = new ArrayList<>();
         while (!lexer.is(";")) {
             operands.add(operand());

@@ -16,18 +16,21 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 import org.apache.commons.compress.archivers.zip.ZipFile;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** One bit changed anywhere in what the artifact holds is noticed; and the file is an ordinary zip of aligned entries. */
 class AlteredArtifactTest {
@@ -83,29 +86,27 @@ class AlteredArtifactTest {
     }
   }
 
-  @TestFactory
-  List<DynamicTest> aChangedBitInAnyEntryIsRefused() throws IOException {
-    List<DynamicTest> tests = new ArrayList<>();
-    for (Entry e : entries()) {
-      tests.add(DynamicTest.dynamicTest(e.name(), () -> {
-        Path copy = folder.resolve("altered.catena");
-        Files.deleteIfExists(copy);
-        Files.copy(artifact, copy);
-        try (RandomAccessFile file = new RandomAccessFile(copy.toFile(), "rw")) {
-          long at = e.offset() + e.size() / 2;
-          file.seek(at);
-          int old = file.read();
-          file.seek(at);
-          file.write(old ^ 4);
-        }
-        ArtifactException refusal = assertThrows(ArtifactException.class, () -> CatenaModel.open(copy).close());
-        assertTrue(refusal.getMessage().contains("altered.catena"), refusal.getMessage());
-        assertFalse(refusal.getMessage().contains("\n"));
-        CommandResult run = CatenaCommand.run("run", copy, "--ids", "1", "--print-ids");
-        assertEquals(2, run.status());
-        assertEquals("", run.out());
-      }));
+  static Stream<Named<Entry>> everyEntry() throws IOException {
+    return entries().stream().map(e -> Named.of(e.name(), e));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("everyEntry")
+  void aChangedBitInAnyEntryIsRefused(Entry e) throws IOException {
+    Path copy = folder.resolve("altered.catena");
+    Files.copy(artifact, copy, StandardCopyOption.REPLACE_EXISTING);
+    try (RandomAccessFile file = new RandomAccessFile(copy.toFile(), "rw")) {
+      long at = e.offset() + e.size() / 2;
+      file.seek(at);
+      int old = file.read();
+      file.seek(at);
+      file.write(old ^ 4);
     }
-    return tests;
+    ArtifactException refusal = assertThrows(ArtifactException.class, () -> CatenaModel.open(copy).close());
+    assertTrue(refusal.getMessage().contains("altered.catena"), refusal.getMessage());
+    assertFalse(refusal.getMessage().contains("\n"));
+    CommandResult run = CatenaCommand.run("run", copy, "--ids", "1", "--print-ids");
+    assertEquals(2, run.status());
+    assertEquals("", run.out());
   }
 }

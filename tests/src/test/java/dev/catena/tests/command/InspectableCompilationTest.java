@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -88,6 +89,24 @@ class InspectableCompilationTest {
         "nn.rope", 2 * layers, "nn.attention", layers, "nn.swiglu", layers, "nn.add", 2 * layers, "nn.split",
         2 * layers);
     assertEquals(expected, new ObjectMapper().convertValue(counts, Map.class));
+  }
+
+  @Test
+  void inspectSaysOfThePiecesWhatItSaysOfTheArtifact() throws IOException {
+    ObjectMapper mapper = new ObjectMapper();
+    JsonNode before = mapper.readTree(CatenaCommand.run("inspect", folder.resolve("model"), "--json").succeeded().out());
+    JsonNode after = mapper.readTree(CatenaCommand.run("inspect", artifact, "--json").succeeded().out());
+    assertEquals(after.required("operations"), before.required("operations"));
+    assertEquals(after.required("layers"), before.required("layers"));
+    assertEquals(SHAPE.layers(), after.required("layers").size());
+    Map<String, Object> layer = new LinkedHashMap<>(Map.of("name", "decoder_0", "rms_norm", 2, "qkv", 1, "rope", 2, "attention", 1,
+        "output", 1, "gate+up", 1, "swiglu", 1, "down", 1));
+    layer.putAll(Map.of("add", 2, "left_over", 0));
+    layer.put("shortfall", null);
+    assertEquals(layer, mapper.convertValue(after.get("layers").get(0), Map.class));
+    JsonNode imported = before.required("imported_operations");
+    assertTrue(imported.has("onnx.MatMul"), imported.toString());
+    imported.fieldNames().forEachRemaining(name -> assertTrue(name.startsWith("onnx."), name));
   }
 
   @Test

@@ -37,8 +37,8 @@ class PassFlagsTest {
     CommandResult result = CatenaCommand.run("compile", model, "-o", artifact, "--stop-after", "clean", "--dump-dir",
         folder.resolve("dumps"), "--timing", "--stats", "--print-diff").succeeded();
     assertFalse(Files.exists(artifact));
-    assertTrue(Files.exists(folder.resolve("dumps/02-clean.cir")));
-    assertFalse(Files.exists(folder.resolve("dumps/03-raise.cir")));
+    assertTrue(Files.exists(folder.resolve("dumps/03-clean.cir")));
+    assertFalse(Files.exists(folder.resolve("dumps/04-rope-tables.cir")));
     assertEquals("", result.out());
     for (String part : List.of("// after 01-fold", "ms  total", "fold.constants", "\n-", "\n@@ ")) {
       assertTrue(result.err().contains(part), part + " isn't in\n" + result.err());

@@ -31,7 +31,7 @@ class SharedModelTest {
   static Stream<Arguments> models() {
     return Stream.of(
         Arguments.of(SharedModel.NANO, 32, 1e-4), Arguments.of(SharedModel.NANO, 16, 2e-3),
-        Arguments.of(SharedModel.NANO_GATHER_ELEMENTS, 32, 1e-4), Arguments.of(SharedModel.NANO_F16, 16, 5e-3),
+        Arguments.of(SharedModel.NANO_IF, 32, 1e-4), Arguments.of(SharedModel.NANO_GATHER_ELEMENTS, 32, 1e-4), Arguments.of(SharedModel.NANO_F16, 16, 5e-3),
         Arguments.of(SharedModel.STORIES, 32, 1e-4), Arguments.of(SharedModel.STORIES, 16, 2e-3),
         Arguments.of(SharedModel.TALE, 32, 1e-4), Arguments.of(SharedModel.TALE, 16, 2e-3),
         Arguments.of(SharedModel.TALE_F16, 16, 5e-3));

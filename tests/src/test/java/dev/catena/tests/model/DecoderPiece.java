@@ -38,17 +38,18 @@ final class DecoderPiece {
     }
     batch = dimension("", x, 0);
     rows = dimension("", x, 1);
-    String[] qkv = qkv(x);
-    String q = heads(qkv[0], shape.heads());
-    String k = heads(qkv[1], shape.kvHeads());
-    String v = transposed(heads(qkv[2], shape.kvHeads()));
-    past = dimension("", names.pastKey(), 2);
+    String[] qkv = qkvHeads(style.has(Form.ROWS_SQUEEZED) ? squeezed(x) : x);
+    String q = qkv[0];
+    String k = qkv[1];
+    String v = transposed(qkv[2]);
+    past = dimension("", names.pastKey(), style.has(Form.KEYS_TURNED) ? 3 : 2);
     total = g.op("", "Add", List.of(rows, past));
     RotaryGraph rotary = RotaryGraph.of(g, shape, style, past, total);
     boolean early = style.has(Form.ROTATED_BEFORE_TRANSPOSE);
     String rotatedQ = early ? transposed(rotary.rotate(q)) : rotary.rotate(transposed(q));
     String rotatedK = early ? transposed(rotary.rotate(k)) : rotary.rotate(transposed(k));
-    g.last(names.presentKey(), "Concat", List.of(names.pastKey(), rotatedK), OnnxAttribute.of("axis", 2));
+    g.last(names.presentKey(), "Concat", List.of(names.pastKey(), style.has(Form.KEYS_TURNED) ? turned(rotatedK) : rotatedK),
+        OnnxAttribute.of("axis", style.has(Form.KEYS_TURNED) ? 3 : 2));
     g.last(names.presentValue(), "Concat", List.of(names.pastValue(), v), OnnxAttribute.of("axis", 2));
     String values = repeated(names.presentValue());
     if (style.has(Form.STRANGE)) {
@@ -56,6 +57,9 @@ final class DecoderPiece {
     }
     String attended = attend(rotatedQ, repeated(names.presentKey()), values);
     String o = projection("o", attended, width(shape.heads()), shape.hidden(), 1, false);
+    if (style.has(Form.ROWS_SQUEEZED)) {
+      o = g.op("", "Unsqueeze", List.of(o, g.vector("", 0)));
+    }
     String middle = g.op("", "Add", List.of(residual, o));
     String y;
     String second = middle;
@@ -66,7 +70,7 @@ final class DecoderPiece {
       y = g.op("n2", "Mul", List.of("n2.weight", n2.normed()));
       second = n2.wide();
     }
-    String[] gateUp = gateUp(y);
+    String[] gateUp = gateUp(style.has(Form.ROWS_SQUEEZED) ? squeezed(y) : y);
     String gate = gateUp[0];
     String product;
     if (style.has(Form.SILU_REGROUPED)) {
@@ -79,8 +83,44 @@ final class DecoderPiece {
       product = g.op("", "Mul", List.of(silu, gateUp[1]));
     }
     String down = projection("down", product, shape.ffn(), shape.hidden(), 1, false);
+    if (style.has(Form.ROWS_SQUEEZED)) {
+      down = g.op("", "Unsqueeze", List.of(down, g.vector("", 0)));
+    }
     g.last(names.hiddenOut(), "Add", List.of(second, down));
     return g;
+  }
+
+  /** Queries, keys and values as [batch, rows, heads, dim]. */
+  private String[] qkvHeads(String x) {
+    if (style.has(Form.QKV_STACKED, Form.QKV_STACKED_SPLIT, Form.QKV_INTERLEAVED)) {
+      String all = projection("qkv", x, shape.hidden(), 3 * width(shape.heads()), 1.3, style.qkvBias());
+      boolean within = style.has(Form.QKV_INTERLEAVED);
+      String stacked = g.op("", "Reshape", List.of(all, within ? g.vector("", 1, -1, shape.heads(), 3, shape.headDim())
+          : g.vector("", 1, -1, 3, shape.heads(), shape.headDim())));
+      String[] parts = new String[3];
+      if (style.has(Form.QKV_STACKED)) {
+        String outermost = g.op("", "Transpose", List.of(stacked), OnnxAttribute.ints("perm", 2, 0, 3, 1, 4));
+        for (int i = 0; i < 3; i++) {
+          parts[i] = transposed(g.op("", "Gather", List.of(outermost, g.scalar("", i)), OnnxAttribute.of("axis", 0)));
+        }
+        return parts;
+      }
+      String[] split = g.several(3, "", "Split", List.of(stacked), OnnxAttribute.of("axis", within ? 3 : 2));
+      for (int i = 0; i < 3; i++) {
+        parts[i] = g.op("", "Squeeze", List.of(split[i], g.vector("", within ? 3 : 2)));
+      }
+      return parts;
+    }
+    String[] qkv = qkv(x);
+    return new String[] {heads(qkv[0], shape.heads()), heads(qkv[1], shape.kvHeads()), heads(qkv[2], shape.kvHeads())};
+  }
+
+  private String squeezed(String x) {
+    return g.op("", "Squeeze", List.of(x, g.vector("", 0)));
+  }
+
+  private String turned(String heads) {
+    return g.op("", "Transpose", List.of(heads), OnnxAttribute.ints("perm", 0, 1, 3, 2));
   }
 
   private String[] qkv(String x) {
@@ -129,6 +169,8 @@ final class DecoderPiece {
     OnnxElement e = style.element();
     if (style.has(Form.MASK_FROM_INTEGERS)) {
       w.input(names.mask(), OnnxElement.I64, one, "total");
+    } else if (style.has(Form.MASK_OF_BOOLEANS)) {
+      w.input(names.mask(), OnnxElement.BOOL, one, 1, "seq", "total");
     } else if (!style.computesMask()) {
       w.input(names.mask(), e, one, 1, "seq", "total");
     }
@@ -143,10 +185,18 @@ final class DecoderPiece {
     OnnxGraphWriter w = g.writer();
     w.input(names.hidden(), e, one, "seq", shape.hidden());
     declareStep(w);
-    w.input(names.pastKey(), e, one, shape.kvHeads(), "past", shape.headDim());
+    if (style.has(Form.KEYS_TURNED)) {
+      w.input(names.pastKey(), e, one, shape.kvHeads(), shape.headDim(), "past");
+    } else {
+      w.input(names.pastKey(), e, one, shape.kvHeads(), "past", shape.headDim());
+    }
     w.input(names.pastValue(), e, one, shape.kvHeads(), "past", shape.headDim());
     w.output(names.hiddenOut(), e, one, "seq", shape.hidden());
-    w.output(names.presentKey(), e, one, shape.kvHeads(), "total", shape.headDim());
+    if (style.has(Form.KEYS_TURNED)) {
+      w.output(names.presentKey(), e, one, shape.kvHeads(), shape.headDim(), "total");
+    } else {
+      w.output(names.presentKey(), e, one, shape.kvHeads(), "total", shape.headDim());
+    }
     w.output(names.presentValue(), e, one, shape.kvHeads(), "total", shape.headDim());
     for (String n : List.of("n1.weight", "n2.weight")) {
       w.initializer(n, OnnxContent.reals(e, weights.scales(shape.hidden()), shape.hidden()));
@@ -248,7 +298,10 @@ final class DecoderPiece {
 
   private String attend(String q, String k, String v) {
     double factor = 1 / Math.sqrt(shape.headDim());
-    String turned = g.op("", "Transpose", List.of(k), OnnxAttribute.ints("perm", 0, 1, 3, 2));
+    if (style.has(Form.ATTENTION_IN_3D)) {
+      return attendIn3d(scale(q, factor), k, v);
+    }
+    String turned = style.has(Form.KEYS_TURNED) ? k : turned(k);
     String left = style.has(Form.SCALE_ON_QUERY) ? scale(q, factor) : style.has(Form.SCALE_ON_BOTH) ? scale(q, Math.sqrt(factor)) : q;
     String right = style.has(Form.SCALE_ON_BOTH) ? scale(turned, Math.sqrt(factor)) : turned;
     String score = g.op("", "MatMul", List.of(left, right));
@@ -256,7 +309,10 @@ final class DecoderPiece {
       score = scale(score, factor);
     }
     MaskGraph mask = new MaskGraph(g, style, rows, past, total);
-    if (style.has(Form.MASK_ON_SCORES)) {
+    if (style.has(Form.MASK_OF_BOOLEANS)) {
+      double lowest = style.element() == OnnxElement.F16 ? -65504 : -Float.MAX_VALUE;
+      score = g.op("", "Where", List.of(names.mask(), score, g.scalar("", style.element(), lowest)));
+    } else if (style.has(Form.MASK_ON_SCORES)) {
       double lowest = style.element() == OnnxElement.F16 ? -65504 : -Float.MAX_VALUE;
       score = g.op("", "Where", List.of(mask.hidden(), g.scalar("", style.element(), lowest), score));
     } else if (style.has(Form.MASK_CUT)) {
@@ -271,9 +327,34 @@ final class DecoderPiece {
     }
     String weight = softmax(score);
     String mixed = transposed(g.op("", "MatMul", List.of(weight, v)));
-    String to = style.has(Form.SHAPES_FOLDED) ? g.vector("", 1, -1, width(shape.heads()))
+    String to = style.has(Form.ROWS_SQUEEZED) ? g.vector("", -1, width(shape.heads()))
+        : style.has(Form.SHAPES_FOLDED) ? g.vector("", 1, -1, width(shape.heads()))
         : joined(asVector(batch), asVector(rows), g.vector("", width(shape.heads())));
     return g.op("", "Reshape", List.of(mixed, to));
+  }
+
+  /** {@code torch.bmm} over [batch · heads, rows, dim], the mask added where heads have an axis of their own. */
+  private String attendIn3d(String q, String k, String v) {
+    String keys = g.op("", "Transpose", List.of(flatHeads(k, total)), OnnxAttribute.ints("perm", 0, 2, 1));
+    String score = g.op("", "MatMul", List.of(flatHeads(q, rows), keys));
+    String apart = g.op("", "Reshape", List.of(score, joined(asVector(batch), g.vector("", shape.heads()), asVector(rows),
+        asVector(total))));
+    MaskGraph mask = new MaskGraph(g, style, rows, past, total);
+    String masked = g.op("", "Add", List.of(apart, style.computesMask() ? mask.additive() : names.mask()));
+    String together = g.op("", "Reshape", List.of(masked, joined(g.vector("", -1), asVector(rows), asVector(total))));
+    String mixed = g.op("", "MatMul", List.of(softmaxOf3d(together), flatHeads(v, total)));
+    String heads = g.op("", "Reshape", List.of(mixed, joined(asVector(batch), g.vector("", shape.heads()), asVector(rows),
+        g.vector("", shape.headDim()))));
+    return g.op("", "Reshape", List.of(transposed(heads), joined(asVector(batch), asVector(rows),
+        g.vector("", width(shape.heads())))));
+  }
+
+  private String flatHeads(String heads, String length) {
+    return g.op("", "Reshape", List.of(heads, joined(g.vector("", -1), asVector(length), g.vector("", shape.headDim()))));
+  }
+
+  private String softmaxOf3d(String score) {
+    return g.op("", "Softmax", List.of(score), OnnxAttribute.of("axis", -1));
   }
 
   private String softmax(String score) {
@@ -283,6 +364,9 @@ final class DecoderPiece {
       return g.op("", "Cast", List.of(weight), OnnxAttribute.of("to", style.element().number));
     }
     String weight = g.op("", "Softmax", List.of(score), OnnxAttribute.of("axis", style.has(Form.SOFTMAX_PLAIN) ? 3 : -1));
+    if (style.has(Form.SOFTMAX_GUARDED)) {
+      return g.op("", "Where", List.of(g.op("", "IsNaN", List.of(weight)), g.scalar("", style.element(), 0), weight));
+    }
     if (style.has(Form.NO_OPERATIONS)) {
       weight = g.op("", "Identity", List.of(g.op("", "Dropout", List.of(weight))));
     }

@@ -12,11 +12,24 @@ public enum Form {
   SCALE_BY_MUL, SCALE_ON_QUERY, SCALE_ON_ROWS, SCALE_ON_BOTH, SOFTMAX_IN_F32, SOFTMAX_PLAIN, REPEAT_BY_TILE, REPEAT_BY_CONCAT,
   REPEAT_BY_GATHER,
   // the mask, where it is computed in the decoder
+  /** Rows with everything masked become zeros. */
+  SOFTMAX_GUARDED,
+  /** Batch and heads are one axis, as torch.bmm wants them. */
+  ATTENTION_IN_3D,
+  /** The cache holds keys as [batch, heads, dim, past]. */
+  KEYS_TURNED,
   MASK_BY_TRILU, MASK_BY_RANGE, MASK_BY_SCATTER, MASK_FROM_INTEGERS, MASK_ON_SCORES, MASK_CUT,
+  /** The mask that is given is of booleans. */
+  MASK_OF_BOOLEANS,
   // projections
-  GEMM, GEMM_TRANSPOSED, WEIGHT_TRANSPOSED, QKV_SPLIT, QKV_SLICED, GATE_UP_SPLIT, SILU_REGROUPED, SILU_QUOTIENT,
+  GEMM, GEMM_TRANSPOSED, WEIGHT_TRANSPOSED, QKV_SPLIT, QKV_SLICED, QKV_STACKED, QKV_STACKED_SPLIT, QKV_INTERLEAVED, ROWS_SQUEEZED, GATE_UP_SPLIT, SILU_REGROUPED, SILU_QUOTIENT,
   // the whole graph
   SHAPES_FOLDED, NO_OPERATIONS,
   /** What no rule knows: a Tanh on the values. */
-  STRANGE
+  STRANGE;
+
+  /** Whether only a layer with as many KV heads as heads can be written so. */
+  public boolean needsEqualHeads() {
+    return this == QKV_STACKED || this == QKV_STACKED_SPLIT || this == QKV_INTERLEAVED;
+  }
 }

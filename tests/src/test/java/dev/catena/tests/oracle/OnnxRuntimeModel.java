@@ -50,8 +50,8 @@ public final class OnnxRuntimeModel implements AutoCloseable {
       keys = new OnnxTensor[decoders.size()];
       values = new OnnxTensor[decoders.size()];
       for (int i = 0; i < keys.length; i++) {
-        keys[i] = emptyCache();
-        values[i] = emptyCache();
+        keys[i] = emptyCache(names.pastKey());
+        values[i] = emptyCache(names.pastValue());
       }
     } catch (OrtException e) {
       throw new IllegalStateException(e);
@@ -144,6 +144,13 @@ public final class OnnxRuntimeModel implements AutoCloseable {
       Arrays.fill(ones, 1);
       return OnnxTensor.createTensor(ENVIRONMENT, LongBuffer.wrap(ones), new long[] {1, total});
     }
+    if (declared != null && ((TensorInfo) declared.getInfo()).type == OnnxJavaType.BOOL) {
+      boolean[][][][] seen = new boolean[1][1][count][total];
+      for (int row = 0; row < count; row++) {
+        Arrays.fill(seen[0][0][row], 0, past + row + 1, true);
+      }
+      return OnnxTensor.createTensor(ENVIRONMENT, seen);
+    }
     float[] mask = new float[count * total];
     float lowest = cacheInfo.type == OnnxJavaType.FLOAT16 ? -65504f : -Float.MAX_VALUE;
     for (int row = 0; row < count; row++) {
@@ -154,9 +161,10 @@ public final class OnnxRuntimeModel implements AutoCloseable {
     return reals(mask, 1, 1, count, total);
   }
 
-  private OnnxTensor emptyCache() throws OrtException {
-    long[] shape = cacheInfo.getShape();
-    return reals(new float[0], 1, shape[1], 0, shape[3]);
+  private OnnxTensor emptyCache(String input) throws OrtException {
+    long[] shape = ((TensorInfo) decoders.get(0).getInputInfo().get(input).getInfo()).getShape();
+    boolean turned = shape[2] > 0;
+    return reals(new float[0], 1, shape[1], turned ? shape[2] : 0, turned ? 0 : shape[3]);
   }
 
   private OnnxTensor reals(float[] values, long... shape) throws OrtException {

@@ -33,6 +33,7 @@ class DialectTest {
   private static final Map<String, Integer> DECODER = Map.of("nn.rms_norm", 2, "nn.linear", 4, "nn.split", 2, "nn.rope", 2,
       "nn.attention", 1, "nn.kv_append", 1, "nn.swiglu", 1, "nn.add", 2);
   private static final LlamaShape SHAPE = LlamaShape.of(4, 2, 20, 96, 105, 2, 40);
+  private static final LlamaShape EQUAL_HEADS = LlamaShape.of(4, 4, 20, 96, 105, 2, 40);
   private static final int[][] STEPS = {{1, 17, 50, 3, 99}, {42}, {8}, {77, 0, 104}};
 
   @TempDir Path folder;
@@ -40,11 +41,12 @@ class DialectTest {
   static Stream<Arguments> dialects() {
     List<Arguments> all = new ArrayList<>();
     for (Form form : Form.values()) {
-      if (form == Form.STRANGE || form == Form.NORM_OPERATOR) { // ONNX Runtime 1.24 has no RMSNormalization in opset 17
+      if (form == Form.STRANGE || form == Form.QKV_INTERLEAVED) { // refused: see ShortfallTest
         continue;
       }
-      all.add(Arguments.of(ExportStyle.F32.with(form)));
-      all.add(Arguments.of(ExportStyle.F16.with(form)));
+      int opset = form == Form.NORM_OPERATOR ? 23 : ExportStyle.F32.opset(); // RMSNormalization came with 23
+      all.add(Arguments.of(ExportStyle.F32.with(form).withOpset(opset)));
+      all.add(Arguments.of(ExportStyle.F16.with(form).withOpset(opset)));
     }
     ExportStyle f32 = ExportStyle.F32;
     List<ExportStyle> mixed = List.of(
@@ -68,7 +70,8 @@ class DialectTest {
   @MethodSource("dialects")
   void everyDialectIsRaisedWholeAndKeepsItsMeaning(ExportStyle style) {
     boolean half = style.element() == OnnxElement.F16;
-    PieceFolder pieces = LlamaModel.write(folder.resolve("model"), SHAPE, style, 5);
+    LlamaShape shape = style.forms().stream().anyMatch(Form::needsEqualHeads) ? EQUAL_HEADS : SHAPE;
+    PieceFolder pieces = LlamaModel.write(folder.resolve("model"), shape, style, 5);
     float[][] expected;
     try (OnnxRuntimeModel judge = new OnnxRuntimeModel(pieces)) {
       expected = Arrays.stream(STEPS).map(judge::feed).flatMap(Arrays::stream).toArray(float[][]::new);

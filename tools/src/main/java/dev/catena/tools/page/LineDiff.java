@@ -2,9 +2,9 @@ package dev.catena.tools.page;
 
 import com.github.difflib.DiffUtils;
 import com.github.difflib.patch.AbstractDelta;
+import dev.catena.passes.ValueNumbers;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Pattern;
 
 /**
  * How one text becomes another, line by line. The printer numbers values whose names are equal; a line in which only such
@@ -17,8 +17,6 @@ final class LineDiff {
   static final int ADDED = 2;
   static final int RENUMBERED = 3;
 
-  private static final Pattern NUMBER = Pattern.compile("(%[A-Za-z_][A-Za-z0-9_.-]*?)_[0-9]+(?![A-Za-z0-9_.-])");
-
   private LineDiff() {}
 
   /** Pairs: what becomes of the next lines, and how many they are. */
@@ -26,7 +24,7 @@ final class LineDiff {
     List<Integer> script = new ArrayList<>();
     int at = 0;
     int now = 0;
-    for (AbstractDelta<String> d : DiffUtils.diff(unnumbered(before), unnumbered(after)).getDeltas()) {
+    for (AbstractDelta<String> d : DiffUtils.diff(ValueNumbers.removed(before), ValueNumbers.removed(after)).getDeltas()) {
       now = keep(script, before, after, at, now, d.getSource().getPosition());
       at = d.getSource().getPosition() + d.getSource().size();
       add(script, REMOVED, d.getSource().size());
@@ -54,9 +52,5 @@ final class LineDiff {
       script.add(what);
       script.add(count);
     }
-  }
-
-  private static List<String> unnumbered(List<String> lines) {
-    return lines.stream().map(line -> NUMBER.matcher(line).replaceAll("$1")).toList();
   }
 }

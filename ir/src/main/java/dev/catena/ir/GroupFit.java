@@ -1,0 +1,202 @@
+package dev.catena.ir;
+
+import java.util.Locale;
+
+/**
+ * Chooses the scale and zero point of one group of weights: value = (code − zero) · scale. Not thread-safe; reuse one for
+ * many groups.
+ *
+ * <ul>
+ *   <li>{@link Scales#RANGE}: asymmetric, the group's range, widened to hold zero, is spread over the codes; symmetric, the
+ *       largest magnitude takes the end of the codes that reaches further, with a negative scale where that is needed.
+ *   <li>{@link Scales#SEARCH}: the one of many narrower ranges (and, if symmetric, both signs) whose error is smallest, then
+ *       the scale re-fitted to the codes by least squares as long as that helps. Never worse than the range.
+ * </ul>
+ */
+public final class GroupFit {
+  /** How a scale is chosen. */
+  public enum Scales {
+    RANGE, SEARCH;
+
+    /** As the text form and the pass's option write it. */
+    public String keyword() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  private static final double NARROWEST = 0.4;
+  private static final double STEP = 0.02;
+  private static final int REFITS = 4;
+
+  private final int top;
+  private final int middle;
+  private final boolean symmetric;
+  private final ElementType scaleType;
+  private final boolean search;
+  private float[] weights;
+  private int from;
+  private int count;
+  private double[] importance;
+  private double[] gram;
+  private double[] delta = new double[0];
+  private float scale;
+  private int zero;
+
+  public GroupFit(QuantType type, Scales scales) {
+    top = (1 << type.code().bits()) - 1;
+    middle = type.symmetricZero();
+    symmetric = type.zero() == null;
+    scaleType = type.scale();
+    // The error of 8 bits is that of the rounding, not of the range.
+    search = scales == Scales.SEARCH && type.code().bits() < 8;
+  }
+
+  /** Fits to equally important weights. */
+  public void fit(float[] w, int first, int columns) {
+    fit(w, first, columns, null, null);
+  }
+
+  /**
+   * Fits.
+   *
+   * @param w       holds the group from {@code first} on
+   * @param columnImportance of each of the group's columns, a factor of its squared error; null: all alike
+   * @param columnGram {@code [columns, columns]} in place of it: the error is Δᵀ G Δ; or null
+   */
+  public void fit(float[] w, int first, int columns, double[] columnImportance, double[] columnGram) {
+    weights = w;
+    from = first;
+    count = columns;
+    importance = columnImportance;
+    gram = columnGram;
+    float low = 0;
+    float high = 0;
+    for (int i = from; i < from + count; i++) {
+      low = Math.min(low, w[i]);
+      high = Math.max(high, w[i]);
+    }
+    fitRange(low, high);
+    if (search && scale != 0) {
+      search(low, high);
+    }
+  }
+
+  private void fitRange(float low, float high) {
+    if (symmetric) {
+      zero = middle;
+      // The code range reaches one step further below zero than above it; the larger side takes that step.
+      scale = round((-low >= high ? low : high) / -middle);
+    } else {
+      scale = round((high - low) / top);
+      zero = scale == 0 ? 0 : Math.min(top, Math.max(0, Math.round(-low / scale)));
+    }
+  }
+
+  private void search(float low, float high) {
+    float bestScale = scale;
+    int bestZero = zero;
+    double best = error(scale, zero);
+    double middleOfRange = (low + high) / 2.0;
+    double widest = symmetric ? Math.max(-low, high) / middle : (high - low) / top;
+    for (double share = 1 + STEP; share >= NARROWEST; share -= STEP) {
+      for (int variant = -1; variant <= 1; variant++) {
+        float s;
+        int z;
+        if (symmetric) {
+          if (variant == 0) {
+            continue;
+          }
+          s = round((float) (variant * share * widest));
+          z = middle;
+        } else {
+          s = round((float) (share * widest));
+          z = (int) Math.min(top, Math.max(0, Math.rint(top / 2.0 - middleOfRange / s) + variant));
+        }
+        double e = s == 0 ? Double.POSITIVE_INFINITY : error(s, z);
+        if (e < best) {
+          best = e;
+          bestScale = s;
+          bestZero = z;
+        }
+      }
+    }
+    scale = bestScale;
+    zero = bestZero;
+    for (int i = 0; i < REFITS; i++) {
+      float refitted = leastSquares();
+      double e = refitted == 0 ? Double.POSITIVE_INFINITY : error(refitted, zero);
+      if (!(e < best)) {
+        break;
+      }
+      best = e;
+      scale = refitted;
+    }
+  }
+
+  /** The scale that suits the present codes best. */
+  private float leastSquares() {
+    double product = 0;
+    double square = 0;
+    for (int i = 0; i < count; i++) {
+      double c = code(weights[from + i]) - zero;
+      double f = importanceOf(i);
+      product += f * c * weights[from + i];
+      square += f * c * c;
+    }
+    return square == 0 ? 0 : round((float) (product / square));
+  }
+
+  private double importanceOf(int i) {
+    return gram != null ? gram[i * count + i] : importance != null ? importance[i] : 1;
+  }
+
+  private double error(float s, int z) {
+    float inverse = 1 / s;
+    if (gram == null) {
+      double sum = 0;
+      for (int i = 0; i < count; i++) {
+        float w = weights[from + i];
+        double d = w - (code(w, inverse, z) - z) * s;
+        sum += importance == null ? d * d : importance[i] * d * d;
+      }
+      return sum;
+    }
+    if (delta.length < count) {
+      delta = new double[count];
+    }
+    for (int i = 0; i < count; i++) {
+      float w = weights[from + i];
+      delta[i] = w - (code(w, inverse, z) - z) * s;
+    }
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+      double row = 0;
+      for (int j = 0; j < i; j++) {
+        row += gram[i * count + j] * delta[j];
+      }
+      sum += delta[i] * (2 * row + gram[i * count + i] * delta[i]);
+    }
+    return sum;
+  }
+
+  private float round(float s) {
+    return HalfFloat.round(s, scaleType);
+  }
+
+  public float scale() {
+    return scale;
+  }
+
+  public int zero() {
+    return zero;
+  }
+
+  /** The nearest code of {@code w}. */
+  public int code(float w) {
+    return scale == 0 ? zero : code(w, 1 / scale, zero);
+  }
+
+  private int code(float w, float inverse, int z) {
+    return Math.min(top, Math.max(0, Math.round(w * inverse) + z));
+  }
+}

@@ -1,0 +1,270 @@
+package dev.catena.tools;
+
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.StageLaunches;
+import dev.catena.codegen.cpu.CpuLibrary;
+import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.codegen.cpu.StageFacts;
+import dev.catena.frontend.onnx.ImportedModel;
+import dev.catena.frontend.onnx.OnnxImporter;
+import dev.catena.ir.Hashes;
+import dev.catena.ir.MappedFile;
+import dev.catena.ir.WeightData;
+import dev.catena.passes.DefaultPipeline;
+import dev.catena.passes.PassContext;
+import dev.catena.passes.Pipeline;
+import dev.catena.runtime.Devices;
+import dev.catena.runtime.cpu.PieceRunner;
+import dev.catena.runtime.text.ModelConfig;
+import dev.catena.runtime.text.TextTokenizer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * Quantizes a model's decoders on a text, piece by piece in the order in which they run: what enters a piece comes from the
+ * quantized pieces before it, and one piece's weights are in memory at a time. Activations between pieces lie in a file. All
+ * of it is kept in a folder beside the artifact until that is written; an interrupted compilation goes on from there when it
+ * is given again with equal settings.
+ */
+final class Calibration implements AutoCloseable {
+  /** A matrix is marked where it loses this many times the median. */
+  private static final double WORST = 2;
+
+  private final CompileSettings settings;
+  private final Path folder;
+  private final Map<String, WeightData> weights = new LinkedHashMap<>();
+  private final List<MappedFile> files = new ArrayList<>();
+  private final List<PieceCalibration.MatrixError> errors = new ArrayList<>();
+
+  private Calibration(CompileSettings settings) {
+    this.settings = settings;
+    folder = settings.output().resolveSibling(settings.output().getFileName() + ".calibration");
+  }
+
+  /** Calibrates. @throws UserError where the text can't be used */
+  static Calibration run(CompileSettings settings, ModelConfig config, byte[] tokenizer) throws IOException {
+    Calibration calibration = new Calibration(settings);
+    try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
+      // Everything in f32, and every intermediate result where it can be looked at.
+      String pipeline = DefaultPipeline.text(new DefaultPipeline.Settings(32, 0, false, 32, 32, 32, 32, settings.maxRows(),
+          ModelFacts.positions(settings.maxSeqLen(), config), "range", "")).replace("plan{", "plan{reuse=false ");
+      Pipeline.parse(pipeline).run(imported.module(), new PassContext(), false, (n, pass, module) -> { });
+      ModelFacts facts = ModelFacts.of(imported.module(), config, settings.maxSeqLen());
+      calibration.run(imported, calibration.text(facts, tokenizer));
+    }
+    return calibration;
+  }
+
+  private CalibrationText text(ModelFacts facts, byte[] tokenizer) throws IOException {
+    Quantization q = settings.quantization();
+    Path file = q.text().orElseThrow();
+    int length = Math.min(q.sampleLength(), facts.maxSeqLen());
+    int[] ids;
+    try (TextTokenizer t = TextTokenizer.of(tokenizer, "tokenizer.json")) {
+      ids = t.encode(Files.readString(file));
+    } catch (java.nio.charset.CharacterCodingException e) {
+      throw new UserError("--calib " + file + ": is not in UTF-8");
+    }
+    if (ids.length == 0) {
+      throw new UserError("--calib " + file + ": has no tokens");
+    }
+    CalibrationText text = CalibrationText.of(ids, facts.bos(), q.samples(), length);
+    if (text.samples().size() < q.samples() || text.longest() < q.sampleLength()) {
+      Console.note("calibrating on " + text.samples().size() + " samples of " + text.longest() + " tokens (asked for: "
+          + q.samples() + " of " + q.sampleLength() + "; the context has " + facts.maxSeqLen() + " positions, the text "
+          + ids.length + " tokens)");
+    }
+    return text;
+  }
+
+  private void run(ImportedModel imported, CalibrationText text) throws IOException {
+    List<StageLaunches> stages = imported.module().stages().stream()
+        .map(s -> StageLaunches.of(s, LinearLaunch.Activations.F32)).toList();
+    List<StageLaunches> pieces = stages.stream().filter(s -> "decoder".equals(s.stage().textAttribute("role"))).toList();
+    StageLaunches embed = stages.get(0);
+    CpuTarget target = CpuTarget.host();
+    CpuLibrary library;
+    List<StageLaunches> run = Stream.concat(Stream.of(embed), pieces.stream()).toList();
+    try {
+      library = CpuLibrary.build(run.stream().map(StageLaunches::launches).toList(), target);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while code was generated", e);
+    }
+    prepareFolder(key(run, text));
+    Path hidden = folder.resolve("hidden-0.f32");
+    int first = 0;
+    for (int p = pieces.size(); p > 0; p--) { // the last one whose results are whole
+      if (Files.exists(folder.resolve("hidden-" + p + ".f32"))) {
+        first = p;
+        hidden = folder.resolve("hidden-" + p + ".f32");
+        Console.note("going on after " + pieces.get(p - 1).stage().name() + ", calibrated before with equal settings");
+        break;
+      }
+    }
+    if (first == 0) {
+      embed(embed, library, library.stages().get(0), text, hidden);
+    }
+    imported.filesOf(embed.stage()).forEach(MappedFile::unmap);
+    long start = System.nanoTime();
+    for (int p = 0; p < pieces.size(); p++) {
+      PieceCalibration piece = new PieceCalibration(pieces.get(p), settings.quantization(), settings);
+      Path codes = folder.resolve(pieces.get(p).stage().name() + ".codes");
+      if (p >= first) {
+        Path next = folder.resolve("hidden-" + (p + 1) + ".f32");
+        calibrate(piece, pieces.get(p), library, library.stages().get(p + 1), text, hidden, next);
+        hidden = next;
+        double seconds = (System.nanoTime() - start) / 1e9;
+        Console.note(String.format(Locale.ROOT, "calibrated %s, %d of %d, in %.0f s; %.0f s left", pieces.get(p).stage().name(),
+            p + 1, pieces.size(), seconds, seconds / (p - first + 1) * (pieces.size() - p - 1)));
+      }
+      MappedFile file = new MappedFile(codes, codes.getFileName().toString());
+      files.add(file);
+      weights.putAll(piece.saved(file));
+      imported.filesOf(pieces.get(p).stage()).forEach(MappedFile::unmap);
+    }
+  }
+
+  /** What results depend on, besides this program. */
+  private String key(List<StageLaunches> stages, CalibrationText text) {
+    List<String> parts = new ArrayList<>(List.of(Version.COMPILER, settings.quantization().method().name(),
+        settings.quantization().scales(), settings.quantization().keep(), Integer.toString(settings.weightBits()),
+        Integer.toString(settings.groupSize()), Boolean.toString(settings.symmetric()), CpuTarget.host().name()));
+    text.samples().forEach(s -> parts.add(Arrays.toString(s)));
+    for (StageLaunches stage : stages) {
+      stage.weights().forEach(w -> parts.add(w.weight().data().hash()));
+    }
+    return Hashes.of(parts.toArray(String[]::new));
+  }
+
+  private void prepareFolder(String key) throws IOException {
+    Path settingsFile = folder.resolve("settings");
+    if (Files.exists(settingsFile) && Files.readString(settingsFile).equals(key)) {
+      return;
+    }
+    delete();
+    Files.createDirectories(folder);
+    Files.writeString(settingsFile, key);
+  }
+
+  private PieceRunner runner(StageLaunches stage, CpuLibrary library, StageFacts facts, CalibrationText text) {
+    return new PieceRunner(library.library(), Devices.list().get(0).cores(), new PieceRunner.Needs(facts.symbol(),
+        facts.arenaBytes(), facts.scratchBytes(), stage.kv().map(kv -> kv.pageBytes()).orElse(0L), text.longest(),
+        stage.maxRows(), 4L * Math.max(stage.inputWidth(), stage.outputWidth()), PieceCalibration.weightBytes(stage)));
+  }
+
+  private void embed(StageLaunches stage, CpuLibrary library, StageFacts facts, CalibrationText text, Path into)
+      throws IOException {
+    Path partial = folder.resolve("hidden.partial");
+    try (PieceRunner runner = runner(stage, library, facts, text); FileChannel out = create(partial)) {
+      PieceCalibration.load(stage, runner);
+      for (int[] sample : text.samples()) {
+        for (int at = 0; at < sample.length; at += stage.maxRows()) {
+          int rows = Math.min(stage.maxRows(), sample.length - at);
+          runner.run(Arrays.copyOfRange(sample, at, at + rows), rows, at);
+          write(out, runner.output(4 * rows * stage.outputWidth()));
+        }
+      }
+    }
+    Files.move(partial, into, java.nio.file.StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private void calibrate(PieceCalibration piece, StageLaunches stage, CpuLibrary library, StageFacts facts, CalibrationText text,
+      Path from, Path to) throws IOException {
+    Path partial = folder.resolve("hidden.partial");
+    try (PieceRunner runner = runner(stage, library, facts, text); FileChannel in = FileChannel.open(from);
+        FileChannel out = create(partial)) {
+      errors.addAll(piece.quantize(runner, (r, sink) -> feed(r, stage, text, in, sink)));
+      piece.save(folder.resolve(stage.stage().name() + ".codes"));
+      feed(runner, stage, text, in, rows -> write(out, runner.output(4 * rows * stage.outputWidth())));
+    }
+    Files.move(partial, to, java.nio.file.StandardCopyOption.ATOMIC_MOVE);
+    Files.delete(from);
+  }
+
+  private static void feed(PieceRunner runner, StageLaunches stage, CalibrationText text, FileChannel in,
+      PieceCalibration.StepSink sink) throws IOException {
+    long offset = 0;
+    for (int[] sample : text.samples()) {
+      for (int at = 0; at < sample.length; at += stage.maxRows()) {
+        int rows = Math.min(stage.maxRows(), sample.length - at);
+        ByteBuffer input = runner.input(4 * rows * stage.inputWidth()).order(ByteOrder.LITTLE_ENDIAN);
+        while (input.hasRemaining()) {
+          int read = in.read(input, offset);
+          if (read < 0) {
+            throw new IOException("the activations of the piece before " + stage.stage().name() + " are incomplete; delete the "
+                + "folder .calibration beside the artifact");
+          }
+          offset += read;
+        }
+        runner.run(null, rows, at);
+        sink.accept(rows);
+      }
+    }
+  }
+
+  private static FileChannel create(Path file) throws IOException {
+    return FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE);
+  }
+
+  private static void write(FileChannel out, ByteBuffer bytes) throws IOException {
+    while (bytes.hasRemaining()) {
+      out.write(bytes);
+    }
+  }
+
+  /** What {@code quantize} is to take, by the weights' names. */
+  Map<String, WeightData> weights() {
+    return weights;
+  }
+
+  /** A table of the matrices that this run quantized, the worst marked; empty where none was. */
+  String table() {
+    if (errors.isEmpty()) {
+      return "";
+    }
+    double[] sorted = errors.stream().mapToDouble(PieceCalibration.MatrixError::after).sorted().toArray();
+    double median = sorted[sorted.length / 2];
+    TextTable table = new TextTable("matrix", "codes", "error by range", "calibrated", "");
+    errors.forEach(e -> table.row(e.name(), e.type(), String.format(Locale.ROOT, "%.4f", e.before()),
+        String.format(Locale.ROOT, "%.4f", e.after()), e.after() > WORST * median ? "worst" : ""));
+    return table.text();
+  }
+
+  /** Deletes what was kept: the artifact holds it now. */
+  void delete() throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return;
+    }
+    try (Stream<Path> all = Files.list(folder)) {
+      for (Path file : all.toList()) {
+        Files.delete(file);
+      }
+    }
+    Files.delete(folder);
+  }
+
+  @Override
+  public void close() {
+    for (MappedFile file : files) {
+      try {
+        file.close();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+}

@@ -1,0 +1,436 @@
+package dev.catena.tools;
+
+import dev.catena.codegen.Buffer;
+import dev.catena.codegen.Launch;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.LinearPacker;
+import dev.catena.codegen.RowSource;
+import dev.catena.codegen.StageLaunches;
+import dev.catena.codegen.StageWeight;
+import dev.catena.codegen.TablePacker;
+import dev.catena.codegen.View;
+import dev.catena.ir.CodedWeight;
+import dev.catena.ir.GroupFit;
+import dev.catena.ir.HalfFloat;
+import dev.catena.ir.LiteralWeight;
+import dev.catena.ir.MappedFile;
+import dev.catena.ir.Operation;
+import dev.catena.ir.QuantType;
+import dev.catena.ir.QuantizedWeight;
+import dev.catena.ir.Tensor;
+import dev.catena.ir.TensorType;
+import dev.catena.ir.Weight;
+import dev.catena.ir.WeightData;
+import dev.catena.passes.QuantizePass;
+import dev.catena.passes.quantization.Awq;
+import dev.catena.passes.quantization.Gptq;
+import dev.catena.runtime.cpu.PieceRunner;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+
+/**
+ * One piece under calibration: its linear layers in the order in which they run, each quantized on the inputs that the ones
+ * before it, already quantized, give it. Its weights are in the heap as f32 while this exists.
+ */
+final class PieceCalibration {
+  private static final double DAMPING = 0.01;
+  private static final int ROWS_AT_ONCE = 64;
+  /** Errors are shares of a matrix's outputs, over so many of its rows at most. */
+  private static final int ERROR_ROWS = 256;
+
+  /** A linear layer. {@code type} is null where it isn't quantized here. */
+  private static final class Layer {
+    final String name;
+    final Operation op;
+    final LinearLaunch launch;
+    final QuantType type;
+    final float[] weights; // as they are now: quantized ones dequantized, scaled ones scaled
+    byte[] codes;
+    float[] scales;
+    byte[] zeros;
+
+    Layer(String name, Operation op, LinearLaunch launch, QuantType type, float[] weights) {
+      this.name = name;
+      this.op = op;
+      this.launch = launch;
+      this.type = type;
+      this.weights = weights;
+    }
+
+    int rows() {
+      return launch.type().rows();
+    }
+
+    int columns() {
+      return launch.type().columns();
+    }
+
+    void dequantize() {
+      int groups = Math.toIntExact(type.groups());
+      for (int r = 0; r < rows(); r++) {
+        for (int c = 0; c < columns(); c++) {
+          int g = r * groups + (int) (c / type.group());
+          weights[r * columns() + c] = ((codes[r * columns() + c] & 0xff) - (zeros[g] & 0xff)) * scales[g];
+        }
+      }
+    }
+  }
+
+  private final StageLaunches stage;
+  private final Quantization settings;
+  private final List<Layer> layers = new ArrayList<>();
+  /** Norm weights and biases by their weight, as they are now. */
+  private final Map<Weight, float[]> vectors = new LinkedHashMap<>();
+
+  PieceCalibration(StageLaunches stage, Quantization settings, CompileSettings compile) {
+    this.stage = stage;
+    this.settings = settings;
+    Map<String, Long> keep = QuantizePass.keep(settings.keep());
+    List<LinearLaunch> launches = stage.launches().stream().filter(LinearLaunch.class::isInstance)
+        .map(LinearLaunch.class::cast).toList();
+    for (Operation op : stage.stage().operations()) {
+      if (op.is("kernel.rms_norm")) {
+        vector(op.operand(1).weight());
+      } else if (op.is("kernel.linear")) {
+        if (op.operand(2) != null) {
+          vector(op.operand(2).weight());
+        }
+        Weight weight = op.operand(1).weight();
+        String name = baseName(weight);
+        LinearLaunch launch = launches.get(layers.size());
+        long bits = keep.getOrDefault(name, (long) compile.weightBits());
+        boolean here = bits < 16 && weight.value().uses().size() == 1;
+        layers.add(new Layer(name, op, launch, here
+            ? QuantizePass.type((TensorType) weight.type(), bits, compile.groupSize(), compile.symmetric()) : null,
+            read(weight, launch.type().rows(), launch.type().columns())));
+      }
+    }
+  }
+
+  private void vector(Weight weight) {
+    vectors.computeIfAbsent(weight, w -> w.data().tensor().floats().clone());
+  }
+
+  /** A weight's name before it was cast to f32. */
+  private static String baseName(Weight weight) {
+    return weight.name().replaceFirst("\\.f32$", "");
+  }
+
+  private static float[] read(Weight weight, int rows, int columns) {
+    float[] all = new float[Math.multiplyExact(rows, columns)];
+    weight.data().read(new long[2], new long[] {rows, columns}, all, 0);
+    return all;
+  }
+
+  /** Bytes of each of the stage's weights as the runner holds them. */
+  static List<Long> weightBytes(StageLaunches stage) {
+    return stage.weights().stream().map(w -> w.use() == StageWeight.Use.LINEAR ? LinearPacker.packedBytes(w.type())
+        : TablePacker.packedBytes(w.type())).toList();
+  }
+
+  /** Puts all weights of a stage where the runner reads them, as imported. */
+  static void load(StageLaunches stage, PieceRunner runner) throws IOException {
+    for (int i = 0; i < stage.weights().size(); i++) {
+      StageWeights.pack(stage.weights().get(i), channel(runner, i));
+    }
+  }
+
+  private static WritableByteChannel channel(PieceRunner runner, int index) {
+    return new WritableByteChannel() {
+      private long at;
+
+      @Override
+      public int write(ByteBuffer from) {
+        int bytes = from.remaining();
+        runner.weight(index, at, bytes).put(from);
+        at += bytes;
+        return bytes;
+      }
+
+      @Override
+      public boolean isOpen() {
+        return true;
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+
+  private void reload(PieceRunner runner, Layer layer) throws IOException {
+    LinearPacker.pack(layer.launch.type(), new RowSource() {
+      @Override
+      public int rows() {
+        return layer.rows();
+      }
+
+      @Override
+      public int columns() {
+        return layer.columns();
+      }
+
+      @Override
+      public void read(int firstRow, int rowCount, float[] destination) {
+        System.arraycopy(layer.weights, firstRow * layer.columns(), destination, 0, rowCount * layer.columns());
+      }
+    }, channel(runner, layer.launch.weight().index()));
+  }
+
+  private void reload(PieceRunner runner, Weight vector) {
+    for (int i = 0; i < stage.weights().size(); i++) {
+      if (stage.weights().get(i).weight() == vector) {
+        float[] values = vectors.get(vector);
+        runner.weight(i, 0, 4 * values.length).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().put(values);
+      }
+    }
+  }
+
+  /** Feeds all samples through the piece, calling {@code afterStep} with the rows of each step. */
+  @FunctionalInterface
+  interface Feed {
+    void run(PieceRunner runner, StepSink afterStep) throws IOException;
+  }
+
+  /** Looks at what a step left behind. */
+  @FunctionalInterface
+  interface StepSink {
+    void accept(int rows) throws IOException;
+  }
+
+  /** A line of the final table: errors are ‖ΔX‖ / ‖WX‖, by range and as calibrated. */
+  record MatrixError(String name, String type, double before, double after) {}
+
+  /** Quantizes the layers one after the other; the runner then holds the quantized piece. */
+  List<MatrixError> quantize(PieceRunner runner, Feed feed) throws IOException {
+    List<MatrixError> errors = new ArrayList<>();
+    load(stage, runner);
+    for (Layer layer : layers) {
+      if (layer.type == null) {
+        continue;
+      }
+      InputStatistics statistics = new InputStatistics(layer.columns());
+      float[] rows = new float[Math.multiplyExact(stage.maxRows(), layer.columns())];
+      feed.run(runner, count -> {
+        readView(runner, layer.launch.x(), count, rows);
+        statistics.add(rows, count);
+      });
+      double[] hessian = statistics.hessian();
+      float[] original = layer.weights.clone();
+      float[] scaling = new float[layer.columns()];
+      Arrays.fill(scaling, 1);
+      layer.codes = new byte[layer.weights.length];
+      layer.scales = new float[Math.toIntExact(layer.rows() * layer.type.groups())];
+      layer.zeros = new byte[layer.scales.length];
+      if (settings.method() == Quantization.Method.GPTQ) {
+        gptq(layer, hessian);
+      } else {
+        scaling = awq(layer, hessian, statistics.magnitude(), runner);
+      }
+      layer.dequantize();
+      reload(runner, layer);
+      errors.add(error(layer, hessian, original, scaling));
+    }
+    return errors;
+  }
+
+  private void gptq(Layer layer, double[] hessian) {
+    Gptq gptq = new Gptq(hessian, layer.type, GroupFit.Scales.valueOf(settings.scales().toUpperCase(java.util.Locale.ROOT)),
+        true, DAMPING);
+    inBlocks(layer, layer.weights, gptq::quantizeRows);
+  }
+
+  @FunctionalInterface
+  private interface RowQuantizer {
+    void quantize(float[] weights, int rows, byte[] codes, float[] scales, byte[] zeros);
+  }
+
+  private static void inBlocks(Layer layer, float[] weights, RowQuantizer quantizer) {
+    int groups = Math.toIntExact(layer.type.groups());
+    int blocks = (layer.rows() + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+    IntStream.range(0, blocks).parallel().forEach(b -> {
+      int first = b * ROWS_AT_ONCE;
+      int rows = Math.min(ROWS_AT_ONCE, layer.rows() - first);
+      byte[] codes = new byte[rows * layer.columns()];
+      float[] scales = new float[rows * groups];
+      byte[] zeros = new byte[rows * groups];
+      quantizer.quantize(Arrays.copyOfRange(weights, first * layer.columns(), (first + rows) * layer.columns()), rows, codes,
+          scales, zeros);
+      System.arraycopy(codes, 0, layer.codes, first * layer.columns(), codes.length);
+      System.arraycopy(scales, 0, layer.scales, first * groups, scales.length);
+      System.arraycopy(zeros, 0, layer.zeros, first * groups, zeros.length);
+    });
+  }
+
+  private float[] awq(Layer layer, double[] hessian, double[] magnitude, PieceRunner runner) throws IOException {
+    Awq awq = new Awq(hessian, layer.type);
+    float[] s = new float[layer.columns()];
+    Arrays.fill(s, 1);
+    InputScaling place = InputScaling.of(layer.op);
+    if (place != null && (place.norm() != null || canBeScaled(place.linear()))) {
+      s = awq.scales(layer.weights, layer.rows(), magnitude, place.source());
+      for (int i = 0; i < layer.weights.length; i++) {
+        layer.weights[i] *= s[i % layer.columns()];
+      }
+      divide(place, s, runner);
+    }
+    float[] scaling = s;
+    inBlocks(layer, layer.weights, (w, rows, codes, scales, zeros) -> awq.quantizeRows(w, rows, scaling, codes, scales, zeros));
+    return s;
+  }
+
+  private boolean canBeScaled(Operation linear) {
+    return layers.stream().anyMatch(l -> l.op == linear && l.codes != null);
+  }
+
+  /** What makes the inputs makes them smaller by {@code s}. */
+  private void divide(InputScaling place, float[] s, PieceRunner runner) throws IOException {
+    boolean[] done = new boolean[1 + Arrays.stream(place.source()).max().orElse(0)];
+    if (place.norm() != null) {
+      float[] weight = vectors.get(place.norm().operand(1).weight());
+      for (int c = 0; c < s.length; c++) {
+        weight[place.source()[c]] /= s[c];
+      }
+      reload(runner, place.norm().operand(1).weight());
+      return;
+    }
+    Layer maker = layers.stream().filter(l -> l.op == place.linear()).findFirst().orElseThrow();
+    int groups = Math.toIntExact(maker.type.groups());
+    Weight bias = maker.op.operand(2) == null ? null : maker.op.operand(2).weight();
+    for (int c = 0; c < s.length; c++) {
+      int row = place.source()[c];
+      if (!done[row]) {
+        done[row] = true;
+        for (int g = row * groups; g < (row + 1) * groups; g++) {
+          maker.scales[g] = HalfFloat.round(maker.scales[g] / s[c], maker.type.scale());
+        }
+        if (bias != null) {
+          vectors.get(bias)[row] /= s[c];
+        }
+      }
+    }
+    maker.dequantize();
+    reload(runner, maker);
+    if (bias != null) {
+      reload(runner, bias);
+    }
+  }
+
+  private static void readView(PieceRunner runner, View view, int rows, float[] into) {
+    int bytes = 4 * ((rows - 1) * view.rowStride() + view.columns());
+    ByteBuffer from;
+    if (view.buffer() instanceof Buffer.Arena arena) {
+      from = runner.arena(arena.offset() + view.byteOffset(), bytes);
+    } else {
+      from = runner.input(Math.toIntExact(view.byteOffset()) + bytes).position(Math.toIntExact(view.byteOffset())).slice();
+    }
+    java.nio.FloatBuffer floats = from.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
+    for (int r = 0; r < rows; r++) {
+      floats.get(r * view.rowStride(), into, r * view.columns(), view.columns());
+    }
+  }
+
+  private static MatrixError error(Layer layer, double[] hessian, float[] original, float[] scaling) {
+    int columns = layer.columns();
+    QuantizedWeight range = new QuantizedWeight(new LiteralWeight(Tensor.f32(original, layer.rows(), columns)), layer.type,
+        GroupFit.Scales.RANGE);
+    int step = Math.max(1, layer.rows() / ERROR_ROWS);
+    double[] sums = IntStream.iterate(0, r -> r < layer.rows(), r -> r + step).parallel().mapToObj(r -> {
+      double[] w = new double[columns];
+      double[] before = new double[columns];
+      double[] after = new double[columns];
+      float[] rounded = new float[columns];
+      range.read(new long[] {r, 0}, new long[] {1, columns}, rounded, 0);
+      for (int c = 0; c < columns; c++) {
+        w[c] = original[r * columns + c];
+        before[c] = w[c] - rounded[c];
+        after[c] = w[c] - (double) layer.weights[r * columns + c] / scaling[c];
+      }
+      return new double[] {energy(hessian, before), energy(hessian, after), energy(hessian, w)};
+    }).reduce(new double[3], (a, b) -> new double[] {a[0] + b[0], a[1] + b[1], a[2] + b[2]});
+    double all = Math.max(sums[2], Double.MIN_NORMAL);
+    return new MatrixError(layer.name, layer.type.code().keyword(), Math.sqrt(sums[0] / all), Math.sqrt(sums[1] / all));
+  }
+
+  /** d H dᵀ. */
+  private static double energy(double[] hessian, double[] d) {
+    double sum = 0;
+    for (int i = 0; i < d.length; i++) {
+      double row = 0;
+      for (int j = 0; j < i; j++) {
+        row += hessian[i * d.length + j] * d[j];
+      }
+      sum += d[i] * (2 * row + hessian[i * d.length + i] * d[i]);
+    }
+    return Math.max(0, sum);
+  }
+
+  /** Writes what was found: matrices as {@link CodedWeight} reads them, then vectors as f32. */
+  void save(Path file) throws IOException {
+    try (FileChannel out = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING,
+        StandardOpenOption.WRITE)) {
+      for (Layer layer : layers) {
+        if (layer.type != null) {
+          write(out, ByteBuffer.wrap(layer.codes));
+          write(out, littleEndian(layer.scales));
+          write(out, ByteBuffer.wrap(layer.zeros));
+        }
+      }
+      for (float[] vector : vectors.values()) {
+        write(out, littleEndian(vector));
+      }
+    }
+  }
+
+  private static ByteBuffer littleEndian(float[] values) {
+    ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(4, values.length)).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values);
+    return bytes;
+  }
+
+  private static void write(FileChannel out, ByteBuffer bytes) throws IOException {
+    while (bytes.hasRemaining()) {
+      out.write(bytes);
+    }
+  }
+
+  /** The bytes that {@link #save} writes. */
+  long savedBytes() {
+    return layers.stream().filter(l -> l.type != null).mapToLong(l -> CodedWeight.bytes(l.type)).sum()
+        + vectors.values().stream().mapToLong(v -> 4L * v.length).sum();
+  }
+
+  /** What a saved file holds, by the weights' names. */
+  Map<String, WeightData> saved(MappedFile file) {
+    Map<String, WeightData> found = new LinkedHashMap<>();
+    long at = 0;
+    for (Layer layer : layers) {
+      if (layer.type != null) {
+        found.put(layer.name, new CodedWeight(file, at, layer.type));
+        at += CodedWeight.bytes(layer.type);
+      }
+    }
+    for (Map.Entry<Weight, float[]> v : vectors.entrySet()) {
+      float[] values = new float[v.getValue().length];
+      file.bytes(at, 4 * values.length).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
+      at += 4L * values.length;
+      found.put(baseName(v.getKey()), new LiteralWeight(Tensor.f32(values, values.length)));
+    }
+    return found;
+  }
+
+  /** The launches, for whoever generates code. */
+  List<Launch> launches() {
+    return stage.launches();
+  }
+}

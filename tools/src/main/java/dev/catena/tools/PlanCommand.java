@@ -1,0 +1,169 @@
+package dev.catena.tools;
+
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.StageLaunches;
+import dev.catena.codegen.cpu.CpuLibrary;
+import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.codegen.cpu.StageFacts;
+import dev.catena.frontend.onnx.ImportedModel;
+import dev.catena.frontend.onnx.OnnxImporter;
+import dev.catena.passes.DefaultPipeline;
+import dev.catena.passes.PassContext;
+import dev.catena.passes.Pipeline;
+import dev.catena.runtime.Devices;
+import dev.catena.runtime.cpu.CpuTopology;
+import dev.catena.runtime.text.ModelConfig;
+import dev.catena.runtime.text.ModelFiles;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code catena plan}: the memory that a model will take, before anything is compiled. */
+@Command(name = "plan", mixinStandardHelpOptions = true, sortOptions = false,
+    description = "Say what memory a model will take with these settings, and how many tokens fit, before compiling it.")
+final class PlanCommand implements Callable<Integer> {
+  private static final Pattern SIZE = Pattern.compile("(\\d+(?:\\.\\d+)?) ?([KMGT]i?)?B?", Pattern.CASE_INSENSITIVE);
+  private static final int MAX_ROWS = 256;
+
+  @Parameters(index = "0", paramLabel = "DIR|FILE.onnx", description = "A folder of pieces, or a model in one file.")
+  private Path input;
+
+  @Option(names = "--target", defaultValue = "cpu", paramLabel = "T", description = "As for compile. Default: ${DEFAULT-VALUE}")
+  private String target;
+
+  @Option(names = "--wbits", defaultValue = "4", description = "As for compile. Default: ${DEFAULT-VALUE}")
+  private int weightBits;
+
+  @Option(names = "--group-size", defaultValue = "128", description = "As for compile. Default: ${DEFAULT-VALUE}")
+  private int groupSize;
+
+  @Option(names = "--symmetric", description = "As for compile.")
+  private boolean symmetric;
+
+  @Option(names = "--embed-bits", description = "As for compile.")
+  private Integer embedBits;
+
+  @Option(names = "--head-bits", description = "As for compile.")
+  private Integer headBits;
+
+  @Option(names = "--kv-bits", paramLabel = "N|K,V", description = "As for compile.")
+  private String kvBits;
+
+  @Option(names = "--device-memory", paramLabel = "SIZE", description = "Such as 24GiB. Default: what this machine has free")
+  private String deviceMemory;
+
+  @Option(names = "--cache-max-entry-count", paramLabel = "F", defaultValue = "0.8",
+      description = "The share of the memory beside weights and activations that the KV cache may take. Default: ${DEFAULT-VALUE}")
+  private double cacheShare;
+
+  @Option(names = "--max-seq-len", paramLabel = "N", defaultValue = "0", description = "Longest context. Default: the model's")
+  private int maxSeqLen;
+
+  @Option(names = "--batch", paramLabel = "N", defaultValue = "1", description = "Sequences at once. Default: ${DEFAULT-VALUE}")
+  private int batch;
+
+  @Option(names = "--threads", paramLabel = "N", description = "CPU threads. Default: this machine's physical cores")
+  private Integer threads;
+
+  @Option(names = "--json", description = "Print one JSON object.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    check();
+    int[] kv = CompileCommand.kvBits(kvBits, weightBits);
+    int embed = embedBits != null ? embedBits : weightBits == 32 ? 32 : 16;
+    int head = headBits != null ? headBits : Math.max(8, weightBits);
+    Path folder = Files.isDirectory(input) ? input : input.toAbsolutePath().getParent();
+    ModelConfig config = ModelConfig.read(folder, ModelFiles.find(folder, "tokenizer.json"));
+    String pipeline = DefaultPipeline.text(new DefaultPipeline.Settings(weightBits, groupSize == -1 ? 0 : groupSize, symmetric,
+        embed, head, kv[0], kv[1], MAX_ROWS, ModelFacts.positions(maxSeqLen, config), "search", ""));
+    boolean cpu = !target.startsWith("sm_");
+    CpuTarget code = cpu ? CpuTarget.parse(target) : CpuTarget.host();
+    try (ImportedModel imported = OnnxImporter.importModel(input)) {
+      Pipeline.parse(pipeline).run(imported.module(), new PassContext(), false, (n, pass, module) -> { });
+      ModelFacts facts = ModelFacts.of(imported.module(), config, maxSeqLen);
+      List<StageLaunches> stages = imported.module().stages().stream()
+          .map(s -> StageLaunches.of(s, LinearLaunch.Activations.F32)).toList();
+      List<StageFacts> stageFacts = CpuLibrary.facts(stages.stream().map(StageLaunches::launches).toList(), code);
+      int team = threads != null ? threads : Devices.list().get(0).cores();
+      // A GPU's kernels keep their scratch in registers and shared memory.
+      print(new MemoryForecast(stages, stageFacts, facts.vocab(), cpu ? team : 0), facts.maxSeqLen());
+    }
+    return 0;
+  }
+
+  private void check() {
+    if (!Files.exists(input)) {
+      throw new UserError(input + ": there is no such file or folder");
+    }
+    if (!(cacheShare > 0 && cacheShare <= 1)) {
+      throw new UserError("--cache-max-entry-count " + cacheShare + ": must be above 0 and at most 1");
+    }
+    if (batch < 1 || batch > 1 << 16) {
+      throw new UserError("--batch " + batch + ": must be from 1 to 65536");
+    }
+    if (maxSeqLen < 0) {
+      throw new UserError("--max-seq-len " + maxSeqLen + ": must be positive");
+    }
+    if (threads != null && (threads < 1 || threads > 1024)) {
+      throw new UserError("--threads " + threads + ": must be from 1 to 1024");
+    }
+  }
+
+  /** Reads {@code 24GiB}; units are binary, since memory is sold so. */
+  static long size(String text) {
+    Matcher m = SIZE.matcher(text.strip());
+    if (!m.matches()) {
+      throw new UserError("--device-memory " + text + ": write a number and a unit, such as 24GiB");
+    }
+    int power = m.group(2) == null ? 0 : 1 + "KMGT".indexOf(Character.toUpperCase(m.group(2).charAt(0)));
+    double bytes = Double.parseDouble(m.group(1)) * Math.pow(1024, power);
+    if (bytes > 1L << 50) {
+      throw new UserError("--device-memory " + text + ": more than 1 PiB");
+    }
+    return (long) bytes;
+  }
+
+  private void print(MemoryForecast forecast, int context) {
+    long memory = deviceMemory != null ? size(deviceMemory) : CpuTopology.availableBytes();
+    long weights = forecast.weightsBytes();
+    long activations = forecast.activationBytes();
+    long kv = forecast.kvBytes(context, batch);
+    long room = (long) (Math.max(0, memory - weights - activations) * cacheShare);
+    long pages = forecast.kvPageBytes() == 0 ? 0 : Math.max(0, room / forecast.kvPageBytes() - 1);
+    long sequences = pages / MemoryForecast.pages(context);
+    long total = weights + kv + activations;
+    boolean fits = weights + activations <= memory && sequences >= batch;
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("weights_bytes", weights);
+    values.put("kv_bytes_per_token", forecast.kvBytesPerToken());
+    values.put("kv_bytes", kv);
+    values.put("activation_bytes", activations);
+    values.put("total_bytes", total);
+    values.put("device_memory_bytes", memory);
+    values.put("max_seq_len", context);
+    values.put("batch", batch);
+    values.put("tokens_that_fit", pages * 64);
+    values.put("sequences_that_fit", sequences);
+    values.put("fits", fits);
+    System.out.print(json ? Json.text(values) : String.format(Locale.ROOT, """
+        weights      %s
+        KV cache     %s a token, %s for %d %s of %d
+        activations  %s, for steps of up to %d rows
+        in all       %s of %s: %s
+        room for     %d tokens, or %d sequences of %d (the cache may take %.0f %% of what is left)
+        """, Bytes.text(weights), Bytes.text(Math.round(forecast.kvBytesPerToken())), Bytes.text(kv), batch,
+        batch == 1 ? "sequence" : "sequences", context, Bytes.text(activations), MAX_ROWS, Bytes.text(total), Bytes.text(memory),
+        fits ? "fits" : "does not fit", pages * 64, sequences, context, 100 * cacheShare));
+  }
+}
