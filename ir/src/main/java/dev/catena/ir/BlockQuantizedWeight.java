@@ -7,7 +7,7 @@ import java.util.Arrays;
  * last block of a row padded, several codes in a byte with the first in the low bits. Codes and zero points are kept as they
  * are; scales are rounded to the type's scale, which may be narrower than the file's.
  */
-public final class BlockQuantizedWeight implements QuantizedData {
+public final class BlockQuantizedWeight implements CodedMatrix {
   private final WeightData codes;
   private final WeightData scales;
   private final WeightData zeros;
@@ -53,7 +53,7 @@ public final class BlockQuantizedWeight implements QuantizedData {
   }
 
   @Override
-  public void quantizeRows(long firstRow, int rows, byte[] intoCodes, float[] intoScales, byte[] intoZeros) {
+  public void readCodes(long firstRow, int rows, byte[] intoCodes, float[] intoScales, byte[] intoZeros) {
     int bits = type.code().bits();
     int columns = Math.toIntExact(type.columns());
     int groups = Math.toIntExact(type.groups());

@@ -6,7 +6,7 @@ import java.nio.ByteBuffer;
  * A quantized matrix in a mapped file: codes {@code [rows, columns]}, a byte each; then f32 scales {@code [rows, groups]};
  * then zero points {@code [rows, groups]}, a byte each; little-endian.
  */
-public final class CodedWeight implements QuantizedData {
+public final class CodedWeight implements CodedMatrix {
   private final MappedFile file;
   private final long offset;
   private final QuantType type;
@@ -33,7 +33,7 @@ public final class CodedWeight implements QuantizedData {
   }
 
   @Override
-  public void quantizeRows(long firstRow, int rows, byte[] codes, float[] scales, byte[] zeros) {
+  public void readCodes(long firstRow, int rows, byte[] codes, float[] scales, byte[] zeros) {
     int columns = Math.toIntExact(type.columns());
     int groups = Math.toIntExact(type.groups());
     file.bytes(offset + firstRow * columns, Math.multiplyExact(rows, columns)).get(codes, 0, rows * columns);

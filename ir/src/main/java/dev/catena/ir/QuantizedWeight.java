@@ -1,7 +1,7 @@
 package dev.catena.ir;
 
 /** A matrix rounded to the nearest codes, group by group ({@link GroupFit}), when it is streamed. */
-public final class QuantizedWeight implements QuantizedData {
+public final class QuantizedWeight implements CodedMatrix {
   private final WeightData base;
   private final QuantType type;
   private final GroupFit.Scales scales;
@@ -25,7 +25,7 @@ public final class QuantizedWeight implements QuantizedData {
   }
 
   @Override
-  public void quantizeRows(long firstRow, int rows, byte[] codes, float[] groupScales, byte[] zeros) {
+  public void readCodes(long firstRow, int rows, byte[] codes, float[] groupScales, byte[] zeros) {
     int columns = Math.toIntExact(type.columns());
     int groups = Math.toIntExact(type.groups());
     float[] w = new float[Math.multiplyExact(rows, columns)];

@@ -25,7 +25,7 @@ class QuantizedWeightTest {
     int groups = (int) type.groups();
     byte[] codes = new byte[w.length];
     float[] scales = new float[rows * groups];
-    q.quantizeRows(0, rows, codes, scales, new byte[rows * groups]);
+    q.readCodes(0, rows, codes, scales, new byte[rows * groups]);
     for (int i = 0; i < w.length; i++) {
       float scale = Math.abs(scales[i / columns * groups + i % columns / group]);
       int limit = (1 << code.bits()) - 1;

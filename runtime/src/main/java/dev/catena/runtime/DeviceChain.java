@@ -1,5 +1,6 @@
 package dev.catena.runtime;
 
+import dev.catena.runtime.sampling.SamplingParameters;
 import java.nio.ByteBuffer;
 
 /**
@@ -27,6 +28,21 @@ public interface DeviceChain extends AutoCloseable {
 
     /** Copies {@code rows} rows of the last stage's output, from row {@code first} on, to the start of {@code into}. */
     void readOutput(int first, int rows, ByteBuffer into);
+
+    /** Whether {@link #sample} works: the output is logits, and the target's code has a program that chooses from them. */
+    default boolean samples() {
+        return false;
+    }
+
+    /**
+     * Chooses a token from the output of a step with one selected row, on the device and with the meaning of {@link
+     * dev.catena.runtime.sampling.Sampler#sample}; the output stays as it is.
+     *
+     * @return the token, or −1 where the logits are not such that one can be chosen
+     */
+    default int sample(SamplingParameters parameters, int[] history, int historyLength, int position) {
+        throw new UnsupportedOperationException("this device leaves sampling to the host");
+    }
 
     /** Copies a page of every stage's cache. */
     void copyPage(int from, int to);

@@ -13,7 +13,10 @@ import java.util.concurrent.CancellationException;
 public final class Generation implements PrimitiveIterator.OfInt {
     private final Session session;
     private final GenerationOptions options;
+    /** The application's choice, or null. */
     private final TokenChoice choice;
+    /** Where there is no choice of the application's. */
+    private final Sampler sampler;
     // Arrays: iterating over a collection allocates.
     private final int[] stopIds;
     private final int[] eosIds;
@@ -29,7 +32,8 @@ public final class Generation implements PrimitiveIterator.OfInt {
     Generation(Session session, Manifest.Model model, GenerationOptions options) {
         this.session = session;
         this.options = options;
-        choice = options.choice() != null ? options.choice() : new Sampler(options.sampling(), model.vocab())::sample;
+        choice = options.choice();
+        sampler = choice != null ? null : new Sampler(options.sampling(), model.vocab());
         stopIds = options.stopIds().stream().mapToInt(Integer::intValue).toArray();
         eosIds = options.ignoreEos() ? new int[0] : model.eos().stream().mapToInt(Integer::intValue).toArray();
     }
@@ -62,7 +66,7 @@ public final class Generation implements PrimitiveIterator.OfInt {
             return end(FinishReason.CANCELLED);
         }
         pending = false;
-        int id = session.choose(choice);
+        int id = choice != null ? session.choose(choice) : session.sample(sampler);
         if (isStop(id)) {
             endToken = id;
             return false;

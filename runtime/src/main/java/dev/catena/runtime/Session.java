@@ -2,6 +2,7 @@ package dev.catena.runtime;
 
 import dev.catena.artifact.CatenaException;
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.sampling.Sampler;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -115,6 +116,7 @@ public final class Session implements AutoCloseable {
         haveLogits = false;
         remember(ids, first, rows);
         synchronized (chain) {
+            settleLogits();
             Step step = chain.step();
             step.set(ids, first, rows, position, pages.ids(), pages.count());
             if (sink != null) {
@@ -125,7 +127,9 @@ public final class Session implements AutoCloseable {
                 step.selectNone();
             }
             chain.run();
-            if (sink == null && last) {
+            if (sink == null && last && chain.samples()) {
+                chain.leaveLogitsTo(this);
+            } else if (sink == null && last) {
                 chain.readLogits(0, logits);
             } else if (sink != null) {
                 for (int row = 0; row < rows; row++) {
@@ -136,6 +140,25 @@ public final class Session implements AutoCloseable {
         }
         haveLogits = last;
         position += rows;
+    }
+
+    /** Before a step overwrites them, logits on the device go to the session that may still ask for them. */
+    private void settleLogits() {
+        Session owner = chain.logitsOwner();
+        if (owner != null && owner != this) {
+            owner.fetchLogits();
+        }
+        chain.leaveLogitsTo(null);
+    }
+
+    /** Copies this session's logits from the device, if that alone has them. */
+    private void fetchLogits() {
+        synchronized (chain) {
+            if (chain.logitsOwner() == this) {
+                chain.readLogits(0, logits);
+                chain.leaveLogitsTo(null);
+            }
+        }
     }
 
     private void remember(int[] ids, int first, int rows) {
@@ -157,6 +180,7 @@ public final class Session implements AutoCloseable {
             if (!haveLogits) {
                 throw new IllegalStateException("feed a token first");
             }
+            fetchLogits();
             return logitsView.clear();
         } finally {
             busy.unlock();
@@ -170,6 +194,26 @@ public final class Session implements AutoCloseable {
      */
     public Generation generate(GenerationOptions options) {
         return new Generation(this, manifest.model(), options);
+    }
+
+    /** Chooses with the sampler's parameters: on the device, where logits are still there and it can, so that only the id comes back. */
+    int sample(Sampler sampler) {
+        busy.lock();
+        try {
+            checkOpen();
+            synchronized (chain) {
+                if (haveLogits && chain.logitsOwner() == this) {
+                    int id = chain.sample(sampler.parameters(), tokens, position, position);
+                    if (id >= 0) {
+                        checkId(id);
+                        return id;
+                    }
+                }
+            }
+            return choose(sampler::sample); // which says what is wrong with the logits
+        } finally {
+            busy.unlock();
+        }
     }
 
     /** Calls {@code choice} on the logits as they are. */
@@ -249,6 +293,7 @@ public final class Session implements AutoCloseable {
         busy.lock();
         try {
             checkOpen();
+            fetchLogits();
             Session copy;
             synchronized (chain) {
                 copy = new Session(manifest, chain, maxSequence, pages.fork(), tokens.clone());
@@ -290,6 +335,9 @@ public final class Session implements AutoCloseable {
                 closed = true;
                 synchronized (chain) {
                     pages.truncate(0);
+                    if (chain.logitsOwner() == this) {
+                        chain.leaveLogitsTo(null);
+                    }
                     chain.release();
                 }
             }

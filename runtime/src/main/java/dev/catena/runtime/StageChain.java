@@ -2,6 +2,7 @@ package dev.catena.runtime;
 
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.cpu.CpuTopology;
+import dev.catena.runtime.sampling.SamplingParameters;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -28,6 +29,8 @@ final class StageChain implements PageTable.Copier {
     private final PagePool pages;
     private final int liveRows;
     private int sessions = 1;
+    /** The session whose last logits are on the device alone, or null. */
+    private Session logitsOwner;
 
     /**
      * @param models    the model as loaded for a kind of device; devices retain it
@@ -96,6 +99,9 @@ final class StageChain implements PageTable.Copier {
 
     /** Runs what {@link #step} says through all stages. */
     void run() {
+        if (logitsOwner != null) {
+            throw new IllegalStateException("logits on the device would be lost");
+        }
         for (int i = 0; i < parts.size(); i++) {
             DeviceChain part = parts.get(i);
             if (i > 0) {
@@ -109,9 +115,33 @@ final class StageChain implements PageTable.Copier {
         }
     }
 
+    /** Whether the device with the last stage can choose tokens itself. */
+    boolean samples() {
+        return last().samples();
+    }
+
+    /** Chooses from the logits that the device has kept. @return −1 where that is impossible */
+    int sample(SamplingParameters parameters, int[] history, int historyLength, int position) {
+        return last().sample(parameters, history, historyLength, position);
+    }
+
+    /** Says whose logits of the step that ran were left on the device, or with null that they aren't needed there any more. */
+    void leaveLogitsTo(Session owner) {
+        logitsOwner = owner;
+    }
+
+    /** Who needs the logits on the device, or null. */
+    Session logitsOwner() {
+        return logitsOwner;
+    }
+
+    private DeviceChain last() {
+        return parts.get(parts.size() - 1);
+    }
+
     /** Copies the logits of the step's {@code index}-th selected row. */
     void readLogits(int index, ByteBuffer into) {
-        parts.get(parts.size() - 1).readOutput(index, 1, into);
+        last().readOutput(index, 1, into);
     }
 
     /** Copies a page on every device. */

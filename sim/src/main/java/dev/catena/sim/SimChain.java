@@ -5,12 +5,15 @@ import dev.catena.artifact.Manifest;
 import dev.catena.runtime.DeviceChain;
 import dev.catena.runtime.DeviceException;
 import dev.catena.runtime.Step;
+import dev.catena.runtime.sampling.SamplingParameters;
 import dev.catena.sim.machine.Allocation;
 import dev.catena.sim.machine.Kernel;
 import dev.catena.sim.machine.SimMachine;
 import dev.catena.sim.machine.SimModule;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +25,11 @@ import java.util.stream.Stream;
  * found.
  */
 final class SimChain implements DeviceChain {
+    /** A row's sampling parameters (docs/cuda-abi.md). */
+    private static final int SAMPLING_BYTES = 64;
+    /** Positions in a page (docs/kv-layout.md). */
+    private static final int PAGE_POSITIONS = 64;
+
     /** A kernel with its launch's sizes and pointers. */
     private record Prepared(Kernel kernel, int[] grid, int[] block, int shared, long[] pointers) {}
 
@@ -42,7 +50,13 @@ final class SimChain implements DeviceChain {
     private final Allocation arena;
     private final Allocation scratch;
     private final Allocation input;
+    private final Allocation sampling;
+    private final Allocation history;
+    private final Allocation sampled;
+    private final ByteBuffer parameters = ByteBuffer.allocate(SAMPLING_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     private final List<PlacedStage> stages = new ArrayList<>();
+    /** Empty where the host samples. */
+    private final List<Bucket> samplingBuckets;
 
     SimChain(SimModel model, SimMachine machine, SimModule module, List<Manifest.Stage> given, Step step, int pages, int liveRows) {
         this.machine = machine;
@@ -68,6 +82,10 @@ final class SimChain implements DeviceChain {
             stages.add(new PlacedStage(stage, output, kv, buckets(model, module, stage, previous, output, kv)));
             previous = output;
         }
+        sampling = machine.allocate("sampling", SAMPLING_BYTES);
+        history = machine.allocate("history", 4L * PAGE_POSITIONS * step.pageTableStride());
+        sampled = machine.allocate("sampled", 4);
+        samplingBuckets = samplingBuckets(model, module, previous);
     }
 
     private List<Bucket> buckets(SimModel model, SimModule module, Manifest.Stage stage, Allocation in, Allocation out,
@@ -90,11 +108,25 @@ final class SimChain implements DeviceChain {
             Manifest.Weight weight = stage.weights().get(i);
             places.put("weight:" + i, machine.allocateReadOnly(weight.name(), weight.bytes(), model.contents(weight)).address());
         }
+        return prepare(model.program(stage), module, places, "stage '" + stage.name() + "'");
+    }
+
+    private List<Bucket> samplingBuckets(SimModel model, SimModule module, Allocation logits) {
+        KernelProgram program = model.samplingProgram();
+        if (program == null || !outputSelected()) {
+            return List.of();
+        }
+        return prepare(program, module, Map.of("step", stepValues.address(), "scratch", scratch.address(), "logits",
+                logits.address(), "sampling", sampling.address(), "history", history.address(), "sampled", sampled.address()),
+                "sampling");
+    }
+
+    private static List<Bucket> prepare(KernelProgram program, SimModule module, Map<String, Long> places, String what) {
         List<Bucket> buckets = new ArrayList<>();
-        for (KernelProgram.Bucket bucket : model.program(stage).buckets()) {
+        for (KernelProgram.Bucket bucket : program.buckets()) {
             List<Prepared> launches = new ArrayList<>();
             for (KernelProgram.Launch launch : bucket.launches()) {
-                long[] pointers = launch.args().stream().mapToLong(argument -> pointer(places, argument, stage, launch)).toArray();
+                long[] pointers = launch.args().stream().mapToLong(argument -> pointer(places, argument, what, launch)).toArray();
                 launches.add(new Prepared(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()),
                         launch.shared(), pointers));
             }
@@ -103,11 +135,11 @@ final class SimChain implements DeviceChain {
         return buckets;
     }
 
-    private static long pointer(Map<String, Long> places, String argument, Manifest.Stage stage, KernelProgram.Launch launch) {
+    private static long pointer(Map<String, Long> places, String argument, String what, KernelProgram.Launch launch) {
         int plus = argument.indexOf('+');
         Long base = places.get(plus < 0 ? argument : argument.substring(0, plus));
         if (base == null) {
-            throw new DeviceException("stage '" + stage.name() + "', kernel " + launch.kernel() + ": there is no " + argument);
+            throw new DeviceException(what + ", kernel " + launch.kernel() + ": there is no " + argument);
         }
         return base + (plus < 0 ? 0 : Long.parseLong(argument.substring(plus + 1)));
     }
@@ -147,11 +179,37 @@ final class SimChain implements DeviceChain {
     private void run(PlacedStage placed) {
         arena.forget();
         placed.output.forget();
-        Bucket bucket = placed.buckets.stream().filter(b -> b.rows >= step.rows()).findFirst().orElseThrow(() ->
-                new DeviceException("stage '" + placed.stage.name() + "' has no launches for " + step.rows() + " rows"));
+        launch(placed.buckets, step.rows(), placed.stage.name());
+    }
+
+    private void launch(List<Bucket> buckets, int rows, String what) {
+        Bucket bucket = buckets.stream().filter(b -> b.rows >= rows).findFirst().orElseThrow(() ->
+                new DeviceException(what + " has no launches for " + rows + " rows"));
         for (Prepared launch : bucket.launches) {
             machine.launch(launch.kernel, launch.grid, launch.block, launch.shared, launch.pointers);
         }
+    }
+
+    @Override
+    public boolean samples() {
+        return !samplingBuckets.isEmpty();
+    }
+
+    @Override
+    public int sample(SamplingParameters p, int[] ids, int count, int position) {
+        if (step.selected() != 1) {
+            throw new IllegalStateException("a step with one selected row, not " + step.selected());
+        }
+        int historyLength = p.repeatPenalty() == 1 ? 0 : count; // it serves nothing else
+        history.forget();
+        history.writeInts(0, Arrays.copyOf(ids, historyLength));
+        parameters.clear();
+        parameters.putDouble(p.temperature()).putDouble(p.topP()).putDouble(p.minP()).putDouble(p.repeatPenalty())
+                .putLong(p.seed()).putLong(0).putInt(p.topK()).putInt(position).putInt(historyLength).putInt(0).flip();
+        sampling.write(0, parameters, SAMPLING_BYTES);
+        sampled.forget();
+        launch(samplingBuckets, step.selected(), "sampling");
+        return sampled.readInts(0, 1)[0];
     }
 
     /** A step has ended when {@link #submit} returns. */

@@ -107,6 +107,11 @@ final class SimModel implements DeviceModel {
         return program;
     }
 
+    /** What chooses tokens from logits, or null. */
+    KernelProgram samplingProgram() {
+        return target.programs().get(KernelProgram.SAMPLING);
+    }
+
     /** A weight's bytes, as they are read. */
     Allocation.Contents contents(Manifest.Weight weight) {
         long start = reader.offset(weight.entry());

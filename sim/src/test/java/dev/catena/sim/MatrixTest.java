@@ -162,4 +162,38 @@ class MatrixTest {
             }
         }
     }
+
+    /** What {@code stmatrix} stores, plainly and transposed, in rows of 16 bytes; {@code movmatrix} in registers. */
+    @Test
+    void matricesAreStoredAndTransposed() {
+        int[] words = new int[32];
+        for (int lane = 0; lane < 32; lane++) {
+            words[lane] = element(lane / 4, lane % 4 * 2) | element(lane / 4, lane % 4 * 2 + 1) << 16;
+        }
+        String store = """
+                mul.lo.u32 %a, %lane, 16;
+                mov.u32 %b, tile;
+                add.u32 %a, %a, %b;
+                stmatrix.sync.aligned.m8n8.x1@.shared.b16 [%a], {%x0};
+                bar.warp.sync -1;
+                mul.lo.u32 %a, %lane, 4;
+                add.u32 %a, %a, %b;
+                ld.shared.b32 %y0, [%a];
+                """;
+        String declarations = ".reg .b32 %a, %b; .shared .align 16 .b8 tile[512];";
+        int[] plain = OneKernel.run(declarations, store.replace("@", ""), 1, 1, words)[0];
+        int[] turned = OneKernel.run(declarations, store.replace("@", ".trans"), 1, 1, words)[0];
+        int[] moved = OneKernel.run("", "movmatrix.sync.aligned.m8n8.trans.b16 %y0, %x0;", 1, 1, words)[0];
+        for (int lane = 0; lane < 32; lane++) {
+            int row = lane / 4;
+            int column = lane % 4 * 2;
+            assertEquals(element(row, column) | element(row, column + 1) << 16, plain[lane]);
+            assertEquals(element(column, row) | element(column + 1, row) << 16, turned[lane]);
+            assertEquals(turned[lane], moved[lane]);
+        }
+    }
+
+    private static int element(int row, int column) {
+        return row * 8 + column + 1;
+    }
 }

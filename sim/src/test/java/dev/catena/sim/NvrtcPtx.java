@@ -10,7 +10,10 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.javacpp.SizeTPointer;
 
-/** CUDA C++ to PTX with line information, by NVRTC without a driver (shared/NOTES.md has the recipe). */
+/**
+ * CUDA C++ to PTX with line information, by NVRTC without a driver (shared/NOTES.md has the recipe). codegen-cuda has its own
+ * loading of it, which sim must not know: the runtime side knows no compiler.
+ */
 final class NvrtcPtx {
     private static boolean loaded;
 

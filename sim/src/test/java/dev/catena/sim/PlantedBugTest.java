@@ -8,6 +8,7 @@ import dev.catena.sim.machine.Allocation;
 import dev.catena.sim.machine.FaultKind;
 import dev.catena.sim.machine.SimFault;
 import dev.catena.sim.machine.SimMachine;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -268,4 +269,51 @@ class PlantedBugTest {
                 """, "", "y[i] += __ldg((const float*)y + i); // BUG", 8, 128, seed);
     }
 
+    /**
+     * Blocks 0 to 5 read x[0], and block 6 writes it after it has heard of those before it. Where it has not heard of one, that is a
+     * race, though it has heard of others.
+     */
+    private static long racesOfAWriteAfterReads(int heardOf) {
+        String kernel = """
+                extern "C" __global__ void kernel(float* x, float* y) {
+                  int* arrived = (int*)(y + 512);
+                  if (threadIdx.x != 0) return;
+                  if (blockIdx.x < 6) {
+                    y[blockIdx.x] = x[0];
+                    if (blockIdx.x < @) {
+                      __threadfence();
+                      atomicAdd(arrived, 1);
+                    }
+                  } else {
+                    while (atomicAdd(arrived, 0) < @) {}
+                    __threadfence();
+                    x[0] = 1;
+                  }
+                }
+                """.replace("@", Integer.toString(heardOf));
+        String ptx = NvrtcPtx.of(kernel);
+        long races = 0;
+        for (int seed = 1; seed <= 24; seed++) {
+            SimMachine machine = new SimMachine(SimMachine.Settings.defaults().withSeed(seed));
+            Allocation x = machine.allocate("x", 4096);
+            x.writeFloats(0, new float[1024]);
+            Allocation y = machine.allocate("y", 4096);
+            y.writeFloats(0, new float[1024]);
+            try {
+                machine.launch(machine.load(ptx).kernel("kernel"), new int[] {7, 1, 1}, new int[] {32, 1, 1}, 0, x.address(),
+                        y.address());
+            } catch (SimFault e) {
+                assertEquals(FaultKind.RACE, e.kind(), e.getMessage());
+                races++;
+            }
+        }
+        return races;
+    }
+
+    @Test
+    void aWriteAfterReadsOfBlocksThatItHasNotHeardOf() {
+        assertEquals(0, racesOfAWriteAfterReads(6), "when it has heard of all");
+        long races = racesOfAWriteAfterReads(3);
+        assertTrue(races >= 6, "found under " + races + " of 24 seeds");
+    }
 }

@@ -7,24 +7,30 @@ import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuLibrary;
 import dev.catena.codegen.cpu.CpuTarget;
 import dev.catena.codegen.cuda.CodeStore;
+import dev.catena.codegen.cuda.CompileError;
 import dev.catena.codegen.cuda.CudaLibrary;
 import dev.catena.codegen.cuda.CudaProgram;
 import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.codegen.cuda.NvrtcCompiler;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Collectors;
 
-/** From the launches of all stages to code for each target. */
+/** From the launches of all stages to code for each target, several targets at a time. */
 final class CodeGeneration {
   private final List<List<Launch>> stages;
   private final int maxRows;
   private final int vocabulary;
-  private final Map<String, byte[]> ptxOfFamily = new HashMap<>();
-  private CudaProgram cudaProgram;
-  private NvrtcCompiler cudaCompiler;
 
   CodeGeneration(List<StageLaunches> stages) {
     this.stages = stages.stream().map(StageLaunches::launches).toList();
@@ -34,38 +40,75 @@ final class CodeGeneration {
 
   /** Code for the targets, in their order. */
   List<TargetCode> of(List<Target> targets) throws IOException {
-    List<TargetCode> code = new ArrayList<>();
-    for (Target target : targets) {
-      try (Console.Progress progress = Console.progress("generating code for " + target.name(), 1, "", 1)) {
-        code.add(of(target));
+    String names = targets.stream().map(Target::name).collect(Collectors.joining(", "));
+    ExecutorService workers = Executors.newFixedThreadPool(Math.min(targets.size(), Runtime.getRuntime().availableProcessors()));
+    try (Console.Progress progress = Console.progress("generating code for " + names, targets.size(), "", 1)) {
+      GpuTargets gpus = targets.stream().anyMatch(CudaTarget.class::isInstance) ? new GpuTargets(workers) : null;
+      List<Future<? extends TargetCode>> started = new ArrayList<>();
+      for (Target target : targets) {
+        started.add(target instanceof CpuTarget cpu ? workers.submit(() -> new CpuCode(CpuLibrary.build(stages, cpu)))
+            : gpus.start((CudaTarget) target));
+      }
+      List<TargetCode> code = new ArrayList<>();
+      for (Future<? extends TargetCode> each : started) {
+        code.add(result(each));
         progress.step(1);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new IOException("interrupted while code was generated", e);
+      }
+      return code;
+    } finally {
+      workers.shutdownNow();
+    }
+  }
+
+  private static <T> T result(Future<T> future) throws IOException {
+    try {
+      return future.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while code was generated", e);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof IOException io) {
+        throw io;
+      } else if (e.getCause() instanceof RuntimeException failure) {
+        throw failure;
+      } else if (e.getCause() instanceof Error error) {
+        throw error;
+      }
+      throw new IOException("code could not be generated", e.getCause());
+    }
+  }
+
+  /** One source for all GPUs, compiled for each, and to PTX once for each family. */
+  private final class GpuTargets {
+    private final ExecutorService workers;
+    private final CudaProgram program = CudaProgram.of(stages, maxRows, vocabulary);
+    private final NvrtcCompiler compiler = new NvrtcCompiler(store());
+    private final Map<String, Future<byte[]>> ptxOfFamily = new HashMap<>();
+
+    GpuTargets(ExecutorService workers) {
+      this.workers = workers;
+    }
+
+    Future<CudaCode> start(CudaTarget target) {
+      // Before what waits for it: a worker never waits for a task that isn't with a worker yet.
+      Future<byte[]> ptx = ptxOfFamily.computeIfAbsent(target.ptxFamily(),
+          family -> workers.submit(() -> reporting(() -> CudaLibrary.ptx(program, family, compiler))));
+      return workers.submit(() -> {
+        CudaLibrary library = reporting(() -> CudaLibrary.compile(program, target, compiler));
+        return new CudaCode(program, library, result(ptx));
+      });
+    }
+
+    /** Our generator's mistakes are no user's: what NVRTC refuses is kept for the report. */
+    private <T> T reporting(Callable<T> compilation) throws Exception {
+      try {
+        return compilation.call();
+      } catch (CompileError e) {
+        Path source = Files.createTempFile("catena-refused-", ".cu");
+        Files.writeString(source, program.source());
+        throw new IllegalStateException("generated code does not compile: " + e.firstLine() + "; the source is kept as " + source, e);
       }
     }
-    return code;
-  }
-
-  private TargetCode of(Target target) throws IOException, InterruptedException {
-    if (target instanceof CpuTarget cpu) {
-      return new CpuCode(CpuLibrary.build(stages, cpu));
-    }
-    return cuda((CudaTarget) target);
-  }
-
-  private CudaCode cuda(CudaTarget target) throws IOException {
-    if (cudaProgram == null) {
-      cudaProgram = CudaProgram.of(stages, maxRows, vocabulary);
-      cudaCompiler = new NvrtcCompiler(store());
-    }
-    CudaLibrary library = CudaLibrary.compile(cudaProgram, target, cudaCompiler);
-    byte[] ptx = ptxOfFamily.get(target.ptxFamily());
-    if (ptx == null) {
-      ptx = CudaLibrary.ptx(cudaProgram, target.ptxFamily(), cudaCompiler);
-      ptxOfFamily.put(target.ptxFamily(), ptx);
-    }
-    return new CudaCode(cudaProgram, library, ptx);
   }
 
   /** The user's cache folder; where there can be none, nothing is kept. */

@@ -247,7 +247,7 @@ final class PieceCalibration {
   private void gptq(Layer layer, double[] hessian) {
     Gptq gptq = new Gptq(hessian, layer.type, GroupFit.Scales.valueOf(settings.scales().toUpperCase(java.util.Locale.ROOT)),
         true, DAMPING);
-    inBlocks(layer, layer.weights, gptq::quantizeRows);
+    inBlocks(layer, layer.weights, gptq::readCodes);
   }
 
   @FunctionalInterface
@@ -285,7 +285,7 @@ final class PieceCalibration {
       divide(place, s, runner);
     }
     float[] scaling = s;
-    inBlocks(layer, layer.weights, (w, rows, codes, scales, zeros) -> awq.quantizeRows(w, rows, scaling, codes, scales, zeros));
+    inBlocks(layer, layer.weights, (w, rows, codes, scales, zeros) -> awq.readCodes(w, rows, scaling, codes, scales, zeros));
     return s;
   }
 

@@ -9,9 +9,9 @@ import dev.catena.codegen.RowSource;
 import dev.catena.codegen.StageLaunches;
 import dev.catena.codegen.StageWeight;
 import dev.catena.codegen.TablePacker;
+import dev.catena.ir.CodedMatrix;
 import dev.catena.ir.Operation;
 import dev.catena.ir.QuantType;
-import dev.catena.ir.QuantizedData;
 import dev.catena.ir.Stage;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
@@ -115,7 +115,7 @@ final class StageWeights {
 
   static void pack(StageWeight w, WritableByteChannel out) throws IOException {
     boolean linear = w.use() == StageWeight.Use.LINEAR;
-    if (w.weight().data() instanceof QuantizedData q) {
+    if (w.weight().data() instanceof CodedMatrix q) {
       QuantizedRowSource source = new QuantizedRows(q, w.type());
       if (linear) {
         LinearPacker.pack(source, out);
@@ -132,10 +132,10 @@ final class StageWeights {
     }
   }
 
-  private record QuantizedRows(QuantizedData weight, MatrixType type) implements QuantizedRowSource {
+  private record QuantizedRows(CodedMatrix weight, MatrixType type) implements QuantizedRowSource {
     @Override
     public void read(int firstRow, int rowCount, byte[] codes, float[] scales, byte[] zeros) {
-      weight.quantizeRows(firstRow, rowCount, codes, scales, zeros);
+      weight.readCodes(firstRow, rowCount, codes, scales, zeros);
     }
   }
 

@@ -33,13 +33,15 @@ final class AttentionKernels {
             kernel.weight("cos", launch.cos()).weight("sin", launch.sin());
         }
         return kernel.parameter("uint8 *kv", "kv").write("y", launch.rotatedQ())
+                .size("HEADS", launch.heads()).size("KV_HEADS", kv.heads()).size("DIM", kv.dim()).size("ROTARY", launch.rotary())
+                .size("TABLE_ROWS", Math.max(1, launch.tableRows())).size("Q_STRIDE", launch.q().rowStride())
+                .size("K_STRIDE", launch.k().rowStride()).size("V_STRIDE", launch.v().rowStride())
+                .size("Y_STRIDE", launch.rotatedQ().rowStride()).size("WARPS", warps)
                 .body("""
-                        rope_append<%s,
-                                    %s, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d>(
+                        rope_append<%s, %s, HEADS, KV_HEADS, DIM, ROTARY, TABLE_ROWS,
+                                    Q_STRIDE, K_STRIDE, V_STRIDE, Y_STRIDE, WARPS>(
                             step, positions, row_sequence, page_table, q, k, v, %s, kv, y);""".formatted(pages(kv),
-                        launch.tablesF16() ? "HalfPositions" : "FloatPositions", launch.heads(), kv.heads(), kv.dim(),
-                        launch.rotary(), Math.max(1, launch.tableRows()), launch.q().rowStride(), launch.k().rowStride(),
-                        launch.v().rowStride(), launch.rotatedQ().rowStride(), warps, rotates ? "cos, sin" : "nullptr, nullptr"))
+                        launch.tablesF16() ? "HalfPositions" : "FloatPositions", rotates ? "cos, sin" : "nullptr, nullptr"))
                 .launch(kernels, rows, (heads + warps - 1) / warps);
     }
 
@@ -57,11 +59,12 @@ final class AttentionKernels {
         } else {
             attend.write("y", launch.y());
         }
-        attend.body("""
-                attend<%s,
-                       %d, %d, %d, %d, %s, %d, %d>(
-                    step, positions, row_sequence, page_table, q, %s, kv, %s);""".formatted(pages(kv), launch.heads(), kv.heads(),
-                kv.dim(), queries, split, launch.q().rowStride(), split ? 0 : launch.y().rowStride(),
+        attend.size("HEADS", launch.heads()).size("KV_HEADS", kv.heads()).size("DIM", kv.dim()).size("QUERIES", queries)
+                .size("Q_STRIDE", launch.q().rowStride()).size("Y_STRIDE", split ? 0 : launch.y().rowStride())
+                .body("""
+                constexpr bool SPLIT = %s;
+                attend<%s, HEADS, KV_HEADS, DIM, QUERIES, SPLIT, Q_STRIDE, Y_STRIDE>(
+                    step, positions, row_sequence, page_table, q, %s, kv, %s);""".formatted(split, pages(kv),
                 CudaKernel.literal(launch.scale()), split ? "parts, nullptr" : "nullptr, y"));
         if (!split) {
             return List.of(attend.launch(kernels, rows, blocks));
@@ -71,8 +74,8 @@ final class AttentionKernels {
                 "Joins the splits of attention.", threads, "kv_cache.cuh", "attention.cuh")
                 .step().parameter("const int *positions", "positions")
                 .parameter("const float *__restrict__ parts", "scratch+0").write("y", launch.y())
-                .body("join_attention<%d, %d, %d, %d>(step, positions, parts, y);".formatted(launch.heads(), kv.dim(),
-                        launch.y().rowStride(), threads / 32))
+                .size("HEADS", launch.heads()).size("DIM", kv.dim()).size("Y_STRIDE", launch.y().rowStride())
+                .size("WARPS", threads / 32).body("join_attention<HEADS, DIM, Y_STRIDE, WARPS>(step, positions, parts, y);")
                 .launch(kernels, rows, launch.heads());
         return List.of(attend.launch(kernels, rows, blocks, MOST_SPLITS), join);
     }
@@ -92,7 +95,7 @@ final class AttentionKernels {
     }
 
     private static String pages(KvFormat kv) {
-        return "KvPages<%s, %s, %d, %d>".formatted(element(kv.k()), element(kv.v()), kv.heads(), kv.dim());
+        return "KvPages<%s, %s, KV_HEADS, DIM>".formatted(element(kv.k()), element(kv.v()));
     }
 
     private static String element(KvFormat.Element element) {

@@ -7,4 +7,10 @@ public final class CompileError extends RuntimeException {
     CompileError(String message) {
         super(message);
     }
+
+    /** The first line that says what is wrong, and where in the source. */
+    public String firstLine() {
+        return getMessage().lines().filter(line -> line.contains("error")).findFirst()
+                .orElseGet(() -> getMessage().lines().findFirst().orElse(""));
+    }
 }

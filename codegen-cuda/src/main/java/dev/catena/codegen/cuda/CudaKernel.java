@@ -1,6 +1,7 @@
 package dev.catena.codegen.cuda;
 
 import dev.catena.codegen.Buffer;
+import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RowCount;
 import dev.catena.codegen.View;
 import java.util.ArrayList;
@@ -15,6 +16,7 @@ final class CudaKernel {
     private final int threads;
     private final List<String> templates;
     private final List<String> parameters = new ArrayList<>();
+    private final List<String> sizes = new ArrayList<>();
     private final List<String> arguments = new ArrayList<>();
     private String body;
 
@@ -69,6 +71,12 @@ final class CudaKernel {
         return weight.map(w -> vector(name, w)).orElse(this);
     }
 
+    /** A number that the kernel is for, which the statements call by this name. */
+    CudaKernel size(String name, int value) {
+        sizes.add(name + " = " + value);
+        return this;
+    }
+
     /** The statements, without indentation. */
     CudaKernel body(String statements) {
         body = statements;
@@ -87,6 +95,9 @@ final class CudaKernel {
         StringBuilder text = new StringBuilder("/* ").append(purpose).append(" */\n");
         text.append("extern \"C\" __global__ __launch_bounds__(").append(threads).append(", 1) void ").append(actualName).append("(\n    ")
                 .append(String.join(", ", parameters)).append(") {\n");
+        if (!sizes.isEmpty()) {
+            text.append("  constexpr int ").append(String.join(", ", sizes)).append(";\n");
+        }
         body.lines().forEach(line -> text.append("  ").append(line).append('\n'));
         return text.append("}\n").toString();
     }
@@ -103,6 +114,17 @@ final class CudaKernel {
     /** Where a kernel finds how many rows there are. */
     static String rows(RowCount rows) {
         return rows == RowCount.STEP ? "step[STEP_ROWS]" : "step[STEP_SELECTED]";
+    }
+
+    /** What a kernel's name says of the rows that it is for. */
+    static String selected(RowCount rows) {
+        return rows == RowCount.STEP ? "" : "_selected";
+    }
+
+    /** For storage that only other targets have kernels for. */
+    static IllegalArgumentException noKernel(MatrixType type) {
+        return new IllegalArgumentException("weights of " + type.element().bits() + " bits have no GPU kernels; choose 4 bits or more, "
+                + "or a cpu target");
     }
 
     /** Threads that share a row of so many columns: full warps, at most 256. */

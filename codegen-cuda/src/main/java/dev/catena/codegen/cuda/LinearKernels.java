@@ -38,41 +38,51 @@ final class LinearKernels {
 
     private static KernelLaunch fewRows(LinearLaunch launch, int rows, KernelSet kernels) {
         int together = Math.min(rows, MOST_FEW_ROWS);
-        String body = "linear_few_rows<%s, %d, %d, %d, %d, %s>(%s, x, weight, %s, %s, y);".formatted(matrix(launch.type()),
-                together, launch.x().rowStride(), launch.y().rowStride(), residualStride(launch),
-                CudaKernel.vectorAligned(launch.x()), CudaKernel.rows(launch.rows()), bias(launch), residual(launch));
+        String body = """
+                constexpr bool ALIGNED = %s;
+                linear_few_rows<Matrix, ROWS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED>(
+                    %s, x, weight, %s, %s, y);""".formatted(CudaKernel.vectorAligned(launch.x()),
+                CudaKernel.rows(launch.rows()), bias(launch), residual(launch));
         CudaKernel kernel = new CudaKernel(name(launch) + "_rows" + together,
                 purpose(launch) + ", " + together + (together == 1 ? " row" : " rows") + " at a time.", THREADS,
                 "weights.cuh", "linear_few_rows.cuh")
                 .step().read("x", launch.x()).weight("weight", launch.weight()).vector("bias", launch.bias());
-        return finish(kernel, launch).body(body)
+        return finish(kernel, launch).size("ROWS", together).size("X_STRIDE", launch.x().rowStride())
+                .size("Y_STRIDE", launch.y().rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
+                .body(matrix(launch.type()) + body)
                 .launch(kernels, new MatrixLayout(launch.type()).blocks(), (rows + together - 1) / together);
     }
 
     private static KernelLaunch rowsToHalf(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
         int columns = launch.type().columns();
         int threads = CudaKernel.threadsForRow(columns);
-        return new CudaKernel("rows_to_half_c" + columns, "Rows of " + columns + " as scaled f16, for tensor cores.", threads,
+        return new CudaKernel("rows_to_half_c" + columns + CudaKernel.selected(launch.rows()),
+                "Rows of " + columns + " as scaled f16, for tensor cores.", threads,
                 "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
                 .step().read("x", launch.x()).parameter("uint16 *x_half", "scratch+0")
                 .parameter("float *row_scale", "scratch+" + scalesOffset(launch, maxRows))
-                .body("rows_to_half<%d, %d, %d, %d, %d>(%s, x, x_half, row_scale);".formatted(columns,
-                        paddedColumns(launch.type()), parts(launch), launch.x().rowStride(), threads / 32, CudaKernel.rows(launch.rows())))
+                .size("COLUMNS", columns).size("PADDED", paddedColumns(launch.type())).size("PARTS", parts(launch))
+                .size("X_STRIDE", launch.x().rowStride()).size("WARPS", threads / 32)
+                .body("rows_to_half<COLUMNS, PADDED, PARTS, X_STRIDE, WARPS>(%s, x, x_half, row_scale);".formatted(
+                        CudaKernel.rows(launch.rows())))
                 .launch(kernels, rows);
     }
 
     private static KernelLaunch manyRows(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
         int tile = Math.min(LARGEST_TILE, (rows + 15) / 16 * 16);
-        String body = "linear_many_rows<%s, %d, %d, %d, %d>(%s, x_half, row_scale, weight, %s, %s, y);".formatted(
-                matrix(launch.type()), tile, parts(launch), launch.y().rowStride(), residualStride(launch), CudaKernel.rows(launch.rows()),
-                bias(launch), residual(launch));
+        String body = """
+                linear_many_rows<Matrix, TILE_ROWS, PARTS, Y_STRIDE, RESIDUAL_STRIDE>(
+                    %s, x_half, row_scale, weight, %s, %s, y);""".formatted(CudaKernel.rows(launch.rows()), bias(launch),
+                residual(launch));
         CudaKernel kernel = new CudaKernel(name(launch) + "_tile" + tile, purpose(launch) + ", " + tile + " rows at a time.",
                 THREADS, "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
                 .step().parameter("const uint16 *__restrict__ x_half", "scratch+0")
                 .parameter("const float *__restrict__ row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .weight("weight", launch.weight()).vector("bias", launch.bias());
         int blocks = new MatrixLayout(launch.type()).blocks();
-        return finish(kernel, launch).body(body).launch(kernels, (blocks + WARPS - 1) / WARPS, (rows + tile - 1) / tile);
+        return finish(kernel, launch).size("TILE_ROWS", tile).size("PARTS", parts(launch))
+                .size("Y_STRIDE", launch.y().rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
+                .body(matrix(launch.type()) + body).launch(kernels, (blocks + WARPS - 1) / WARPS, (rows + tile - 1) / tile);
     }
 
     private static CudaKernel finish(CudaKernel kernel, LinearLaunch launch) {
@@ -105,13 +115,16 @@ final class LinearKernels {
         return launch.residual().isPresent() ? "residual" : "nullptr";
     }
 
+    /** A line that says what {@code Matrix} is. */
     private static String matrix(MatrixType type) {
-        return switch (type.element()) {
-            case F32 -> "Floats<%d, %d>".formatted(type.rows(), type.columns());
-            case F16 -> "Halves<%d, %d>".formatted(type.rows(), type.columns());
-            case U8, U4 -> "Codes%d<%d, %d, %d, Zeros::%s>".formatted(type.element().bits(), type.rows(), type.columns(),
-                    type.group(), type.symmetric() ? "MIDDLE" : "STORED");
-            case U3, U2 -> throw new IllegalArgumentException("GPU kernels for " + type.element().bits() + " bits aren't there yet");
+        String sizes = "constexpr int OUTPUTS = %d, INPUTS = %d%s;\nusing Matrix = ".formatted(type.rows(), type.columns(),
+                type.element().quantized() ? ", GROUP = " + type.group() : "");
+        return sizes + switch (type.element()) {
+            case F32 -> "Floats<OUTPUTS, INPUTS>;\n";
+            case F16 -> "Halves<OUTPUTS, INPUTS>;\n";
+            case U8, U4 -> "Codes%d<OUTPUTS, INPUTS, GROUP, Zeros::%s>;\n".formatted(type.element().bits(),
+                    type.symmetric() ? "MIDDLE" : "STORED");
+            default -> throw CudaKernel.noKernel(type);
         };
     }
 
@@ -121,7 +134,7 @@ final class LinearKernels {
         return "linear_w" + type.element().bits() + (type.element().quantized() ? "_g" + type.group() : "") + "_" + type.rows()
                 + "x" + type.columns() + (type.element().quantized() && type.symmetric() ? "_symmetric" : "")
                 + (launch.bias().isPresent() ? "_bias" : "") + (launch.residual().isPresent() ? "_residual" : "")
-                + (launch.rows() == RowCount.SELECTED ? "_selected" : "");
+                + CudaKernel.selected(launch.rows());
     }
 
     private static String purpose(LinearLaunch launch) {

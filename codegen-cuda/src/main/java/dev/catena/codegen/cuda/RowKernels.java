@@ -13,11 +13,12 @@ final class RowKernels {
     static KernelLaunch of(RmsNormLaunch launch, int rows, KernelSet kernels) {
         int columns = launch.x().columns();
         int threads = CudaKernel.threadsForRow(columns);
-        return new CudaKernel("rms_norm_c" + columns, "RMS norm of rows of " + columns + ".", threads, "rms_norm.cuh")
+        return new CudaKernel("rms_norm_c" + columns + CudaKernel.selected(launch.rows()), "RMS norm of rows of " + columns + ".",
+                threads, "rms_norm.cuh")
                 .step().readAliased("x", launch.x()).vector("weight", launch.weight()).write("y", launch.y())
-                .body("rms_norm<%d, %d, %d, %d>(%s, x, weight, %s, y);".formatted(columns, launch.x().rowStride(),
-                        launch.y().rowStride(), threads / 32, CudaKernel.rows(launch.rows()),
-                        CudaKernel.literal(launch.epsilon())))
+                .size("COLUMNS", columns).size("X_STRIDE", launch.x().rowStride()).size("Y_STRIDE", launch.y().rowStride())
+                .size("WARPS", threads / 32).body("rms_norm<COLUMNS, X_STRIDE, Y_STRIDE, WARPS>(%s, x, weight, %s, y);".formatted(
+                        CudaKernel.rows(launch.rows()), CudaKernel.literal(launch.epsilon())))
                 .launch(kernels, rows);
     }
 
@@ -26,8 +27,9 @@ final class RowKernels {
         int threads = CudaKernel.threadsForRow(columns);
         return new CudaKernel("select_rows_c" + columns, "The selected rows of " + columns + ".", threads, "select_rows.cuh")
                 .step().parameter("const int *selected_rows", "selected_rows").read("x", launch.x()).write("y", launch.y())
-                .body("select_rows<%d, %d, %d, %d>(step[STEP_SELECTED], selected_rows, x, y);".formatted(columns,
-                        launch.x().rowStride(), launch.y().rowStride(), threads / 32))
+                .size("COLUMNS", columns).size("X_STRIDE", launch.x().rowStride()).size("Y_STRIDE", launch.y().rowStride())
+                .size("WARPS", threads / 32)
+                .body("select_rows<COLUMNS, X_STRIDE, Y_STRIDE, WARPS>(step[STEP_SELECTED], selected_rows, x, y);")
                 .launch(kernels, rows);
     }
 
@@ -35,18 +37,21 @@ final class RowKernels {
         MatrixType type = launch.type();
         int threads = CudaKernel.threadsForRow(type.columns());
         String table = switch (type.element()) {
-            case F32 -> "FloatTable<%d, %d>".formatted(type.rows(), type.columns());
-            case F16 -> "HalfTable<%d, %d>".formatted(type.rows(), type.columns());
-            case U8, U4 -> "CodeTable<%d, %d, %d, %s, %d>".formatted(type.rows(), type.columns(), type.group(),
-                    !type.symmetric(), type.element().bits());
-            case U3, U2 -> throw new IllegalArgumentException("GPU kernels for " + type.element().bits() + " bits aren't there yet");
+            case F32 -> "FloatTable<VOCABULARY, WIDTH>";
+            case F16 -> "HalfTable<VOCABULARY, WIDTH>";
+            case U8, U4 -> "CodeTable<VOCABULARY, WIDTH, GROUP, STORED_ZEROS, BITS>";
+            default -> throw CudaKernel.noKernel(type);
         };
         String name = "embedding_" + type.element().name().toLowerCase(Locale.ROOT) + "_" + type.rows() + "x" + type.columns()
                 + (type.element().quantized() ? "_g" + type.group() + (type.symmetric() ? "_symmetric" : "") : "");
-        return new CudaKernel(name, "A row of the table for each token.", threads, "embedding.cuh")
+        CudaKernel kernel = new CudaKernel(name, "A row of the table for each token.", threads, "embedding.cuh")
+                .size("VOCABULARY", type.rows()).size("WIDTH", type.columns());
+        if (type.element().quantized()) {
+            kernel.size("GROUP", type.group()).size("STORED_ZEROS", type.symmetric() ? 0 : 1).size("BITS", type.element().bits());
+        }
+        return kernel.size("Y_STRIDE", launch.y().rowStride()).size("WARPS", threads / 32)
                 .step().parameter("const int *tokens", "tokens").weight("table", launch.table()).write("y", launch.y())
-                .body("embedding<%s, %d, %d, %d>(step[STEP_ROWS], tokens, table, y);".formatted(table, type.columns(),
-                        launch.y().rowStride(), threads / 32))
+                .body("embedding<%s, WIDTH, Y_STRIDE, WARPS>(step[STEP_ROWS], tokens, table, y);".formatted(table))
                 .launch(kernels, rows);
     }
 }

@@ -20,7 +20,7 @@ final class SamplingKernel {
 
     private static KernelLaunch of(int vocabulary, int rows, KernelSet kernels) {
         return new CudaKernel("sample_v" + vocabulary, "A token of " + vocabulary + " for each selected row.", THREADS, "sampling.cuh")
-                .step().parameter("float *logits", "logits").parameter("const Sampling *parameters", "sampling")
+                .step().parameter("const float *logits", "logits").parameter("const Sampling *parameters", "sampling")
                 .parameter("const int *history", "history").parameter("uint32 *seen", "scratch+0")
                 .parameter("int *sampled", "sampled")
                 .body("sample<%d>(step[STEP_SELECTED], logits, parameters, history, seen, sampled);".formatted(vocabulary))

@@ -58,13 +58,20 @@ void kv_store(uint8 *codes, uint8 *pairs, int slot, const float (&x)[COUNT]) {
     }
   } else {
     constexpr float LARGEST_CODE = (1 << ELEMENT::BITS) - 1;
-    float low = infinity(), high = -infinity();
+    /* The range of the finite elements, as far as f16 goes: a NaN or an infinity takes an end of it and leaves its neighbours
+       alone. */
+    float low = LARGEST_HALF, high = -LARGEST_HALF;
 #pragma unroll
     for (int i = 0; i < COUNT; i++)
-      if (lane + 32 * i < DIM) low = fminf(low, x[i]), high = fmaxf(high, x[i]);
+      if (lane + 32 * i < DIM && fabsf(x[i]) < infinity()) {
+        const float in_range = fmaxf(-LARGEST_HALF, fminf(LARGEST_HALF, x[i]));
+        low = fminf(low, in_range), high = fmaxf(high, in_range);
+      }
     low = warp_min(low), high = warp_max(high);
+    const bool none_finite = low > high;
     /* Rounded to f16 first, so that codes fit the values they will be read with. */
-    const uint16 scale = half_of_float((high - low) / LARGEST_CODE), minimum = half_of_float(low);
+    const uint16 scale = none_finite ? 0 : half_of_float((high - low) / LARGEST_CODE);
+    const uint16 minimum = none_finite ? 0 : half_of_float(low);
     if (lane == 0) ((uint32 *)pairs)[slot] = halves(scale, minimum);
 #pragma unroll
     for (int i = 0; i < COUNT; i++) {

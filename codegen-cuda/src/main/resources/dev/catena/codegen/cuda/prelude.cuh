@@ -32,6 +32,8 @@ inline uint16 half_of_float(float value) {
   return half;
 }
 
+constexpr float LARGEST_HALF = 65504;
+
 inline uint32 halves(uint16 low, uint16 high) { return low | (uint32)high << 16; }
 inline float low_half(uint32 pair) { return float_of_half((uint16)pair); }
 inline float high_half(uint32 pair) { return float_of_half((uint16)(pair >> 16)); }

@@ -48,7 +48,9 @@ template <int VOCABULARY> struct Sampler {
   };
 
   Shared &shared;
-  float *scores;
+  const float *logits;
+  float penalty;      /* 1: none */
+  const uint32 *seen; /* a bit for each token that the penalty applies to */
 
   static int first_id() { return least(threadIdx.x * SHARE, VOCABULARY); }
   static int end_id() { return least(first_id() + SHARE, VOCABULARY); }
@@ -59,8 +61,8 @@ template <int VOCABULARY> struct Sampler {
     __syncthreads();
     bool bad = false, finite = false;
     for (int id = threadIdx.x; id < VOCABULARY; id += SAMPLING_THREADS) {
-      bad |= !(scores[id] < infinity());
-      finite |= scores[id] > -infinity();
+      bad |= !(logits[id] < infinity());
+      finite |= logits[id] > -infinity();
     }
     if (bad) atomicExch(&shared.bad, 1);
     if (finite) atomicExch(&shared.finite, 1);
@@ -68,20 +70,23 @@ template <int VOCABULARY> struct Sampler {
     return !shared.bad && shared.finite;
   }
 
-  /* The logit of every token of the history is divided by the penalty, or multiplied where negative; once each: `seen` has a
-     bit for each token. */
-  void penalize(const int *history, int length, float penalty, uint32 *seen) {
+  /* Marks the history in `seen`, a bit for each token. */
+  static void mark(const int *history, int length, uint32 *seen) {
     for (int i = threadIdx.x; i < divide_up(VOCABULARY, 32); i += SAMPLING_THREADS) seen[i] = 0;
     __syncthreads();
     for (int i = threadIdx.x; i < length; i += SAMPLING_THREADS) {
       const uint32 id = history[i];
-      if (id >= VOCABULARY || atomicOr(&seen[id / 32], 1u << id % 32) >> id % 32 & 1) continue;
-      const float score = scores[id];
-      const float changed = score < 0 ? score * penalty : score / penalty;
-      constexpr float LARGEST_FLOAT = 3.40282347e38f;
-      if (score > -infinity()) scores[id] = fmaxf(-LARGEST_FLOAT, fminf(LARGEST_FLOAT, changed));
+      if (id < VOCABULARY) atomicOr(&seen[id / 32], 1u << id % 32);
     }
     __syncthreads();
+  }
+
+  /* A token's logit; where it has been seen, divided by the penalty, or multiplied where negative. The logits themselves stay. */
+  float score(int id) const {
+    const float logit = logits[id];
+    if (penalty == 1 || !(seen[id / 32] >> id % 32 & 1) || logit == -infinity()) return logit;
+    constexpr float LARGEST_FLOAT = 3.40282347e38f;
+    return fmaxf(-LARGEST_FLOAT, fminf(LARGEST_FLOAT, logit < 0 ? logit * penalty : logit / penalty));
   }
 
   /* The lowest id with the largest score. */
@@ -89,7 +94,7 @@ template <int VOCABULARY> struct Sampler {
     float largest = -infinity();
     int id_of_largest = VOCABULARY;
     for (int id = first_id(); id < end_id(); id++)
-      if (scores[id] > largest) largest = scores[id], id_of_largest = id;
+      if (score(id) > largest) largest = score(id), id_of_largest = id;
     for (int distance = 16; distance > 0; distance /= 2) {
       const float other = __shfl_xor_sync(ALL_LANES, largest, distance);
       const int other_id = __shfl_xor_sync(ALL_LANES, id_of_largest, distance);
@@ -113,7 +118,7 @@ template <int VOCABULARY> struct Sampler {
       __syncthreads();
       const uint32 prefix = shared.prefix;
       for (int id = threadIdx.x; id < VOCABULARY; id += SAMPLING_THREADS) {
-        const uint32 order = order_of(scores[id]);
+        const uint32 order = order_of(score(id));
         if (shift == 24 || order >> (shift + 8) == prefix) atomicAdd(&shared.weight_bins[order >> shift & 255], measure(id));
       }
       __syncthreads();
@@ -153,8 +158,8 @@ template <int VOCABULARY> struct Sampler {
     if (parameters.top_k > 0 && parameters.top_k < VOCABULARY)
       floor = most_order(floor, reach(parameters.top_k, above, [](int) { return (Weight)1; }));
     auto weight = [&](int id) {
-      const float score = scores[id];
-      return order_of(score) < floor ? 0 : (Weight)(exp(((double)score - largest) / parameters.temperature) * WEIGHT_ONE + 0.5);
+      const float of_token = score(id);
+      return order_of(of_token) < floor ? 0 : (Weight)(exp(((double)of_token - largest) / parameters.temperature) * WEIGHT_ONE + 0.5);
     };
     Weight sum = 0, all;
     uint32 tie_floor = 0;
@@ -170,11 +175,11 @@ template <int VOCABULARY> struct Sampler {
       floor = most_order(floor, tie_floor);
     }
     Weight my_ties = 0;
-    for (int id = first_id(); id < end_id(); id++) my_ties += order_of(scores[id]) == tie_floor;
+    for (int id = first_id(); id < end_id(); id++) my_ties += order_of(score(id)) == tie_floor;
     const Weight ties_before = sum_before(my_ties, all);
     const Weight least_weight = (Weight)ceil(parameters.min_p * WEIGHT_ONE);
     auto kept = [&](int id, Weight &tie) {
-      if (order_of(scores[id]) == tie_floor && tie++ >= ties) return (Weight)0;
+      if (order_of(score(id)) == tie_floor && tie++ >= ties) return (Weight)0;
       const Weight w = weight(id);
       return w >= least_weight ? w : 0;
     };
@@ -208,20 +213,19 @@ template <int VOCABULARY> struct Sampler {
 };
 
 template <int VOCABULARY>
-void sample(int rows, float *logits, const Sampling *parameters, const int *history, uint32 *seen, int *sampled) {
+void sample(int rows, const float *logits, const Sampling *parameters, const int *history, uint32 *seen, int *sampled) {
   using Chosen = Sampler<VOCABULARY>;
   __shared__ typename Chosen::Shared shared;
   const int64 row = blockIdx.x;
   if (row >= rows) return;
-  Chosen sampler = {shared, logits + row * VOCABULARY};
   const Sampling of_row = parameters[row];
+  uint32 *seen_of_row = seen + row * divide_up(VOCABULARY, 32);
+  Chosen sampler = {shared, logits + row * VOCABULARY, (float)of_row.repeat_penalty, seen_of_row};
   int token = BAD_LOGITS;
   if (sampler.check_logits()) {
-    if ((float)of_row.repeat_penalty != 1)
-      sampler.penalize(history + of_row.history_start, of_row.history_length, (float)of_row.repeat_penalty,
-                       seen + row * divide_up(VOCABULARY, 32));
+    if (sampler.penalty != 1) Chosen::mark(history + of_row.history_start, of_row.history_length, seen_of_row);
     token = sampler.likeliest();
-    if (of_row.temperature > 0) token = sampler.draw(of_row, sampler.scores[token]);
+    if (of_row.temperature > 0) token = sampler.draw(of_row, sampler.score(token));
   }
   if (threadIdx.x == 0) sampled[row] = token;
 }

@@ -62,6 +62,7 @@ class NvrtcCompilerTest {
         CompileError error = assertThrows(CompileError.class, () -> cubin(wrong));
         assertTrue(error.getMessage().contains("model.cu(2)") && error.getMessage().contains("2:   x[0] = no_such_name;"),
                 error.getMessage());
+        assertTrue(error.firstLine().startsWith("model.cu(2): error:"), error.firstLine());
     }
 
     @Test

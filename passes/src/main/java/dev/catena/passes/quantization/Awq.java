@@ -120,7 +120,7 @@ public final class Awq {
    *
    * @param scaled weights times {@code s}
    */
-  public void quantizeRows(float[] scaled, int rows, float[] s, byte[] codes, float[] groupScales, byte[] zeros) {
+  public void readCodes(float[] scaled, int rows, float[] s, byte[] codes, float[] groupScales, byte[] zeros) {
     int groups = Math.toIntExact(type.groups());
     GroupFit fit = new GroupFit(type, GroupFit.Scales.SEARCH);
     for (int g = 0; g < groups; g++) {

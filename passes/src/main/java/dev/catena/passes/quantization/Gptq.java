@@ -139,9 +139,9 @@ public final class Gptq {
 
   /**
    * Quantizes some rows; {@code weights} is {@code [rows, columns]}, what is received as in
-   * {@link dev.catena.ir.QuantizedData#quantizeRows}.
+   * {@link dev.catena.ir.CodedMatrix#readCodes}.
    */
-  public void quantizeRows(float[] weights, int rows, byte[] codes, float[] groupScales, byte[] zeros) {
+  public void readCodes(float[] weights, int rows, byte[] codes, float[] groupScales, byte[] zeros) {
     int groups = Math.toIntExact(type.groups());
     GroupFit[] fits = new GroupFit[groups];
     for (int g = 0; g < groups; g++) {

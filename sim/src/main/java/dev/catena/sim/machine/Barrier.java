@@ -52,7 +52,7 @@ final class Barrier {
         came[warp.index] |= lanes;
         holding += Integer.bitCount(holds);
         arrived += count == 0 ? Integer.bitCount(lanes) : Warp.LANES;
-        if (expected != block.threads) {
+        if (expected != block.threads || !waits) {
             for (int m = lanes; m != 0; m &= m - 1) {
                 knowledge = Knowledge.join(knowledge, warp.knowledge(Integer.numberOfTrailingZeros(m)));
             }
@@ -60,6 +60,7 @@ final class Barrier {
         if (waits) {
             waiting.add(new Waiting(warp, lanes, at));
         } else {
+            block.tick(); // what these lanes do from here on is not what the others learn of
             warp.push(at.pc + 1, lanes);
         }
         if (arrived > expected) {
@@ -83,10 +84,10 @@ final class Barrier {
             }
         } else {
             if (expected == block.threads) {
-                // Some only arrived: those who wait learn of all.
-                for (Warp warp : block.warps) {
-                    for (int m = came[warp.index]; m != 0; m &= m - 1) {
-                        knowledge = Knowledge.join(knowledge, warp.knowledge(Integer.numberOfTrailingZeros(m)));
+                // Some only arrived, and have told what they had done by then: those who wait learn of all.
+                for (Waiting w : waiting) {
+                    for (int m = w.lanes; m != 0; m &= m - 1) {
+                        knowledge = Knowledge.join(knowledge, w.warp.knowledge(Integer.numberOfTrailingZeros(m)));
                     }
                 }
             }

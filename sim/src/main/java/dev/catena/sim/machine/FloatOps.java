@@ -5,11 +5,19 @@ import dev.catena.sim.ptx.PtxInstruction;
 import dev.catena.sim.ptx.PtxOperand;
 import java.util.List;
 
-/** f32 and f64 arithmetic (PTX ISA 9.7.3). Approximations are computed exactly and then missed within their bound. */
+/**
+ * f32 and f64 arithmetic (PTX ISA 9.1, section 9.7.3). Approximations are computed exactly and then missed within the bound that
+ * the instruction's notes give, in units of the last place (ulp), relative to the result, or absolutely.
+ */
 final class FloatOps {
     private static final int SIGN = 0x80000000;
     /** PTX's one NaN. */
     private static final int NAN = 0x7FFFFFFF;
+
+    private static final double RSQRT_ERROR = Math.pow(2, -22.9);
+    /** Of sine and cosine up to 2 pi and up to 100 pi. */
+    private static final double SMALL_ANGLE_ERROR = Math.pow(2, -20.5);
+    private static final double LARGE_ANGLE_ERROR = Math.pow(2, -14.7);
 
     private FloatOps() {}
 
@@ -100,7 +108,7 @@ final class FloatOps {
                         out(mode.toFloat((double) in(x, ftz) * in(y, ftz)), ftz, sat)));
             case "div":
                 if (i.has("approx") || i.has("full")) {
-                    return approximate2(d, a, b, ftz, 0x1p-22);
+                    return quotient(d, a, b, ftz, i.has("approx"));
                 }
                 if (mode != Rounding.NEAREST) {
                     throw k.unsupported("rounding");
@@ -159,21 +167,27 @@ final class FloatOps {
             };
         }
         return switch (i.opcode()) {
-            case "rcp" -> approximate(d, a, ftz, x -> 1 / x, x -> 0x1p-23, false);
-            case "sqrt" -> approximate(d, a, ftz, Math::sqrt, x -> 0x1p-23, false);
-            case "rsqrt" -> approximate(d, a, ftz, x -> 1 / Math.sqrt(x), x -> 0x1p-22 * 0.54, false);       // 2^-22.9
-            case "ex2" -> approximate(d, a, ftz, FloatOps::exp2, x -> 0x1p-22, false);
-            case "lg2" -> approximate(d, a, ftz, FloatOps::log2, x -> 0x1p-22 * (x > 0.5 && x < 2 ? 1 : Math.abs(log2(x))), true);
-            // Absolute errors, which grow with the argument.
-            case "sin" -> approximate(d, a, ftz, Math::sin, FloatOps::circularError, true);
-            case "cos" -> approximate(d, a, ftz, Math::cos, FloatOps::circularError, true);
-            case "tanh" -> approximate(d, a, ftz, Math::tanh, x -> 0x1p-11, false);
+            case "rcp" -> approximate(d, a, ftz, x -> 1 / x, (x, y) -> ulp(y));
+            case "sqrt" -> approximate(d, a, ftz, Math::sqrt, (x, y) -> 0x1p-23 * y);
+            case "rsqrt" -> approximate(d, a, ftz, x -> 1 / Math.sqrt(x), (x, y) -> RSQRT_ERROR * y);
+            // 2 ulp from the result when correctly rounded.
+            case "ex2" -> approximate(d, a, ftz, FloatOps::exp2, (x, y) -> 2 * ulp(y));
+            case "lg2" -> approximate(d, a, ftz, FloatOps::log2, (x, y) -> 0x1p-22 * (x > 0.5 && x < 2 ? 1 : Math.abs(y)));
+            case "sin" -> approximate(d, a, ftz, Math::sin, (x, y) -> circularError(x));
+            case "cos" -> approximate(d, a, ftz, Math::cos, (x, y) -> circularError(x));
+            case "tanh" -> approximate(d, a, ftz, Math::tanh, (x, y) -> 0x1p-11 * Math.abs(y));
             default -> throw k.unsupported("");
         };
     }
 
+    /** Absolute, by range; beyond 100 pi nothing is promised. */
     private static double circularError(double x) {
-        return Math.abs(x) <= 2 * Math.PI ? 0x1p-20 * 0.707 : 0x1p-14 * 0.616;      // 2^-20.5, 2^-14.7
+        double size = Math.abs(x);
+        return size <= 2 * Math.PI ? SMALL_ANGLE_ERROR : size <= 100 * Math.PI ? LARGE_ANGLE_ERROR : 1;
+    }
+
+    private static double ulp(double y) {
+        return Math.ulp((float) y);
     }
 
     static double exp2(double x) {
@@ -186,8 +200,10 @@ final class FloatOps {
 
     interface Real { double of(double x); }
 
-    /** @param absolute whether the error is, or relative to the result */
-    private static Instruction approximate(int d, int a, boolean ftz, Real exact, Real error, boolean absolute) {
+    private interface RealTwo { double of(double x, double y); }
+
+    /** @param error how far from the exact result y of x it may be */
+    private static Instruction approximate(int d, int a, boolean ftz, Real exact, RealTwo error) {
         return new Instruction(false) {
             @Override
             void run(Warp w, int active) {
@@ -197,7 +213,7 @@ final class FloatOps {
                     int l = Integer.numberOfTrailingZeros(m);
                     double x = in(from[l], ftz);
                     double y = exact.of(x);
-                    to[l] = out((float) miss(w, y, absolute ? error.of(x) : error.of(x) * Math.abs(y)), ftz, false);
+                    to[l] = out((float) miss(w, y, error.of(x, y)), ftz, false);
                 }
             }
         };
@@ -215,14 +231,18 @@ final class FloatOps {
         return y + ((w.nextRandom() >> 7) * 0x1p-23 - 1) * room;
     }
 
-    private static Instruction approximate2(int d, int a, int b, boolean ftz, double error) {
+    /** {@code div.approx} and {@code div.full}: 2 ulp. The former takes a reciprocal, which is zero for divisors above 2^126. */
+    private static Instruction quotient(int d, int a, int b, boolean ftz, boolean approx) {
         return new Instruction(false) {
             @Override
             void run(Warp w, int active) {
                 for (int m = active; m != 0; m &= m - 1) {
                     int l = Integer.numberOfTrailingZeros(m);
-                    double y = (double) in(w.r32[a][l], ftz) / in(w.r32[b][l], ftz);
-                    w.r32[d][l] = out((float) miss(w, y, error * Math.abs(y)), ftz, false);
+                    float divisor = in(w.r32[b][l], ftz);
+                    double y = approx && Math.abs(divisor) > 0x1p126 && Math.abs(divisor) <= Float.MAX_VALUE
+                            ? in(w.r32[a][l], ftz) * Math.copySign(0.0, divisor)
+                            : (double) in(w.r32[a][l], ftz) / divisor;
+                    w.r32[d][l] = out((float) miss(w, y, 2 * ulp(y)), ftz, false);
                 }
             }
         };
@@ -262,6 +282,4 @@ final class FloatOps {
         return Plain.ofLong(d, a, b, Lanes.eachLong((x, y) ->
                 Double.doubleToRawLongBits(f.of(Double.longBitsToDouble(x), Double.longBitsToDouble(y)))));
     }
-
-    private interface RealTwo { double of(double x, double y); }
 }

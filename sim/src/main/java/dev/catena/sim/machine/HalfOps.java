@@ -81,8 +81,8 @@ final class HalfOps {
     private static Instruction approximate(KernelDecoder k, PtxInstruction i, int d, int a, SmallFloat type, boolean pair,
             boolean ftz) {
         boolean exponential = i.opcode().equals("ex2");
-        // ex2: relative 2^-9.9 (f16), 2^-7 (bf16); tanh: absolute 2^-10.987, 2^-8.
-        double bound = type == SmallFloat.F16 ? exponential ? 0x1p-10 * 1.07 : 0x1p-11 * 1.009 : exponential ? 0x1p-7 : 0x1p-8;
+        // PTX ISA 9.1, 9.7.4.9 and 9.7.4.10; ex2: relative, tanh: absolute.
+        double bound = Math.pow(2, type == SmallFloat.F16 ? exponential ? -9.9 : -10.987 : exponential ? -7 : -8);
         return CompareOps.plain((w, active) -> {
             for (int m = active; m != 0; m &= m - 1) {
                 int l = Integer.numberOfTrailingZeros(m);

@@ -28,7 +28,10 @@ final class RaceShadow {
     private int shift = 2;
     private long[] writes;
     private long[] reads;
-    /** For a read cell of kind WARP its lanes, of kind WARPS its warps. */
+    /**
+     * For a read cell of kind WARP its lanes, of kind WARPS its warps. One of kind GRID names one of its readers, by chance: a
+     * weak one, if there is any.
+     */
     private int[] readers;
     private int[] writePcs;
     private int[] readPcs;
@@ -118,15 +121,13 @@ final class RaceShadow {
             reads[g] = r == 0 ? me : me & ~STRONG | flags;
             return;
         }
-        if (kind == GRID) {
-            reads[g] = r & ~STRONG | flags;
+        if (kind == GRID || ((r ^ me) & BLOCK) != 0) {
+            boolean keep = kind == WARP || kind == WARPS ? false
+                    : ((r ^ me) & STRONG) != 0 ? (me & STRONG) != 0 : (warp.nextRandom() & 1) != 0;
+            reads[g] = (long) GRID << KIND_SHIFT | flags | (keep ? r : me) & ((1L << BLOCK_SHIFT + 25) - 1);
             return;
         }
         int stamp = Math.max((int) r & MAX_STAMP, (int) me & MAX_STAMP);
-        if (((r ^ me) & BLOCK) != 0) {
-            reads[g] = (long) GRID << KIND_SHIFT | flags | me & BLOCK | stamp;
-            return;
-        }
         int thread = thread(r);
         if (((int) r & MAX_STAMP) <= warp.block.barrierStamp) {
             reads[g] = me | r & NON_COHERENT;    // the readers so far happened before this one
@@ -211,8 +212,8 @@ final class RaceShadow {
                 }
                 return false;
             default:
-                // Who the readers were is lost. A thread that learned of other blocks may know them all: no claim is made.
-                return !warp.knowsOtherBlocks(lane);
+                return !warp.knowsOtherBlocks(lane)
+                        || !isSelf(warp, lane, block, thread(r)) && !warp.knows(lane, block, thread(r), stamp);
         }
     }
 

@@ -21,18 +21,34 @@ import org.junit.jupiter.params.provider.CsvSource;
 class GpuAgreesWithCpuTest {
   @TempDir Path folder;
 
+  /**
+   * Where a key or value lies at the border of two codes, the two sides may choose differently, since their sums differ in the
+   * last bits.
+   */
+  private static double tolerance(String kvBits) {
+    return kvBits.contains("4") ? 1e-2 : kvBits.contains("8") ? 4e-3 : 1e-3;
+  }
+
   @ParameterizedTest
-  @CsvSource({"4,32,sm_86", "4,32,sm_75", "4,64,sm_90", "8,128,sm_86", "16,128,sm_75", "4,24,sm_86"})
-  void throughPrefillAndDecode(int bits, int group, String target) {
-    Random random = new Random(31L * bits + group);
-    int kvHeads = 1 + random.nextInt(3);
-    LlamaShape shape = LlamaShape.of(kvHeads * (1 + random.nextInt(4)), kvHeads, 2 * (4 + random.nextInt(20)), 172, 105,
-        1 + random.nextInt(3), 64);
+  @CsvSource({
+    // wbits, group, KV bits, target, KV heads, query heads of each, head size, FFN, layers
+    "4,32,16,sm_86,2,3,24,172,2",
+    "4,64,8,sm_75,1,1,8,172,1",
+    "4,128,'8,4',sm_90,3,2,20,96,3",
+    "8,128,4,sm_86,1,4,64,172,1",
+    "16,128,16,sm_75,2,2,80,60,2",
+    "16,128,4,sm_90,1,2,128,172,1",
+    "4,24,8,sm_86,1,9,16,172,8",
+    "4,96,'16,8',sm_75,1,1,256,172,1",
+    "32,128,32,sm_86,2,1,34,50,1"})
+  void throughPrefillAndDecode(int bits, int group, String kvBits, String target, int kvHeads, int queriesOfEach, int headDim,
+      int ffn, int layers) {
+    LlamaShape shape = LlamaShape.of(kvHeads * queriesOfEach, kvHeads, headDim, ffn, 105, layers, 64);
     LlamaModel.write(folder.resolve("model"), shape, ExportStyle.F16, 37);
     Path artifact = folder.resolve("m.catena");
     CatenaCommand.run("compile", folder.resolve("model"), "-o", artifact, "--target", target + ",cpu", "--wbits", bits,
-        "--group-size", group).succeeded();
-    int[] prompt = random.ints(21, 0, 105).toArray();
+        "--group-size", group, "--kv-bits", kvBits).succeeded();
+    int[] prompt = new Random(31L * bits + group).ints(21, 0, 105).toArray();
     List<float[]> onCpu = logits(artifact, "cpu:0", prompt);
     List<float[]> onGpu = logits(artifact, "sim:0", prompt);
     double largest = 0;
@@ -43,7 +59,7 @@ class GpuAgreesWithCpuTest {
     }
     for (int i = 0; i < onCpu.size(); i++) {
       for (int id = 0; id < onCpu.get(i).length; id++) {
-        assertEquals(onCpu.get(i)[id] / largest, onGpu.get(i)[id] / largest, 1e-3, "position " + i + ", token " + id);
+        assertEquals(onCpu.get(i)[id] / largest, onGpu.get(i)[id] / largest, tolerance(kvBits), "position " + i + ", token " + id);
       }
     }
   }

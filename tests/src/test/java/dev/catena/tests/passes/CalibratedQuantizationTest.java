@@ -84,7 +84,7 @@ class CalibratedQuantizationTest {
     float[] scales = new float[rows * groups];
     byte[] zeros = new byte[rows * groups];
     new Gptq(hessian(x), type, GroupFit.Scales.RANGE, reference.get("act_order").booleanValue(), DAMPING)
-        .quantizeRows(flat(w), rows, codes, scales, zeros);
+        .readCodes(flat(w), rows, codes, scales, zeros);
     double[][] expectedCodes = matrix(reference.get("codes"));
     double[][] expectedScales = matrix(reference.get("scales"));
     double[][] expectedZeros = matrix(reference.get("zeros"));
@@ -131,7 +131,7 @@ class CalibratedQuantizationTest {
     byte[] codes = new byte[rows * columns];
     float[] scales = new float[rows * groups];
     byte[] zeros = new byte[rows * groups];
-    awq.quantizeRows(scaled, rows, s, codes, scales, zeros);
+    awq.readCodes(scaled, rows, s, codes, scales, zeros);
     double loss = 0;
     for (double[] sample : x) {
       for (int r = 0; r < rows; r++) {

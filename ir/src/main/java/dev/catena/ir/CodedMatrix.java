@@ -1,18 +1,18 @@
 package dev.catena.ir;
 
-/** A matrix in codes with a scale and zero point for each row and group of columns, wherever those come from. */
-public interface QuantizedData extends WeightData {
+/** A matrix whose rows can be had as they are stored: codes, and a scale and a zero point for each group of columns. */
+public interface CodedMatrix extends WeightData {
   @Override
   QuantType type();
 
   /**
-   * Gives {@code rows} rows from {@code firstRow} on.
+   * Reads {@code rows} rows from {@code firstRow} on.
    *
    * @param codes  receives {@code [rows, columns]} unsigned codes
    * @param scales receives {@code [rows, groups]}, rounded to the scale's type
    * @param zeros  receives {@code [rows, groups]} unsigned zero points
    */
-  void quantizeRows(long firstRow, int rows, byte[] codes, float[] scales, byte[] zeros);
+  void readCodes(long firstRow, int rows, byte[] codes, float[] scales, byte[] zeros);
 
   /** The dequantized values. */
   @Override
@@ -24,7 +24,7 @@ public interface QuantizedData extends WeightData {
     byte[] zeros = new byte[groups];
     int o = at;
     for (long r = start[0]; r < start[0] + extent[0]; r++) {
-      quantizeRows(r, 1, codes, scales, zeros);
+      readCodes(r, 1, codes, scales, zeros);
       for (long c = start[1]; c < start[1] + extent[1]; c++) {
         int g = (int) (c / type().group());
         into[o++] = ((codes[(int) c] & 0xff) - (zeros[g] & 0xff)) * scales[g];
