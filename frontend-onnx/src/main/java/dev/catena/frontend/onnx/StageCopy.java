@@ -200,9 +200,10 @@ final class StageCopy {
     Value rows = copies.get(roles.getOrDefault("hidden", model.ids()));
     sources.put(model.ids().tensorType().dim(0), new Axis(rows, 0));
     sources.putIfAbsent(model.ids().tensorType().dim(1), new Axis(rows, 1));
-    Value past = copies.get(roles.get("past_key"));
+    Value past = copies.get(roles.get("past_value")); // keys may be kept turned, [batch, heads, size, past]
     for (Value other : past == null ? Set.<Value>of() : model.caches().keySet()) {
-      sources.putIfAbsent(other.tensorType().dim(2), new Axis(past, 2));
+      Dim length = other.tensorType().dim(2);
+      sources.putIfAbsent(length.isKnown() ? other.tensorType().dim(3) : length, new Axis(past, 2));
       sources.putIfAbsent(other.tensorType().dim(0), new Axis(rows, 0));
     }
     return sources;
