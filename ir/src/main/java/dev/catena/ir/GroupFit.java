@@ -25,7 +25,11 @@ public final class GroupFit {
   }
 
   private static final double NARROWEST = 0.4;
-  private static final double STEP = 0.02;
+  private static final double COARSE = 0.06;
+  private static final double FINE = 0.02;
+  private static final int FINE_STEPS = 2;
+  /** Added and taken away again, it rounds a float below 2²² to the nearest whole number. */
+  private static final float ROUNDING = 0x1.8p23f;
   private static final int REFITS = 4;
 
   private final int top;
@@ -39,6 +43,10 @@ public final class GroupFit {
   private double[] importance;
   private double[] gram;
   private double[] delta = new double[0];
+  private float[] squares = new float[0];
+  private double best;
+  private float bestScale;
+  private int bestZero;
   private float scale;
   private int zero;
 
@@ -92,32 +100,27 @@ public final class GroupFit {
     }
   }
 
+  /** Coarse steps first, then fine ones around the best: the error has one valley, apart from ripples. */
   private void search(float low, float high) {
-    float bestScale = scale;
-    int bestZero = zero;
-    double best = error(scale, zero);
+    best = error(scale, zero);
+    bestScale = scale;
+    bestZero = zero;
     double middleOfRange = (low + high) / 2.0;
     double widest = symmetric ? Math.max(-low, high) / middle : (high - low) / top;
-    for (double share = 1 + STEP; share >= NARROWEST; share -= STEP) {
-      for (int variant = -1; variant <= 1; variant++) {
-        float s;
-        int z;
-        if (symmetric) {
-          if (variant == 0) {
-            continue;
-          }
-          s = round((float) (variant * share * widest));
-          z = middle;
-        } else {
-          s = round((float) (share * widest));
-          z = (int) Math.min(top, Math.max(0, Math.rint(top / 2.0 - middleOfRange / s) + variant));
-        }
-        double e = s == 0 ? Double.POSITIVE_INFINITY : error(s, z);
-        if (e < best) {
-          best = e;
-          bestScale = s;
-          bestZero = z;
-        }
+    double bestShare = 1;
+    for (double share = 1; share >= NARROWEST; share -= COARSE) {
+      if (symmetric ? consider(share * widest, middle) | consider(-share * widest, middle)
+          : consider(share * widest, zeroOf(share * widest, middleOfRange, 0))) {
+        bestShare = share;
+      }
+    }
+    for (int step = -FINE_STEPS; step <= FINE_STEPS; step++) {
+      double s = (bestShare + step * FINE) * widest;
+      if (symmetric) {
+        consider(Math.copySign(s, bestScale), middle);
+      } else {
+        consider(s, zeroOf(s, middleOfRange, step & 1));
+        consider(s, zeroOf(s, middleOfRange, -1));
       }
     }
     scale = bestScale;
@@ -131,6 +134,24 @@ public final class GroupFit {
       best = e;
       scale = refitted;
     }
+  }
+
+  /** The zero that puts the middle of the range in the middle of the codes, moved by {@code shift}. */
+  private int zeroOf(double s, double middleOfRange, int shift) {
+    return (int) Math.min(top, Math.max(0, Math.rint(top / 2.0 - middleOfRange / s) + shift));
+  }
+
+  /** Keeps the candidate if it is the best so far. */
+  private boolean consider(double candidate, int z) {
+    float s = round((float) candidate);
+    double e = s == 0 ? Double.POSITIVE_INFINITY : error(s, z);
+    if (!(e < best)) {
+      return false;
+    }
+    best = e;
+    bestScale = s;
+    bestZero = z;
+    return true;
   }
 
   /** The scale that suits the present codes best. */
@@ -152,12 +173,15 @@ public final class GroupFit {
 
   private double error(float s, int z) {
     float inverse = 1 / s;
+    if (gram == null && importance == null) {
+      return plainError(s, inverse, z);
+    }
     if (gram == null) {
       double sum = 0;
       for (int i = 0; i < count; i++) {
         float w = weights[from + i];
         double d = w - (code(w, inverse, z) - z) * s;
-        sum += importance == null ? d * d : importance[i] * d * d;
+        sum += importance[i] * d * d;
       }
       return sum;
     }
@@ -177,6 +201,39 @@ public final class GroupFit {
       sum += delta[i] * (2 * row + gram[i * count + i] * delta[i]);
     }
     return sum;
+  }
+
+  /** The sum of squared errors, in a form that the JIT compiles to vectors: a compilation asks for it billions of times. */
+  private double plainError(float s, float inverse, int z) {
+    if (squares.length < count) {
+      squares = new float[count];
+    }
+    float[] w = weights;
+    float[] out = squares;
+    int first = from;
+    float lowest = -z;
+    float highest = top - z;
+    for (int i = 0; i < count; i++) {
+      float x = w[first + i];
+      float c = x * inverse + ROUNDING - ROUNDING;
+      float d = x - Math.min(highest, Math.max(lowest, c)) * s;
+      out[i] = d * d;
+    }
+    double a = 0;
+    double b = 0;
+    double c = 0;
+    double d = 0;
+    int i = 0;
+    for (; i + 4 <= count; i += 4) {
+      a += out[i];
+      b += out[i + 1];
+      c += out[i + 2];
+      d += out[i + 3];
+    }
+    for (; i < count; i++) {
+      a += out[i];
+    }
+    return a + b + (c + d);
   }
 
   private float round(float s) {
