@@ -210,7 +210,11 @@ public final class Session implements AutoCloseable {
                     }
                 }
             }
-            return choose(sampler::sample); // which says what is wrong with the logits
+            // Says what is wrong with the logits, if that is why the device gave none. Not by choose: a reference to the
+            // method would be allocated for every token until the compiler removes it.
+            int id = sampler.sample(logits(), tokens, position, position);
+            checkId(id);
+            return id;
         } finally {
             busy.unlock();
         }
