@@ -107,6 +107,11 @@ final class ScheduledSequence {
         return true;
     }
 
+    /** Pages that it still has to take for the tokens it has, and one for those to come. */
+    int pagesWanted() {
+        return PagePool.pagesFor(length) - pages.count() + 1;
+    }
+
     /** Forgets what was fed and gives back the pages. */
     void dropPages() {
         if (pages != null) {

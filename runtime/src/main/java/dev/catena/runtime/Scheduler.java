@@ -19,8 +19,8 @@ import java.util.List;
  * of prompts, shared out evenly between the requests that are still reading theirs; when nobody decodes prompts get all the
  * rows of a step. A request whose prompt goes on like the one that an older request is reading waits for its pages.
  *
- * <p><b>Pages.</b> Requests are admitted in the order in which they came, as soon as there are pages for what they have now
- * and one more for each that runs. Where a request finds no page later, those kept for their prefix alone go first; then the
+ * <p><b>Pages.</b> Requests are admitted in the order in which they came, as soon as there are pages for what they and
+ * those that run have now, and one more for each. Where a request finds no page later, those kept for their prefix alone go first; then the
  * youngest request is preempted: it gives back its pages, waits at the head of the queue, and is fed again, with what it has
  * generated, when there is room. The oldest always goes on. A request alone in the cache for which that is too small ends
  * with {@link FinishReason#CONTEXT_FULL}.
@@ -275,8 +275,11 @@ public final class Scheduler implements AutoCloseable {
                 continue;
             }
             int found = sequence.share(prefixes);
-            // What it has now and one page more, and one for each that runs; a request alone may take what there is.
-            int wanted = PagePool.pagesFor(sequence.length()) - sequence.pages().count() + 1 + running.size();
+            int wanted = sequence.pagesWanted();
+            for (int i = 0; i < running.size(); i++) {
+                wanted += running.get(i).pagesWanted();
+            }
+            // A request alone may take what there is.
             if (!running.isEmpty() && wanted > chain.pages().available() + prefixes.evictable()) {
                 sequence.dropPages();
                 return;
