@@ -3,7 +3,7 @@ package dev.catena.ir.onnx;
 import dev.catena.ir.ElementType;
 
 /** Functions of one or two numbers that {@link Math} lacks. */
-final class Scalars {
+public final class Scalars {
   private Scalars() {}
 
   static boolean isUnsigned(ElementType e) {
@@ -35,7 +35,7 @@ final class Scalars {
   }
 
   /** The error function to about 1e-12: Taylor's series near zero, the continued fraction of erfc further out. */
-  static double erf(double x) {
+  public static double erf(double x) {
     double a = Math.abs(x);
     if (Double.isNaN(x)) {
       return x;
