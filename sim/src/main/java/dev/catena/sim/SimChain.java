@@ -67,7 +67,7 @@ final class SimChain implements DeviceChain {
         tokens = machine.allocate("tokens", 4L * step.maxRows());
         positions = machine.allocate("positions", 4L * step.maxRows());
         rowSequence = machine.allocate("row_sequence", 4L * step.maxRows());
-        pageTable = machine.allocate("page_table", 4L * step.pageTableStride());
+        pageTable = machine.allocate("page_table", 4L * step.maxSequences() * step.pageTableStride());
         selectedRows = machine.allocate("selected_rows", 4L * step.maxRows());
         arena = machine.allocate("arena", given.stream().mapToLong(s -> model.codeOf(s).arenaBytes()).max().orElse(0));
         scratch = machine.allocate("scratch", given.stream().mapToLong(s -> model.codeOf(s).scratchBytes()).max().orElse(0));
