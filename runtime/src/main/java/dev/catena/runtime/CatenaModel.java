@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
@@ -78,8 +79,15 @@ public final class CatenaModel implements AutoCloseable {
      */
     public synchronized String target(List<String> devices) {
         checkOpen();
-        return devices.stream().map(device -> load(Devices.provider(Devices.canonical(device))).target().name()).distinct()
-                .collect(Collectors.joining(", "));
+        return devices.stream().map(Devices::canonical).map(device -> load(Devices.provider(device)).target(device).name())
+                .distinct().collect(Collectors.joining(", "));
+    }
+
+    /** What a user should know of how these devices run the model, a line each. @throws DeviceException for an unknown device */
+    public synchronized List<String> notes(List<String> devices) {
+        checkOpen();
+        return devices.stream().map(Devices::canonical).map(device -> load(Devices.provider(device)).note(device))
+                .filter(Objects::nonNull).distinct().toList();
     }
 
     /** The bytes of {@code tokenizer.json}, if the artifact has one. */

@@ -100,7 +100,7 @@ public final class Session implements AutoCloseable {
                 return false;
             }
         }
-        int room = sink == null ? chain.step().maxRows() : chain.liveRows();
+        int room = sink == null ? chain.prefillRows(count) : chain.liveRows();
         for (int done = 0; done < count;) {
             if (takeCancellation()) {
                 throw new CancellationException("cancelled after " + done + " of " + count + " tokens");
