@@ -52,7 +52,7 @@ final class BenchCommand implements Callable<Integer> {
       clampTo(model.manifest().model());
       Console.note("settings: target = " + model.target(devices.devices()) + ", " + devices.described() + ", prompt-len = " + promptLength
           + ", gen-len = " + generatedLength + ", repeat = " + repetitions);
-      BenchResult result = new Benchmark(model, devices.session(promptLength + generatedLength), threads)
+      BenchResult result = new Benchmark(model, devices.session(model, promptLength + generatedLength), threads)
           .run(promptLength, generatedLength, repetitions, load);
       System.out.print(json ? Json.text(result.json()) : result.text());
     }

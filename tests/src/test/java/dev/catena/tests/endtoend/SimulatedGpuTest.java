@@ -43,11 +43,22 @@ class SimulatedGpuTest {
     check("sm_86", "4", devices);
   }
 
+  /** Weights that don't fit pass through two buffers, whichever stream is behind; so do rows from one GPU to the next. */
+  @ParameterizedTest
+  @CsvSource(delimiter = ';', value = {"5;sim:0;1400", "6;sim:0,sim:1;900", "7;sim:0,sim:0;1400"})
+  void weightsAreStreamedThroughSmallMemory(String seed, String devices, long kib) {
+    check("sm_86", seed, SessionOptions.defaults().withThreads(2).withDevices(List.of(devices.split(",")))
+        .withMaxSequenceLength(64).withDeviceMemory(kib << 10));
+  }
+
   private void check(String target, String seed, String devices) {
+    check(target, seed, SessionOptions.defaults().withThreads(2).withDevices(List.of(devices.split(","))));
+  }
+
+  private void check(String target, String seed, SessionOptions options) {
     System.setProperty("catena.sim.target", target);
     System.setProperty("catena.sim.seed", seed);
-    try (CompiledModel model = new CompiledModel(artifact,
-        SessionOptions.defaults().withThreads(2).withDevices(List.of(devices.split(","))))) {
+    try (CompiledModel model = new CompiledModel(artifact, options)) {
       new Agreement(judge, 1e-4).check(model);
     } finally {
       System.clearProperty("catena.sim.target");
