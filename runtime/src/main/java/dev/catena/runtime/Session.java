@@ -118,13 +118,12 @@ public final class Session implements AutoCloseable {
         synchronized (chain) {
             settleLogits();
             Step step = chain.step();
-            step.set(ids, first, rows, position, pages.ids(), pages.count());
+            step.clear();
+            step.add(ids, first, rows, position, pages.ids(), pages.count());
             if (sink != null) {
                 step.selectAll();
             } else if (last) {
                 step.selectLast();
-            } else {
-                step.selectNone();
             }
             chain.run();
             if (sink == null && last && chain.samples()) {

@@ -38,13 +38,15 @@ final class StageChain implements PageTable.Copier {
     private Session logitsOwner;
 
     /**
-     * @param models    the model as loaded for a kind of device; devices retain it
-     * @param positions the cache's capacity over all sequences; {@code maxSequence} is the longest one's
+     * @param models       the model as loaded for a kind of device; devices retain it
+     * @param positions    the cache's capacity over all sequences; {@code maxSequence} is the longest one's
+     * @param maxSequences sequences that may share a step
      */
-    StageChain(Manifest manifest, Function<String, DeviceModel> models, SessionOptions options, int maxSequence, int positions) {
+    StageChain(Manifest manifest, Function<String, DeviceModel> models, SessionOptions options, int maxSequence, int positions,
+            int maxSequences) {
         int maxRows = manifest.memory().maxRows();
         liveRows = (int) Math.max(1, Math.min(maxRows, MAX_LOGITS_BYTES / (4L * manifest.model().vocab())));
-        step = new Step(maxRows, PagePool.pagesFor(maxSequence));
+        step = new Step(maxRows, Math.min(maxRows, maxSequences), PagePool.pagesFor(maxSequence));
         boolean built = false;
         try {
             List<String> names = options.devices().stream().map(Devices::canonical).toList();

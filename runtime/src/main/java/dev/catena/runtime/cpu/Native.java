@@ -28,8 +28,6 @@ final class Native {
     /** Maps the file's first {@code bytes} for reading. */
     static native long mapFile(int descriptor, long bytes);
 
-    /** Asks the system to read ahead. */
-    static native void willNeed(long address, long bytes);
 
     /** Address space of zeros; memory is taken page by page when it is first written. */
     static native long reserve(long bytes, int hugePages);
