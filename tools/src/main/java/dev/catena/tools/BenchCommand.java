@@ -61,7 +61,7 @@ final class BenchCommand implements Callable<Integer> {
       }
       Console.note("settings: target = " + model.target(devices.devices()) + ", " + devices.described() + ", prompt-len = " + promptLength
           + ", gen-len = " + generatedLength + ", repeat = " + repetitions + (batch > 1 ? ", batch = " + batch : ""));
-      BenchResult result = new Benchmark(model, devices.session(promptLength + generatedLength), threads)
+      BenchResult result = new Benchmark(model, devices.session(model, promptLength + generatedLength), threads)
           .run(promptLength, generatedLength, repetitions, batch, load);
       System.out.print(json ? Json.text(result.json()) : result.text());
     }
