@@ -111,7 +111,22 @@ final class GraphImporter {
     return new TensorType(e, dims);
   }
 
+  /**
+   * A node that is wrong in a way that nobody thought of is refused like any other. What is wrong with a graph inside it has
+   * been said about the node there.
+   */
   private void importNode(Node node) {
+    try {
+      convert(node);
+    } catch (OnnxException e) {
+      throw e;
+    } catch (RuntimeException | StackOverflowError e) {
+      throw new OnnxException(out.origin() + ": " + node.operation() + " can't be understood: "
+          + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()), e);
+    }
+  }
+
+  private void convert(Node node) {
     if (node.is("Constant")) {
       if (node.outputs().isEmpty()) {
         throw out.broken("has no output");
