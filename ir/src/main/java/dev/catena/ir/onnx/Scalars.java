@@ -1,6 +1,7 @@
 package dev.catena.ir.onnx;
 
 import dev.catena.ir.ElementType;
+import dev.catena.ir.NarrowFloat;
 
 /** Functions of one or two numbers that {@link Math} lacks. */
 public final class Scalars {
@@ -8,9 +9,14 @@ public final class Scalars {
 
   static boolean isUnsigned(ElementType e) {
     return switch (e) {
-      case U64, U32, U16, U8, U4, BOOL -> true;
+      case U64, U32, U16, U8, U4, U3, U2, BOOL -> true;
       default -> false;
     };
+  }
+
+  /** {@code value} as an element of type {@code e}, which is a float. */
+  static double round(double value, ElementType e) {
+    return e == ElementType.F64 ? value : NarrowFloat.round(value, e);
   }
 
   /** Order by value; only 64-bit unsigned numbers don't fit their bit pattern's sign. */
