@@ -50,7 +50,8 @@ final class GraphImporter {
     this.weights = weights;
     this.loader = new TensorLoader(graph.file(), path, files);
     this.out = new StageBuilder(stage, graph.fileName(), names);
-    this.forms = new NodeForms(out, loader, graph.opset(), new ContribForms(out, weights, warnings));
+    QuantizedConstants quantized = new QuantizedConstants(out, weights);
+    this.forms = new NodeForms(out, loader, graph.opset(), new ContribForms(out, weights, quantized), quantized);
   }
 
   /** The name of the stage's argument that the graph's input {@code input} became. */

@@ -23,12 +23,14 @@ final class NodeForms {
   private final TensorLoader loader;
   private final long opset;
   private final ContribForms contrib;
+  private final QuantizedConstants quantized;
 
-  NodeForms(StageBuilder out, TensorLoader loader, long opset, ContribForms contrib) {
+  NodeForms(StageBuilder out, TensorLoader loader, long opset, ContribForms contrib, QuantizedConstants quantized) {
     this.out = out;
     this.loader = loader;
     this.opset = opset;
     this.contrib = contrib;
+    this.quantized = quantized;
   }
 
   /** The values of the node's results; operands that are absent are null. */
@@ -44,6 +46,10 @@ final class NodeForms {
     Map<String, OnnxAttribute> given = new LinkedHashMap<>(node.attributes());
     return switch (node.operation()) {
       case "Dropout" -> dropout(node, in);
+      case "DequantizeLinear" -> {
+        Value constant = quantized.dequantizeLinear(node, in);
+        yield constant != null ? List.of(constant) : plain(node, node.operation(), in, given);
+      }
       case "Softmax", "LogSoftmax" -> opset < 13 ? flatSoftmax(node, in) : plain(node, node.operation(), in, given);
       case "ConstantOfShape" -> plain(node, node.operation(), in, given);
       case "Cast", "CastLike" -> {

@@ -106,7 +106,7 @@ public final class OnnxImporter {
   }
 
   private OnnxGraph read(Path file) {
-    OnnxGraph graph = ModelReader.read(files.model(file));
+    OnnxGraph graph = DynamicQuantization.joined(ModelReader.read(files.model(file)));
     if (graph.opset() > ModelReader.NEWEST_OPSET) {
       warnings.add(graph.fileName() + ": opset " + graph.opset() + " is newer than " + ModelReader.NEWEST_OPSET
           + ", the newest that Catena knows; operations that changed since may compute something else");
