@@ -13,7 +13,6 @@ import dev.catena.runtime.Scheduler;
 import dev.catena.runtime.SchedulerCounters;
 import dev.catena.runtime.text.TextTokenizer;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -151,14 +150,11 @@ public final class CompletionServer implements AutoCloseable {
   }
 
   private static JsonNode body(HttpExchange exchange) throws IOException, Refusal {
-    byte[] bytes;
-    try (InputStream in = exchange.getRequestBody()) {
-      bytes = in.readNBytes(MOST_BODY_BYTES + 1);
-      if (bytes.length > MOST_BODY_BYTES) {
-        // The rest isn't read: the connection ends with the answer.
-        exchange.getResponseHeaders().set("Connection", "close");
-        throw new Refusal(413, "the body has more than " + MOST_BODY_BYTES + " bytes");
-      }
+    // Not closed here: that would wait for the rest of a body that is too large.
+    byte[] bytes = exchange.getRequestBody().readNBytes(MOST_BODY_BYTES + 1);
+    if (bytes.length > MOST_BODY_BYTES) {
+      exchange.getResponseHeaders().set("Connection", "close");
+      throw new Refusal(413, "the body has more than " + MOST_BODY_BYTES + " bytes");
     }
     try {
       JsonNode body = JSON.readTree(bytes);
