@@ -97,6 +97,11 @@ public final class FileWeight implements WeightData {
           into[at + i] = HalfFloat.bf16ToFloat(b.getShort(2 * i));
         }
       }
+      case F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0 -> {
+        for (int i = 0; i < count; i++) {
+          into[at + i] = NarrowFloat.decode(b.get(i) & 0xff, e);
+        }
+      }
       case F64 -> {
         for (int i = 0; i < count; i++) {
           into[at + i] = (float) b.getDouble(8 * i);

@@ -7,14 +7,17 @@ import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.EvalValue;
 import dev.catena.ir.Evaluator;
+import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Module;
 import dev.catena.ir.OpDefinition;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
+import dev.catena.ir.SymbolicWeight;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Trait;
 import dev.catena.ir.Value;
+import dev.catena.ir.Weight;
 import dev.catena.ir.WeightData;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -31,16 +34,20 @@ public final class FoldPass extends Pass {
   /** A node of 30 bytes can ask for 1024 elements: past this many in all, results stay in the graph, too. */
   private static final long MOST_ELEMENTS_IN_ALL = 1 << 22;
 
-  /** How many elements may still become constants. */
+  /** Vectors of parameters up to this many elements are computed: 1 + w, as Gemma's norms have it. */
+  private static final long MOST_OF_VECTOR = 1 << 16;
+
+  /** How many elements may still become constants or vectors. */
   private static final class Room {
     private long left = MOST_ELEMENTS_IN_ALL;
 
-    boolean has(TensorType type) {
-      return type.isStatic() && type.elements().value() <= Math.min(left, MOST_ELEMENTS);
+    boolean has(TensorType type, long most) {
+      return type.isStatic() && type.elements().value() <= Math.min(left, most);
     }
 
-    void take(Tensor constant) {
+    Tensor take(Tensor constant) {
       left -= constant.size();
+      return constant;
     }
   }
 
@@ -84,8 +91,8 @@ public final class FoldPass extends Pass {
       return false;
     }
     Tensor known = knownIntegers(op.result(), type);
-    if (known == null && room.has(type) && type.element() != ElementType.STRING && op.definition().meaning() != null && !op.operands().isEmpty()
-        && op.operands().stream().allMatch(v -> v == null || v.constant() != null)) {
+    if (known == null && room.has(type, MOST_ELEMENTS) && type.element() != ElementType.STRING
+        && op.definition().meaning() != null && !op.operands().isEmpty() && op.operands().stream().allMatch(v -> v == null || v.constant() != null)) {
       known = evaluate(op);
     }
     if (known != null) {
@@ -103,7 +110,31 @@ public final class FoldPass extends Pass {
       block.replaceUses(op.result(), module.addWeight(name, view).value());
       return true;
     }
+    Weight vector = room.has(type, MOST_OF_VECTOR) ? vectorOf(op, type) : null;
+    if (vector != null) {
+      WeightData computed = new LiteralWeight(room.take(evaluate(op)));
+      block.replaceUses(op.result(), module.addWeight(vector.name(), computed).value());
+      return true;
+    }
     return false;
+  }
+
+  /** The vector of parameters that the operation computes another of, or null. */
+  private static Weight vectorOf(Operation op, TensorType type) {
+    if (!op.definition().has(Trait.ELEMENTWISE) || op.definition().meaning() == null || !type.element().isFloat()
+        || type.rank() != 1) {
+      return null;
+    }
+    Weight found = null;
+    for (Value v : op.operands()) {
+      boolean vector = v != null && v.weight() != null && v.type() instanceof TensorType t && t.rank() == 1
+          && !(v.weight().data() instanceof SymbolicWeight);
+      if (v != null && v.constant() == null && !vector) {
+        return null;
+      }
+      found = vector ? v.weight() : found;
+    }
+    return found;
   }
 
   private static Tensor knownIntegers(Value v, TensorType type) {
@@ -119,7 +150,7 @@ public final class FoldPass extends Pass {
     Map<Value, EvalValue> known = new HashMap<>();
     for (Value v : op.operands()) {
       if (v != null) {
-        known.put(v, v.constant());
+        known.put(v, v.constant() != null ? v.constant() : v.weight().data().tensor());
       }
     }
     return (Tensor) new Evaluator().evaluate(op, known).get(0);

@@ -25,6 +25,8 @@ public enum Form {
   GEMM, GEMM_TRANSPOSED, WEIGHT_TRANSPOSED, QKV_SPLIT, QKV_SLICED, QKV_STACKED, QKV_STACKED_SPLIT, QKV_INTERLEAVED, ROWS_SQUEEZED, GATE_UP_SPLIT, SILU_REGROUPED, SILU_QUOTIENT,
   // the whole graph
   SHAPES_FOLDED, NO_OPERATIONS,
+  /** Initializers are stored in bf16, and cast where they are used. */
+  WEIGHTS_IN_BF16,
   /** What no rule knows: a Tanh on the values. */
   STRANGE;
 

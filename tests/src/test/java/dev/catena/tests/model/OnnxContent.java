@@ -12,11 +12,20 @@ public record OnnxContent(OnnxElement element, long[] shape, byte[] raw) {
     for (float v : values) {
       if (element == OnnxElement.F16) {
         raw.putShort(Fp16Conversions.floatToFp16(v));
+      } else if (element == OnnxElement.BF16) {
+        raw.putShort(Fp16Conversions.floatToBf16(v));
       } else {
         raw.putFloat(v);
       }
     }
     return new OnnxContent(element, shape, raw.array());
+  }
+
+  /** These f32 elements, rounded to another type. */
+  OnnxContent in(OnnxElement other) {
+    float[] values = new float[raw.length / element.bytes];
+    ByteBuffer.wrap(raw).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
+    return reals(other, values, shape);
   }
 
   public static OnnxContent bytes(byte[] values, long... shape) {

@@ -82,6 +82,19 @@ public final class OnnxGraphWriter {
     other.initializers.forEach(i -> initializers.add(new Initializer(value.apply(i.name()), i.content())));
   }
 
+  /** Stores the f32 initializers in bf16, each with a Cast to f32. */
+  void castFromBf16() {
+    for (int i = 0; i < initializers.size(); i++) {
+      Initializer full = initializers.get(i);
+      if (full.content().element() == OnnxElement.F32) {
+        String stored = full.name() + ".bf16";
+        initializers.set(i, new Initializer(stored, full.content().in(OnnxElement.BF16)));
+        nodes.add(0, new Node("", "Cast", stored + "/Cast", List.of(stored), List.of(full.name()),
+            List.of(OnnxAttribute.of("to", OnnxElement.F32.number))));
+      }
+    }
+  }
+
   /** Adds all of another graph under names with {@code prefix}, but for names that begin as one of {@code kept}. */
   void copy(OnnxGraphWriter other, String prefix, String... kept) {
     UnaryOperator<String> value = name -> name.isEmpty() || Arrays.stream(kept).anyMatch(name::startsWith) ? name : prefix + name;
