@@ -23,6 +23,7 @@ final class ModelBytes {
 
   private final List<byte[]> graphFields = new ArrayList<>();
   private int opset = 14;
+  private int irVersion = 8;
 
   static byte[] message(Message m) {
     try {
@@ -41,7 +42,13 @@ final class ModelBytes {
     return this;
   }
 
-  private ModelBytes graphField(int number, byte[] content) {
+  ModelBytes irVersion(int version) {
+    irVersion = version;
+    return this;
+  }
+
+  /** A field of the graph as it comes: {@code content} may be anything. */
+  ModelBytes graphField(int number, byte[] content) {
     graphFields.add(message(out -> out.writeByteArray(number, content)));
     return this;
   }
@@ -204,7 +211,7 @@ final class ModelBytes {
   byte[] bytes() {
     byte[] graph = graph();
     return message(out -> {
-      out.writeInt64(1, 8);
+      out.writeInt64(1, irVersion);
       out.writeByteArray(7, graph);
       out.writeByteArray(8, message(o -> {
         o.writeString(1, "");
