@@ -23,12 +23,20 @@ final class NodeForms {
   private final TensorLoader loader;
   private final long opset;
   private final ContribForms contrib;
+  private final AttentionForms attention;
+  private boolean languageModel;
 
   NodeForms(StageBuilder out, TensorLoader loader, long opset, ContribForms contrib) {
     this.out = out;
     this.loader = loader;
     this.opset = opset;
     this.contrib = contrib;
+    this.attention = new AttentionForms(out);
+  }
+
+  /** From now on attention is said in products and a softmax, among which a decoder's parts are looked for. */
+  void ofLanguageModel() {
+    languageModel = true;
   }
 
   /** The values of the node's results; operands that are absent are null. */
@@ -43,6 +51,11 @@ final class NodeForms {
     List<Value> in = new ArrayList<>(operands);
     Map<String, OnnxAttribute> given = new LinkedHashMap<>(node.attributes());
     return switch (node.operation()) {
+      case "Attention", "RotaryEmbedding" -> {
+        List<Value> parts = !languageModel ? null
+            : node.operation().equals("Attention") ? attention.standard(node, in) : attention.rotary(node, in);
+        yield parts != null ? parts : plain(node, node.operation(), in, given);
+      }
       case "Dropout" -> dropout(node, in);
       case "Softmax", "LogSoftmax" -> opset < 13 ? flatSoftmax(node, in) : plain(node, node.operation(), in, given);
       case "ConstantOfShape" -> plain(node, node.operation(), in, given);
