@@ -33,6 +33,25 @@ public final class FoldPass extends Pass {
   private static final long MOST_ELEMENTS = 1024;
   /** Vectors of parameters up to this many elements are computed: 1 + w, as Gemma's norms have it. */
   private static final long MOST_OF_VECTOR = 1 << 16;
+  /** A node of 30 bytes can ask for 1024 elements: past this many in all, results stay in the graph, too. */
+  private static final long MOST_ELEMENTS_IN_ALL = 1 << 22;
+
+  /** How many elements may still become constants. */
+  private static final class Room {
+    private long left = MOST_ELEMENTS_IN_ALL;
+
+    boolean has(TensorType type) {
+      return holds(type) && type.elements().value() <= MOST_ELEMENTS;
+    }
+
+    boolean holds(TensorType type) {
+      return type.isStatic() && type.elements().value() <= left;
+    }
+
+    void take(Tensor constant) {
+      left -= constant.size();
+    }
+  }
 
   public FoldPass() {
     super("fold", "compute constants and shape arithmetic");
@@ -40,26 +59,27 @@ public final class FoldPass extends Pass {
 
   @Override
   protected void run(Module module, PassOptions options, PassContext context) {
+    Room room = new Room();
     for (Stage stage : module.stages()) {
-      context.count("fold.constants", fold(module, stage));
+      context.count("fold.constants", fold(module, stage, room));
       DeadCode.remove(stage);
     }
     module.removeUnusedWeights(); // their views have taken their place
   }
 
-  private static int fold(Module module, Block block) {
+  private static int fold(Module module, Block block, Room room) {
     int folded = 0;
     // What stands in the place of a known choice has yet to be looked at, so the list is read as it grows.
     for (int i = 0; i < block.operations().size(); i++) {
       Operation op = block.operations().get(i);
       op.inferTypes(); // operands may have become constants
       for (Block region : op.regions()) {
-        folded += fold(module, region);
+        folded += fold(module, region, room);
       }
       if (inlineChosen(block, op)) {
         folded++;
         i--;
-      } else if (op.definition().has(Trait.PURE) && !op.definition().has(Trait.CONSTANT) && fold(module, block, op)) {
+      } else if (op.definition().has(Trait.PURE) && !op.definition().has(Trait.CONSTANT) && fold(module, block, op, room)) {
         folded++;
         i = block.indexOf(op); // its constant stands before it
       }
@@ -68,16 +88,17 @@ public final class FoldPass extends Pass {
   }
 
   /** Puts a constant before {@code op}, or a weight, that all its readers then read. */
-  private static boolean fold(Module module, Block block, Operation op) {
+  private static boolean fold(Module module, Block block, Operation op, Room room) {
     if (op.results().size() != 1 || !(op.result().type() instanceof TensorType type)) {
       return false;
     }
     Tensor known = knownIntegers(op.result(), type);
-    if (known == null && small(type) && op.definition().meaning() != null && !op.operands().isEmpty()
+    if (known == null && room.has(type) && type.element() != ElementType.STRING && op.definition().meaning() != null && !op.operands().isEmpty()
         && op.operands().stream().allMatch(v -> v == null || v.constant() != null)) {
       known = evaluate(op);
     }
     if (known != null) {
+      room.take(known);
       Operation constant = block.insertBefore(op, Dialects.get("onnx.Constant"), List.of(),
           Map.of("value", new Attribute.Dense(known)));
       constant.setOrigin(op.origin());
@@ -92,8 +113,10 @@ public final class FoldPass extends Pass {
       return true;
     }
     Weight vector = vectorOf(op, type);
-    if (vector != null) {
-      block.replaceUses(op.result(), module.addWeight(vector.name(), new LiteralWeight(evaluate(op))).value());
+    if (vector != null && room.holds(type)) {
+      Tensor computed = evaluate(op);
+      room.take(computed);
+      block.replaceUses(op.result(), module.addWeight(vector.name(), new LiteralWeight(computed)).value());
       return true;
     }
     return false;
@@ -115,10 +138,6 @@ public final class FoldPass extends Pass {
       found = vector ? v.weight() : found;
     }
     return found;
-  }
-
-  private static boolean small(TensorType type) {
-    return type.isStatic() && type.elements().value() <= MOST_ELEMENTS && type.element() != ElementType.STRING;
   }
 
   private static Tensor knownIntegers(Value v, TensorType type) {

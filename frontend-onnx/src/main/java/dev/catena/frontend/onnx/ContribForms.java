@@ -5,7 +5,7 @@ import dev.catena.ir.BlockQuantizedWeight;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.IrException;
-import dev.catena.ir.LiteralWeight;
+import dev.catena.ir.Operation;
 import dev.catena.ir.QuantType;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
@@ -32,14 +32,14 @@ final class ContribForms extends OperationForms {
   private static final int ATTENTION_BIAS = 10;
 
   private final WeightPool weights;
-  private final Set<String> warnings;
+  private final QuantizedConstants quantized;
   private final AttentionForms attention;
 
-  ContribForms(StageBuilder out, WeightPool weights, Set<String> warnings) {
+  ContribForms(StageBuilder out, WeightPool weights, QuantizedConstants quantized) {
     super(out);
     this.weights = weights;
+    this.quantized = quantized;
     this.attention = new AttentionForms(out);
-    this.warnings = warnings;
   }
 
   /** The values of the node's results, null where one is not made; null where the operation isn't known. */
@@ -73,6 +73,7 @@ final class ContribForms extends OperationForms {
         yield List.of(out.append("Gelu", List.of(optional(in, 1) == null ? x : op("Add", x, in.get(1))),
             Map.of("approximate", Attribute.of("tanh")), 1).result());
       }
+      case "DynamicQuantizeMatMul" -> List.of(dynamicQuantizeMatMul(node, in));
       case "QuickGelu" -> {
         allow(node, "alpha");
         Value x = required(in, 0, "X");
@@ -131,8 +132,8 @@ final class ContribForms extends OperationForms {
   }
 
   /**
-   * The one operation that ONNX has no words for: a linear layer on a matrix of codes, which stay what they are. Scales
-   * become f16, the only type that kernels have for them.
+   * The one operation that ONNX has no words for: a linear layer on a matrix of codes. Codes, scales and zero points stay what
+   * they are.
    */
   private List<Value> matMulNBits(OnnxGraph.Node node, List<Value> in) {
     allow(node, "K", "N", "bits", "block_size", "accuracy_level");
@@ -146,7 +147,7 @@ final class ContribForms extends OperationForms {
     }
     WeightData scales = data(required(in, 2, "scales"), "scales");
     WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
-    QuantType type = new QuantType(code, block, ElementType.F16, zeros == null ? null : code, List.of(Dim.of(n), Dim.of(k)));
+    QuantType type = type(code, block, scales, zeros, List.of(Dim.of(n), Dim.of(k)));
     Value weight = weights.add(node.input(1), blocks(data(required(in, 1, "B"), "B"), scales, zeros, type)).value();
     Value product = out.append("nn.linear", List.of(required(in, 0, "A"), weight), Map.of(), 1).result();
     return List.of(optional(in, 5) == null ? product : op("Add", product, in.get(5)));
@@ -179,17 +180,18 @@ final class ContribForms extends OperationForms {
       throw out.broken("has rows of " + columns + " codes in blocks of " + block + "; whole blocks are needed");
     }
     WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
-    QuantType quantized = new QuantType(code, block, ElementType.F16, zeros == null ? null : code, List.of(type.dim(0), Dim.of(columns)));
-    Value table = weights.add(node.input(0) + ".rows", blocks(codes, scales, zeros, quantized)).value();
+    QuantType rows = type(code, block, scales, zeros, List.of(type.dim(0), Dim.of(columns)));
+    Value table = weights.add(node.input(0) + ".rows", blocks(codes, scales, zeros, rows)).value();
     return out.append("nn.embedding", List.of(required(in, 1, "indices"), table),
         Map.of("element", new Attribute.Element(scales.tensorType().element())), 1).result();
   }
 
+  private static QuantType type(ElementType code, long block, WeightData scales, WeightData zeros, List<Dim> shape) {
+    return new QuantType(code, block, scales.tensorType().element() == ElementType.F16 ? ElementType.F16 : ElementType.F32,
+        zeros == null ? null : code, shape);
+  }
+
   private WeightData blocks(WeightData codes, WeightData scales, WeightData zeros, QuantType type) {
-    if (scales.tensorType().element() != ElementType.F16) {
-      warnings.add(out.file() + ": scales of quantized matrices are " + scales.tensorType().element().keyword()
-          + "; they are stored in f16");
-    }
     try {
       return new BlockQuantizedWeight(codes, scales, zeros, type);
     } catch (IrException e) {
@@ -197,14 +199,33 @@ final class ContribForms extends OperationForms {
     }
   }
 
-  private WeightData data(Value v, String name) {
-    if (v.producer() != null && v.producer().is("onnx.Reshape") && v.producer().operand(0).weight() != null && v.tensorType().isStatic()) {
-      return v.producer().operand(0).weight().data(); // codes lie as they lie, however their bytes are counted
+  /**
+   * A product whose left side is quantized when it is known, to 8 bits of its range. Here it stays as it is, which is at least
+   * as exact; the matrix keeps its codes.
+   */
+  private Value dynamicQuantizeMatMul(OnnxGraph.Node node, List<Value> in) {
+    allow(node);
+    WeightData codes = data(required(in, 1, "B"), "B");
+    WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "b_zero_point");
+    Value matrix = codes.tensorType().rank() != 2 ? null
+        : quantized.dequantized(node.input(1), codes, data(required(in, 2, "b_scale"), "b_scale"), zeros, 1, 0);
+    if (matrix == null) {
+      throw out.broken("has a B of " + codes.type().text() + "; Catena knows matrices of u8, i8, u4 and i4");
     }
-    if (v.weight() == null && v.constant() == null) {
+    Value product = op("MatMul", required(in, 0, "A"), matrix);
+    return optional(in, 4) == null ? product : op("Add", product, in.get(4));
+  }
+
+  private WeightData data(Value v, String name) {
+    Operation reshape = v.producer();
+    if (reshape != null && reshape.is("onnx.Reshape") && reshape.operand(0).weight() != null && v.tensorType().isStatic()) {
+      return reshape.operand(0).weight().data(); // codes lie as they lie, however their bytes are counted
+    }
+    WeightData data = QuantizedConstants.data(v);
+    if (data == null) {
       throw out.broken("computes its input '" + name + "', which must be a constant");
     }
-    return v.weight() != null ? v.weight().data() : new LiteralWeight(v.constant());
+    return data;
   }
 
   /**
