@@ -141,6 +141,7 @@ public final class OnnxImporter {
   private void whole(Path path, OnnxGraph graph) {
     Path file = Files.isDirectory(path) ? path.resolve(graph.fileName()) : path;
     GraphImporter g = new GraphImporter(graph, module.name(), file, files, weights);
+    g.ofLanguageModel();
     for (OnnxGraph.ValueInfo input : graph.inputs()) {
       if (choosesBranch(graph, input)) { // of a merged decoder the branch with a past serves an empty one, too
         g.assume(input.name(), Tensor.ofLongs(ElementType.BOOL, new long[] {1}, input.rank() == 0 ? new long[0] : new long[] {1}));
@@ -164,6 +165,7 @@ public final class OnnxImporter {
   private Stage importPiece(Path path, Pieces.Piece piece) {
     Path file = path.resolve(piece.graph().fileName());
     GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), file, files, weights);
+    g.ofLanguageModel();
     Stage stage = g.run(List.copyOf(piece.inputs().values()), List.copyOf(piece.outputs().values()));
     setRoles(stage, g, piece.inputs(), piece.outputs());
     stage.setAttribute("role", new Attribute.Text(piece.role().text()));
