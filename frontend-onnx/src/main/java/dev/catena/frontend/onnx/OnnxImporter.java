@@ -107,6 +107,10 @@ public final class OnnxImporter {
 
   private OnnxGraph read(Path file) {
     OnnxGraph graph = ModelReader.read(files.model(file));
+    if (graph.irVersion() > ModelReader.NEWEST_IR) {
+      warnings.add(graph.fileName() + ": IR version " + graph.irVersion() + " is newer than " + ModelReader.NEWEST_IR
+          + ", the newest that Catena knows");
+    }
     if (graph.opset() > ModelReader.NEWEST_OPSET) {
       warnings.add(graph.fileName() + ": opset " + graph.opset() + " is newer than " + ModelReader.NEWEST_OPSET
           + ", the newest that Catena knows; operations that changed since may compute something else");

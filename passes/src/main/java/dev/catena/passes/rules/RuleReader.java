@@ -11,6 +11,9 @@ import org.antlr.v4.runtime.CommonTokenStream;
 
 /** Reads rule files. */
 public final class RuleReader {
+  /** As many as a long always holds. */
+  private static final int MOST_DIGITS = 18;
+
   private final String file;
   private final RuleErrors errors;
   private final PatternReader patterns;
@@ -32,14 +35,25 @@ public final class RuleReader {
   }
 
   static RuleFile file(String text, String name) {
+    try {
+      return read(text, name);
+    } catch (StackOverflowError e) {
+      throw new RuleException(List.of(name + ":1:1: patterns or expressions are nested too deeply"));
+    }
+  }
+
+  private static RuleFile read(String text, String name) {
     RuleErrors errors = new RuleErrors(name, text);
     RulesLexer lexer = new RulesLexer(CharStreams.fromString(text, name));
     lexer.removeErrorListeners();
     lexer.addErrorListener(errors);
-    RulesParser parser = new RulesParser(new CommonTokenStream(lexer));
+    CommonTokenStream tokens = new CommonTokenStream(lexer);
+    RulesParser parser = new RulesParser(tokens);
     parser.removeErrorListeners();
     parser.addErrorListener(errors);
     RulesParser.FileContext tree = parser.file();
+    tokens.getTokens().stream().filter(t -> t.getType() == RulesParser.INT && t.getText().length() > MOST_DIGITS)
+        .forEach(t -> errors.at(t, "expected a number of at most " + MOST_DIGITS + " digits"));
     if (errors.any()) { // a tree with holes has no meaning to look for
       throw new RuleException(errors.list());
     }
