@@ -28,8 +28,9 @@ final class NodeForms {
   private final NormalizationForms normalizations;
   private final QuantizationForms quantization;
   private final TensorForms tensors;
+  private final QuantizedConstants quantized;
 
-  NodeForms(StageBuilder out, TensorLoader loader, long opset, ContribForms contrib) {
+  NodeForms(StageBuilder out, TensorLoader loader, long opset, ContribForms contrib, QuantizedConstants quantized) {
     this.out = out;
     this.loader = loader;
     this.opset = opset;
@@ -39,6 +40,7 @@ final class NodeForms {
     this.normalizations = new NormalizationForms(builder, opset);
     this.quantization = new QuantizationForms(builder);
     this.tensors = new TensorForms(builder, opset);
+    this.quantized = quantized;
   }
 
   /** The values of the node's results; operands that are absent are null. */
@@ -54,6 +56,10 @@ final class NodeForms {
     Map<String, OnnxAttribute> given = new LinkedHashMap<>(node.attributes());
     return switch (node.operation()) {
       case "Dropout" -> dropout(node, in);
+      case "DequantizeLinear" -> {
+        Value constant = quantized.dequantizeLinear(node, in);
+        yield constant != null ? List.of(constant) : plain(node, node.operation(), in, given);
+      }
       case "Softmax", "LogSoftmax" -> opset < 13 ? flatSoftmax(node, in) : plain(node, node.operation(), in, given);
       case "ConstantOfShape" -> plain(node, node.operation(), in, given);
       case "Einsum" -> {
