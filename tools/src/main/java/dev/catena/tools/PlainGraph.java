@@ -44,15 +44,17 @@ final class PlainGraph {
   }
 
   GraphDescription description(Map<String, String> symbols, List<Manifest.Weight> weights) {
-    return new GraphDescription(ports(stage.arguments(), stage.arguments().stream().map(Value::name).toList()),
-        ports(stage.outputs(), stage.outputNames()), symbols, weights, program.operations());
+    return new GraphDescription(ports(stage.arguments(), stage.arguments().stream().map(Value::name).toList(), true),
+        ports(stage.outputs(), stage.outputNames(), false), symbols, weights, program.operations());
   }
 
-  private static List<GraphDescription.Port> ports(List<Value> values, List<String> names) {
+  private static List<GraphDescription.Port> ports(List<Value> values, List<String> names, boolean areInputs) {
     List<GraphDescription.Port> ports = new ArrayList<>();
     for (int i = 0; i < values.size(); i++) {
       TensorType type = values.get(i).tensorType();
-      ports.add(new GraphDescription.Port(names.get(i), type.element().keyword(), type.shape().stream().map(PlainGraph::text).toList()));
+      boolean any = areInputs && !TensorLowering.isRead(values.get(i)); // of what nobody reads the dimensions are its own affair
+      ports.add(new GraphDescription.Port(names.get(i), type.element().keyword(),
+          any ? GraphDescription.ANY : type.shape().stream().map(PlainGraph::text).toList()));
     }
     return ports;
   }
