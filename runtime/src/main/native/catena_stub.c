@@ -31,7 +31,8 @@ extern int *__errno_location(void);
 extern void *memcpy(void *, const void *, size_t);
 extern void *memset(void *, int, size_t);
 
-enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000 };
+enum { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, HUGE_PAGE = 2 << 20 };
+enum { MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000 };
 enum { MADV_WILLNEED = 3, MADV_DONTNEED = 4, MADV_HUGEPAGE = 14 };
 enum { O_RDONLY = 0, O_CLOEXEC = 02000000, SEEK_END = 2 };
 enum { RTLD_NOW = 2, RTLD_LOCAL = 0 };
@@ -69,14 +70,25 @@ NATIVE(int64_t, fileSize, int32_t fd) {
 
 NATIVE(void, closeFile, int32_t fd) { close(fd); }
 
+/*
+ * At an address that huge pages can lie at, and asking for them: then what isn't cached yet is read in huge pages, and what was
+ * written so is mapped so (dev.catena.artifact.HugePageFile). A kernel that has none is told to read ahead instead.
+ */
 NATIVE(int64_t, mapFile, int32_t fd, int64_t bytes) {
-  void *at = mmap(0, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-  return at == (void *)-1 ? failure() : (int64_t)at;
-}
-
-NATIVE(void, willNeed, int64_t address, int64_t bytes) {
-  uint64_t start = (uint64_t)address & ~4095UL;
-  madvise((void *)start, (uint64_t)address + bytes - start, MADV_WILLNEED);
+  uint64_t room = (uint64_t)bytes + HUGE_PAGE;
+  char *reserved = mmap(0, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == (void *)-1) return failure();
+  char *at = (char *)(((uint64_t)reserved + HUGE_PAGE - 1) & -(uint64_t)HUGE_PAGE);
+  char *end = at + (((uint64_t)bytes + 4095) & -4096UL);
+  if (mmap(at, bytes, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == (void *)-1) {
+    long error = failure();
+    munmap(reserved, room);
+    return error;
+  }
+  if (at > reserved) munmap(reserved, at - reserved);
+  if (reserved + room > end) munmap(end, reserved + room - end);
+  if (madvise(at, bytes, MADV_HUGEPAGE)) madvise(at, bytes, MADV_WILLNEED);
+  return (int64_t)at;
 }
 
 NATIVE(int64_t, reserve, int64_t bytes, int32_t huge) {
@@ -155,6 +167,14 @@ NATIVE(int64_t, openLibraryBytes, int64_t address, int64_t bytes, void *error, i
 
 NATIVE(int64_t, symbol, int64_t library, void *name) {
   return (int64_t)dlsym(((struct library *)library)->handle, buffer_address(env, name));
+}
+
+/* Arguments are whole numbers and pointers. Those beyond the function's own do no harm: the caller takes them back. */
+NATIVE(int32_t, call, int64_t function, int64_t arguments) {
+  const int64_t *a = (const int64_t *)arguments;
+  int32_t (*f)(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t) =
+      (void *)function;
+  return f(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11]);
 }
 
 NATIVE(void, closeLibrary, int64_t address) {

@@ -50,6 +50,7 @@ public final class ArtifactWriter implements AutoCloseable {
     private final Path target;
     private final Path temporary;
     private final FileChannel file;
+    private final HugePageFile pieces;
     private final Thread atShutdown = new Thread(this::discard, "catena-artifact-discard");
     private final List<ZipLayout.Entry> written = new ArrayList<>();
     private final Map<String, Manifest.Entry> entries = new LinkedHashMap<>();
@@ -107,6 +108,7 @@ public final class ArtifactWriter implements AutoCloseable {
             throw e;
         }
         this.file = opened;
+        pieces = new HugePageFile(opened);
     }
 
     /**
@@ -147,7 +149,8 @@ public final class ArtifactWriter implements AutoCloseable {
         ManifestRules.check(complete);
         Manifest.Entry own = append(MANIFEST, out -> out.write(ByteBuffer.wrap(ManifestJson.write(complete))));
         try {
-            writeAll(ZipLayout.tail(written, end, ZipLayout.comment(own.sha256())), end);
+            pieces.write(ZipLayout.tail(written, end, ZipLayout.comment(own.sha256())), end);
+            pieces.flush();
             file.force(true);   // else a crash after the rename could leave a whole name on half a file
             synchronized (this) {
                 if (finished) {
@@ -203,20 +206,13 @@ public final class ArtifactWriter implements AutoCloseable {
             EntryChannel out = new EntryChannel(place.data());
             body.writeTo(out);
             ZipLayout.Entry entry = new ZipLayout.Entry(name, end, out.size, (int) out.crc.getValue());
-            writeAll(ZipLayout.localHeader(entry), end);
+            pieces.write(ZipLayout.localHeader(entry), end);
             end = entry.end();
             written.add(entry);
             failed = false;
             return new Manifest.Entry(out.size, HexFormat.of().formatHex(out.sha256.digest()));
         } catch (IOException e) {
             throw failure(target, e);
-        }
-    }
-
-    private void writeAll(ByteBuffer bytes, long at) throws IOException {
-        long position = at;
-        while (bytes.hasRemaining()) {
-            position += file.write(bytes, position);
         }
     }
 
@@ -236,7 +232,7 @@ public final class ArtifactWriter implements AutoCloseable {
             int length = bytes.remaining();
             crc.update(bytes.duplicate());
             sha256.update(bytes.duplicate());
-            writeAll(bytes, start + size);
+            pieces.write(bytes, start + size);
             size += length;
             return length;
         }

@@ -7,14 +7,17 @@ import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.EvalValue;
 import dev.catena.ir.Evaluator;
+import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Module;
 import dev.catena.ir.OpDefinition;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
+import dev.catena.ir.SymbolicWeight;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Trait;
 import dev.catena.ir.Value;
+import dev.catena.ir.Weight;
 import dev.catena.ir.WeightData;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -28,6 +31,8 @@ import java.util.Map;
 public final class FoldPass extends Pass {
   /** Results above this many elements stay in the graph: constants are printed inline. */
   private static final long MOST_ELEMENTS = 1024;
+  /** Vectors of parameters up to this many elements are computed: 1 + w, as Gemma's norms have it. */
+  private static final long MOST_OF_VECTOR = 1 << 16;
 
   public FoldPass() {
     super("fold", "compute constants and shape arithmetic");
@@ -86,7 +91,30 @@ public final class FoldPass extends Pass {
       block.replaceUses(op.result(), module.addWeight(name, view).value());
       return true;
     }
+    Weight vector = vectorOf(op, type);
+    if (vector != null) {
+      block.replaceUses(op.result(), module.addWeight(vector.name(), new LiteralWeight(evaluate(op))).value());
+      return true;
+    }
     return false;
+  }
+
+  /** The vector of parameters that the operation computes another of, or null. */
+  private static Weight vectorOf(Operation op, TensorType type) {
+    if (!op.definition().has(Trait.ELEMENTWISE) || op.definition().meaning() == null || !type.element().isFloat()
+        || !type.isStatic() || type.rank() != 1 || type.elements().value() > MOST_OF_VECTOR) {
+      return null;
+    }
+    Weight found = null;
+    for (Value v : op.operands()) {
+      boolean vector = v != null && v.weight() != null && v.type() instanceof TensorType t && t.rank() == 1
+          && !(v.weight().data() instanceof SymbolicWeight);
+      if (v != null && v.constant() == null && !vector) {
+        return null;
+      }
+      found = vector ? v.weight() : found;
+    }
+    return found;
   }
 
   private static boolean small(TensorType type) {
@@ -106,7 +134,7 @@ public final class FoldPass extends Pass {
     Map<Value, EvalValue> known = new HashMap<>();
     for (Value v : op.operands()) {
       if (v != null) {
-        known.put(v, v.constant());
+        known.put(v, v.constant() != null ? v.constant() : v.weight().data().tensor());
       }
     }
     return (Tensor) new Evaluator().evaluate(op, known).get(0);

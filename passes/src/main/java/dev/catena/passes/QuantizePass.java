@@ -107,7 +107,7 @@ public final class QuantizePass extends Pass {
       for (Stage stage : module.stages()) {
         for (Operation op : stage.operations()) {
           boolean linear = op.is("nn.linear");
-          if (op.is("nn.rms_norm")) {
+          if (op.is("nn.rms_norm") || op.is("nn.layer_norm")) {
             replaceCalibrated(op, 1);
           }
           if (linear && op.operand(2) != null) {

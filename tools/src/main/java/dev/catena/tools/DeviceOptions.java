@@ -21,7 +21,7 @@ final class DeviceOptions {
   /** @throws UserError when there can't be so many threads */
   int threads() {
     if (threads == null) {
-      return Devices.list().get(0).cores();
+      return Devices.processor().cores();
     }
     if (threads < 1 || threads > MAX_THREADS) {
       throw new UserError("--threads " + threads + ": must be from 1 to " + MAX_THREADS);

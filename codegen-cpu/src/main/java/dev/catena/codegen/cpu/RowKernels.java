@@ -1,6 +1,7 @@
 package dev.catena.codegen.cpu;
 
 import dev.catena.codegen.EmbeddingLaunch;
+import dev.catena.codegen.LayerNormLaunch;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.SelectRowsLaunch;
@@ -13,10 +14,22 @@ final class RowKernels {
     private RowKernels() {}
 
     static KernelCall of(RmsNormLaunch launch) {
-        String name = "rms_norm_c" + launch.x().columns();
-        String source = CTemplate.fill(Map.of("name", name, "columns", launch.x().columns()), "rms_norm.c");
+        int parts = launch.x().columns() / launch.width();
+        String name = "rms_norm_c" + launch.width() + (parts > 1 ? "x" + parts : "");
+        String source = CTemplate.fill(Map.of("name", name, "columns", launch.width(), "parts", parts), "rms_norm.c");
         return new KernelCall(name, source, 0, new CArguments().rows(launch.rows()).view(launch.x()).view(launch.y())
                 .weight(launch.weight()).plain(CArguments.literal(launch.epsilon())).plain("thread").list());
+    }
+
+    static KernelCall of(LayerNormLaunch launch) {
+        int parts = launch.x().columns() / launch.width();
+        boolean biased = launch.bias().isPresent();
+        String name = "layer_norm_c" + launch.width() + (parts > 1 ? "x" + parts : "") + (biased ? "_biased" : "");
+        String source = CTemplate.fill(Map.of("name", name, "columns", launch.width(), "parts", parts, "biased", biased ? 1 : 0),
+                "layer_norm.c");
+        CArguments arguments = new CArguments().rows(launch.rows()).view(launch.x()).view(launch.y()).weight(launch.weight());
+        launch.bias().ifPresentOrElse(arguments::weight, () -> arguments.plain("0"));
+        return new KernelCall(name, source, 0, arguments.plain(CArguments.literal(launch.epsilon())).plain("thread").list());
     }
 
     static KernelCall of(SelectRowsLaunch launch) {
@@ -30,9 +43,10 @@ final class RowKernels {
         MatrixType type = launch.type();
         TableLayout layout = new TableLayout(type);
         String element = type.element().name().toLowerCase(Locale.ROOT);
-        String name = "embedding_" + element + "_v" + type.rows() + "_c" + type.columns()
+        boolean byToken = launch.key() == EmbeddingLaunch.Key.TOKEN;
+        String name = (byToken ? "embedding_" : "position_rows_") + element + "_v" + type.rows() + "_c" + type.columns()
                 + type.storageSuffix();
-        String source = CTemplate.fill(Map.of("name", name, "vocabulary", type.rows(), "width", type.columns(),
+        String source = CTemplate.fill(Map.of("name", name, "key", byToken ? "token" : "position", "vocabulary", type.rows(), "width", type.columns(),
                 "row_bytes", layout.rowBytes(), "layout", layoutNote(type), "expand", expand(type, layout)), "embedding.c");
         return new KernelCall(name, source, 0,
                 new CArguments().plain("step").weight(launch.table()).view(launch.y()).plain("thread").list());

@@ -1,4 +1,4 @@
-/* One row of the table for each token. A table is row after row; a quantized row is its codes, scales of the groups, and
+/* One row of the table for each key, a token or a position. A table is row after row; a quantized row is its codes, scales of the groups, and
    where they are stored u8 zeros. */
 template <int VOCABULARY, int WIDTH> struct FloatTable {
   static constexpr int ROWS = VOCABULARY;
@@ -26,11 +26,11 @@ template <int VOCABULARY, int WIDTH, int GROUP, bool STORED_ZEROS, int BITS, int
 };
 
 template <class TABLE, int WIDTH, int Y_STRIDE, int WARPS>
-void embedding(int rows, const int *tokens, const uint8 *table, float *y) {
+void embedding(int rows, const int *keys, const uint8 *table, float *y) {
   const int64 r = blockIdx.x;
   if (r >= rows) return;
-  /* The runtime has checked the ids; a wrong one must still not read elsewhere. */
-  const uint32 token = (uint32)tokens[r] < TABLE::ROWS ? tokens[r] : 0;
-  const uint8 *row = table + token * TABLE::ROW_BYTES;
+  /* The runtime has checked the keys; a wrong one must still not read elsewhere. */
+  const uint32 key = (uint32)keys[r] < TABLE::ROWS ? keys[r] : 0;
+  const uint8 *row = table + key * TABLE::ROW_BYTES;
   for (int c = threadIdx.x; c < WIDTH; c += WARPS * 32) y[r * Y_STRIDE + c] = TABLE::value(row, c);
 }

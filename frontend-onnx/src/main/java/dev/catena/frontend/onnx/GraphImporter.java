@@ -89,6 +89,7 @@ final class GraphImporter {
       if (v == null) {
         throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is computed by no node");
       }
+      requireTensor(output, graph.fileName() + ": output '" + output.name() + "'");
       ElementType declared = ElementTypes.of(output.elementType());
       if (declared != null && v.tensorType().element() != declared) {
         throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is declared as "
@@ -99,8 +100,15 @@ final class GraphImporter {
     return stage;
   }
 
+  private static void requireTensor(ValueInfo v, String what) {
+    if (v.other() != null) {
+      throw new UnsupportedTypeException(what + " is of type " + v.other() + ", which isn't supported", v.other());
+    }
+  }
+
   private TensorType type(ValueInfo input, String name) {
     String what = graph.fileName() + ": input '" + input.name() + "'";
+    requireTensor(input, what);
     if (input.shape() == null) {
       throw new OnnxException(what + " isn't a tensor of known rank");
     }

@@ -317,11 +317,19 @@ final class ModelReader {
     int[] element = {0};
     List<Dimension> dims = new ArrayList<>();
     boolean[] shaped = {false};
+    String[] other = {null};
     in.message(number -> {
       switch (number) {
         case 1 -> name[0] = in.text();
         case 2 -> in.message(type -> {
           if (type != 1) { // only tensors are of interest; the element type stays 0 for the rest
+            other[0] = switch (type) {
+              case 4 -> "sequence";
+              case 5 -> "map";
+              case 8 -> "sparse tensor";
+              case 9 -> "optional";
+              default -> other[0];
+            };
             in.skip();
             return;
           }
@@ -346,7 +354,7 @@ final class ModelReader {
         default -> in.skip();
       }
     });
-    return new ValueInfo(name[0], element[0], shaped[0] ? List.copyOf(dims) : null);
+    return new ValueInfo(name[0], element[0], shaped[0] ? List.copyOf(dims) : null, other[0]);
   }
 
   private Dimension dimension() {

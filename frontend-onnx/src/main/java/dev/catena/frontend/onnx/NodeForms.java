@@ -52,11 +52,6 @@ final class NodeForms {
       }
       case "Softmax", "LogSoftmax" -> opset < 13 ? flatSoftmax(node, in) : plain(node, node.operation(), in, given);
       case "ConstantOfShape" -> plain(node, node.operation(), in, given);
-      case "Cast", "CastLike" -> {
-        given.remove("saturate"); // says something about float8 only, which Catena lacks
-        given.remove("round_mode");
-        yield plain(node, node.operation(), in, given);
-      }
       case "Einsum" -> outerProduct(node, in);
       case "Scatter" -> plain(node, "ScatterElements", in, given);
       case "Squeeze", "Unsqueeze", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSumSquare",

@@ -21,8 +21,12 @@ record OnnxGraph(MappedFile file, long irVersion, long opset, List<Node> nodes, 
     return file.name();
   }
 
-  /** A graph input or output; {@code elementType} is ONNX's number, {@code shape} is null where none is given. */
-  record ValueInfo(String name, int elementType, List<Dimension> shape) {
+  /**
+   * A graph input or output; {@code elementType} is ONNX's number, {@code shape} is null where none is given.
+   *
+   * @param other what it is where it isn't a tensor ({@code sequence}, {@code optional}, {@code map}), else null
+   */
+  record ValueInfo(String name, int elementType, List<Dimension> shape, String other) {
     int rank() {
       return shape == null ? -1 : shape.size();
     }

@@ -27,7 +27,7 @@ final class DataMovementOps {
       OpDefinition.named("onnx.Concat", "The operands laid end to end along axis.").variadic("data")
           .attribute("axis", Attribute.Int.class).traits(Trait.PURE, Trait.MOVES_DATA)
           .shape(op -> List.of(inferConcat(op)))
-          .meaning((op, in) -> List.of(concat(op, in))).build(),
+          .meaning((op, in) -> List.of(concat(op, in, Axes.attribute(op, ((Tensor) in.get(0)).rank())))).build(),
       OpDefinition.named("onnx.Split", "x cut along axis into parts of the given sizes, or into num_outputs equal ones.")
           .operand("x").optional("split").results("part")
           .attribute("axis", Attribute.Int.class, Attribute.of(0))
@@ -102,7 +102,7 @@ final class DataMovementOps {
     return Contents.infer(x.withShape(out), () -> x.rank() <= 1 ? op.operand(0).contents() : null);
   }
 
-  private static Tensor transpose(Tensor x, int[] perm) {
+  static Tensor transpose(Tensor x, int... perm) {
     long[] from = Strides.of(x.shape());
     long[] shape = new long[perm.length];
     long[] stride = new long[perm.length];
@@ -161,9 +161,9 @@ final class DataMovementOps {
     });
   }
 
-  private static Tensor concat(Operation op, List<EvalValue> in) {
+  /** The tensors {@code in} laid end to end along {@code axis}. */
+  static Tensor concat(Operation op, List<? extends EvalValue> in, int axis) {
     Tensor first = (Tensor) in.get(0);
-    int axis = Axes.attribute(op, first.rank());
     long[] shape = first.shape();
     shape[axis] = 0;
     for (EvalValue v : in) {

@@ -4,7 +4,6 @@ import dev.catena.ir.Attribute;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.EvalValue;
-import dev.catena.ir.HalfFloat;
 import dev.catena.ir.OpDefinition;
 import dev.catena.ir.OpDefinition.Inferred;
 import dev.catena.ir.Operation;
@@ -136,10 +135,7 @@ final class NormalizationOps {
       for (int i = 0; i < width; i++) {
         int at = r * width + i;
         // The standard rounds the normalized value to x's type before it is scaled.
-        double normalized = HalfFloat.round((float) ((x.get(at) - mean) * inverse), x.element());
-        if (x.element() == ElementType.F64) {
-          normalized = (x.get(at) - mean) * inverse;
-        }
+        double normalized = Scalars.round((x.get(at) - mean) * inverse, x.element());
         y.set(at, normalized * scale.get(fromScale[at]) + (bias == null ? 0 : bias.get(fromBias[at])));
       }
     }

@@ -39,7 +39,6 @@ final class MappedFile implements AutoCloseable {
             close();
             throw new ArtifactException(path, "was replaced while it was opened");
         }
-        Native.willNeed(address, bytes);
     }
 
     /** Address of this part of the file. */

@@ -28,8 +28,6 @@ final class Native {
     /** Maps the file's first {@code bytes} for reading. */
     static native long mapFile(int descriptor, long bytes);
 
-    /** Asks the system to read ahead. */
-    static native void willNeed(long address, long bytes);
 
     /** Address space of zeros; memory is taken page by page when it is first written. */
     static native long reserve(long bytes, int hugePages);
@@ -45,6 +43,9 @@ final class Native {
 
     /** @return the symbol's address, or 0 */
     static native long symbol(long library, ByteBuffer name);
+
+    /** Calls a C function of up to {@value SystemLibrary#MOST_ARGUMENTS} whole numbers and pointers that gives an int. */
+    static native int call(long function, long arguments);
 
     static native void closeLibrary(long library);
 

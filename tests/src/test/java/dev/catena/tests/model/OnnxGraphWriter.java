@@ -82,6 +82,19 @@ public final class OnnxGraphWriter {
     other.initializers.forEach(i -> initializers.add(new Initializer(value.apply(i.name()), i.content())));
   }
 
+  /** Stores the f32 initializers in bf16, each with a Cast to f32. */
+  void castFromBf16() {
+    for (int i = 0; i < initializers.size(); i++) {
+      Initializer full = initializers.get(i);
+      if (full.content().element() == OnnxElement.F32) {
+        String stored = full.name() + ".bf16";
+        initializers.set(i, new Initializer(stored, full.content().in(OnnxElement.BF16)));
+        nodes.add(0, new Node("", "Cast", stored + "/Cast", List.of(stored), List.of(full.name()),
+            List.of(OnnxAttribute.of("to", OnnxElement.F32.number))));
+      }
+    }
+  }
+
   /** Adds all of another graph under names with {@code prefix}, but for names that begin as one of {@code kept}. */
   void copy(OnnxGraphWriter other, String prefix, String... kept) {
     UnaryOperator<String> value = name -> name.isEmpty() || Arrays.stream(kept).anyMatch(name::startsWith) ? name : prefix + name;
@@ -107,7 +120,7 @@ public final class OnnxGraphWriter {
         long offset = outside ? append(file.resolveSibling(data), i.content().raw()) : -1;
         graph.message(5, tensor(i.name(), i.content(), data, offset));
       }
-      ProtoMessage model = new ProtoMessage().number(1, opset >= 19 ? 9 : opset >= 15 ? 8 : 7).text(2, "catena-tests")
+      ProtoMessage model = new ProtoMessage().number(1, opset >= 21 ? 10 : opset >= 19 ? 9 : opset >= 15 ? 8 : 7).text(2, "catena-tests")
           .message(7, graph).message(8, new ProtoMessage().text(1, "").number(2, opset));
       if (nodes.stream().anyMatch(n -> !n.domain().isEmpty())) {
         model.message(8, new ProtoMessage().text(1, "com.microsoft").number(2, 1));

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Catena beside llama.cpp on this machine's CPU: makes the model for both, gets the peer from npm, measures both in turn, prints
+# one table and writes docs/cpu-performance.md. What it makes is kept in $CATENA_BENCH_CACHE (default ~/.cache/catena-bench, 13 GB).
+#   run.sh [--prepare] [--force] [--quick] [--only WORD]
+# --prepare stops before measuring. It refuses to measure when other processes use the CPU; --force measures all the same and
+# says how busy the machine was. CATENA_SHARED (default ../shared beside the repository) holds the makers of models;
+# CATENA_BENCH_ONNX names a folder with the model's pieces that exists already.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+repo=$(cd "$here/../../.." && pwd)
+shared=${CATENA_SHARED:-$repo/../shared}
+cache=${CATENA_BENCH_CACHE:-$HOME/.cache/catena-bench}
+peer_version=3.22.1
+fail() { echo "run.sh: $1" >&2; exit 2; }
+for tool in npm git cc java javac python3; do command -v $tool >/dev/null || fail "needs $tool"; done
+mkdir -p "$cache/models" "$cache/classes" "$cache/peer"
+prepare_only=
+arguments=()
+for argument in "$@"; do
+  if [ "$argument" = --prepare ]; then prepare_only=1; else arguments+=("$argument"); fi
+done
+
+# The peer: prebuilt libraries, and the headers from the sources that the package bundles.
+modules=$cache/peer/node_modules
+libraries=$modules/@node-llama-cpp/linux-x64/bins/linux-x64
+[ -e "$libraries/llama-addon.node" ] || (cd "$cache/peer" && npm install --no-audit --no-fund --ignore-scripts node-llama-cpp@$peer_version >&2)
+[ -e "$cache/peer/source/include/llama.h" ] || git -c advice.detachedHead=false clone -q "$modules/node-llama-cpp/llama/gitRelease.bundle" "$cache/peer/source"
+if [ "$here/peer.c" -nt "$cache/peer/measure" ]; then
+  cc -O2 -o "$cache/peer/measure" "$here/peer.c" -I"$cache/peer/source/include" -I"$cache/peer/source/ggml/include" \
+    "$libraries"/libllama.v*.so "$libraries"/libggml.v*.so "$libraries/libggml-base.so" \
+    -Wl,-rpath,"$libraries" -Wl,--allow-shlib-undefined
+fi
+
+# The model: the same shape for both, weights drawn at random.
+onnx=${CATENA_BENCH_ONNX:-$cache/models/1b/split-fp16}
+if [ ! -e "$onnx" ]; then
+  [ -e "$shared/fixtures/make_llama_onnx.py" ] || fail "no $shared/fixtures/make_llama_onnx.py; set CATENA_SHARED or CATENA_BENCH_ONNX"
+  /usr/bin/python3 "$shared/fixtures/make_llama_onnx.py" --preset 1b --layouts split-fp16 --out "$cache/models/1b" >&2
+fi
+if [ ! -e "$cache/models/f16.gguf" ]; then
+  [ -e "$shared/peers/make_gguf.py" ] || fail "no $shared/peers/make_gguf.py; set CATENA_SHARED"
+  python3 "$shared/peers/make_gguf.py" "$cache/models/f16.part" --preset tinyllama1.1B >&2
+  mv "$cache/models/f16.part" "$cache/models/f16.gguf"
+fi
+for type in q4_0 q8_0; do
+  [ -e "$cache/models/$type.gguf" ] && continue
+  PEER_BACKENDS=$libraries "$cache/peer/measure" quantize "$cache/models/f16.gguf" "$cache/models/$type.part" $type q8_0 "$(nproc)" >&2
+  mv "$cache/models/$type.part" "$cache/models/$type.gguf"
+done
+
+"$repo/catena" --version >&2
+artifact() { # name, options…
+  local file=$cache/models/$1.catena
+  shift
+  [ "$file" -nt "$repo/tools/target/catena/.complete" ] || "$repo/catena" compile "$onnx" -o "$file" --scales range "$@" >&2
+}
+artifact w4-f32 --wbits 4
+artifact w4-int8 --wbits 4 --activations int8
+artifact w4-int8-v3 --wbits 4 --activations int8 --target cpu:x86-64-v3
+artifact w4-int8-kv8 --wbits 4 --activations int8 --kv-bits 8
+artifact w8-f32 --wbits 8
+artifact w8-int8 --wbits 8 --activations int8
+artifact w16-f32 --wbits 16
+#artifact w16-bf16 --wbits 16 --activations bf16
+javac -nowarn -d "$cache/classes" -cp "$(printf '%s:' "$repo"/tools/target/catena/lib/*.jar)" "$here/CatenaSide.java"
+[ -z "$prepare_only" ] || exit 0
+exec python3 "$here/compare.py" --cache "$cache" --repo "$repo" --doc "$repo/docs/cpu-performance.md" "${arguments[@]}"
