@@ -29,6 +29,7 @@ public final class Catena {
     COMMANDS.put("inspect", InspectCommand::new);
     COMMANDS.put("opt", OptCommand::new);
     COMMANDS.put("plan", PlanCommand::new);
+    COMMANDS.put("conformance", ConformanceCommand::new);
     COMMANDS.put("devices", DevicesCommand::new);
     COMMANDS.put("demo", DemoCommand::new);
     COMMANDS.put("help", CommandLine.HelpCommand::new);

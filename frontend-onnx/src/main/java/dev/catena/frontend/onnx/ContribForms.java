@@ -5,7 +5,6 @@ import dev.catena.ir.BlockQuantizedWeight;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.IrException;
-import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.QuantType;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
@@ -31,12 +30,12 @@ final class ContribForms {
 
   private final StageBuilder out;
   private final WeightPool weights;
-  private final Set<String> warnings;
+  private final QuantizedConstants quantized;
 
-  ContribForms(StageBuilder out, WeightPool weights, Set<String> warnings) {
+  ContribForms(StageBuilder out, WeightPool weights, QuantizedConstants quantized) {
     this.out = out;
     this.weights = weights;
-    this.warnings = warnings;
+    this.quantized = quantized;
   }
 
   /** The values of the node's results, null where one is not made; null where the operation isn't known. */
@@ -53,6 +52,7 @@ final class ContribForms {
       case "RotaryEmbedding" -> List.of(rotaryEmbedding(node, in));
       case "GroupQueryAttention" -> groupQueryAttention(node, in);
       case "MatMulNBits" -> matMulNBits(node, in);
+      case "DynamicQuantizeMatMul" -> List.of(dynamicQuantizeMatMul(node, in));
       case "QuickGelu" -> {
         allow(node, "alpha");
         Value x = required(in, 0, "X");
@@ -111,8 +111,8 @@ final class ContribForms {
   }
 
   /**
-   * The one operation that ONNX has no words for: a linear layer on a matrix of codes, which stay what they are. Scales
-   * become f16, the only type that kernels have for them.
+   * The one operation that ONNX has no words for: a linear layer on a matrix of codes. Codes, scales and zero points stay what
+   * they are.
    */
   private List<Value> matMulNBits(OnnxGraph.Node node, List<Value> in) {
     allow(node, "K", "N", "bits", "block_size", "accuracy_level");
@@ -130,27 +130,42 @@ final class ContribForms {
     WeightData scales = data(required(in, 2, "scales"), "scales");
     WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
     ElementType code = bits == 4 ? ElementType.U4 : ElementType.U8;
-    QuantType type = new QuantType(code, block, ElementType.F16, zeros == null ? null : code, List.of(Dim.of(n), Dim.of(k)));
+    QuantType type = new QuantType(code, block,
+        scales.tensorType().element() == ElementType.F16 ? ElementType.F16 : ElementType.F32, zeros == null ? null : code, List.of(Dim.of(n), Dim.of(k)));
     WeightData matrix;
     try {
       matrix = new BlockQuantizedWeight(data(required(in, 1, "B"), "B"), scales, zeros, type);
     } catch (IrException e) {
       throw out.broken("is inconsistent: " + e.getMessage());
     }
-    if (scales.tensorType().element() != ElementType.F16) {
-      warnings.add(out.file() + ": scales of quantized matrices are " + scales.tensorType().element().keyword()
-          + "; they are stored in f16");
-    }
     Value weight = weights.add(node.input(1), matrix).value();
     Value product = out.append("nn.linear", List.of(required(in, 0, "A"), weight), Map.of(), 1).result();
     return List.of(optional(in, 5) == null ? product : op("Add", product, in.get(5)));
   }
 
+  /**
+   * A product whose left side is quantized when it is known, to 8 bits of its range. Here it stays as it is, which is at least
+   * as exact; the matrix keeps its codes.
+   */
+  private Value dynamicQuantizeMatMul(OnnxGraph.Node node, List<Value> in) {
+    allow(node);
+    WeightData codes = data(required(in, 1, "B"), "B");
+    WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "b_zero_point");
+    Value matrix = codes.tensorType().rank() != 2 ? null
+        : quantized.dequantized(node.input(1), codes, data(required(in, 2, "b_scale"), "b_scale"), zeros, 1, 0);
+    if (matrix == null) {
+      throw out.broken("has a B of " + codes.type().text() + "; Catena knows matrices of u8, i8, u4 and i4");
+    }
+    Value product = op("MatMul", required(in, 0, "A"), matrix);
+    return optional(in, 4) == null ? product : op("Add", product, in.get(4));
+  }
+
   private WeightData data(Value v, String name) {
-    if (v.weight() == null && v.constant() == null) {
+    WeightData data = QuantizedConstants.data(v);
+    if (data == null) {
       throw out.broken("computes its input '" + name + "', which must be a constant");
     }
-    return v.weight() != null ? v.weight().data() : new LiteralWeight(v.constant());
+    return data;
   }
 
   /**

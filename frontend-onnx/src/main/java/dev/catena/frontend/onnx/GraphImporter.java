@@ -16,7 +16,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /** Imports one graph into a stage of the {@code onnx} dialect. */
 final class GraphImporter {
@@ -39,15 +38,15 @@ final class GraphImporter {
   private final Map<String, Value> arguments = new LinkedHashMap<>();
   private final Map<String, Tensor> assumed = new HashMap<>();
 
-  GraphImporter(OnnxGraph graph, String stageName, Path path, OpenFiles files, WeightPool weights,
-      Set<String> warnings) {
+  GraphImporter(OnnxGraph graph, String stageName, Path path, OpenFiles files, WeightPool weights) {
     this.graph = graph;
     this.stage = new Stage(stageName);
     graph.initializers().forEach(names::define);
     this.weights = weights;
     this.loader = new TensorLoader(graph.file(), path, files);
     this.out = new StageBuilder(stage, graph.fileName(), hints);
-    this.forms = new NodeForms(out, loader, graph.opset(), new ContribForms(out, weights, warnings));
+    QuantizedConstants quantized = new QuantizedConstants(out, weights);
+    this.forms = new NodeForms(out, loader, graph.opset(), new ContribForms(out, weights, quantized), quantized);
   }
 
   /** The name of the stage's argument that the graph's input {@code input} became. */

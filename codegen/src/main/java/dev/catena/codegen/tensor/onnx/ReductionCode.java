@@ -21,6 +21,7 @@ import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.TensorBuilder;
 import dev.catena.codegen.tensor.UnaryFunction;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.NarrowFloat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -290,7 +291,7 @@ final class ReductionCode {
             ElementType wanted = site.operation().result(i).tensorType().element();
             Array statistic = i == 1 ? mean : inverse;
             results.add(wanted == stash ? statistic : b.elementwise(wanted, statistic.dims(), List.of(statistic),
-                    v -> ElementwiseCode.converted(v.get(0), wanted, true)));
+                    v -> ElementwiseCode.converted(v.get(0), wanted, true, NarrowFloat.RoundMode.UP)));
         }
         return results;
     }
