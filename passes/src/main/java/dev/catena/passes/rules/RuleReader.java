@@ -11,9 +11,6 @@ import org.antlr.v4.runtime.CommonTokenStream;
 
 /** Reads rule files. */
 public final class RuleReader {
-  /** As many as a long always holds. */
-  private static final int MOST_DIGITS = 18;
-
   private final String file;
   private final RuleErrors errors;
   private final PatternReader patterns;
@@ -52,8 +49,8 @@ public final class RuleReader {
     parser.removeErrorListeners();
     parser.addErrorListener(errors);
     RulesParser.FileContext tree = parser.file();
-    tokens.getTokens().stream().filter(t -> t.getType() == RulesParser.INT && t.getText().length() > MOST_DIGITS)
-        .forEach(t -> errors.at(t, "expected a number of at most " + MOST_DIGITS + " digits"));
+    tokens.getTokens().stream().filter(t -> t.getType() == RulesParser.INT && !fitsLong(t.getText()))
+        .forEach(t -> errors.at(t, "expected a number that fits 64 bits"));
     if (errors.any()) { // a tree with holes has no meaning to look for
       throw new RuleException(errors.list());
     }
@@ -64,6 +61,15 @@ public final class RuleReader {
     RulesParser.PhaseContext phase = tree.phase();
     return new RuleFile(name.replaceFirst("\\.rules$", ""), phase.name(0).getText(),
         phase.name().stream().skip(1).map(n -> n.getText()).toList(), rules);
+  }
+
+  private static boolean fitsLong(String digits) {
+    try {
+      Long.parseLong(digits);
+      return true;
+    } catch (NumberFormatException e) {
+      return false;
+    }
   }
 
   private List<Rule> rules(RulesParser.FileContext tree) {
