@@ -124,7 +124,7 @@ public final class FoldPass extends Pass {
 
   /** The vector of parameters that the operation computes another of, or null. */
   private static Weight vectorOf(Operation op, TensorType type) {
-    if (!op.definition().has(Trait.ELEMENTWISE) || op.definition().meaning() == null || !type.element().isFloat()
+    if (!op.definition().has(Trait.ELEMENTWISE) && !op.definition().has(Trait.MOVES_DATA) || op.definition().meaning() == null || !type.element().isFloat()
         || !type.isStatic() || type.rank() != 1 || type.elements().value() > MOST_OF_VECTOR) {
       return null;
     }

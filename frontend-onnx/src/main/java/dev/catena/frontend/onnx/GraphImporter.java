@@ -103,7 +103,7 @@ final class GraphImporter {
         throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is declared as "
             + declared.keyword() + ", its node gives " + v.tensorType().element().keyword());
       }
-      if (languageModel && StackedCache.fits(v.tensorType()) && StackedCache.isStack(v.producer())) {
+      if (languageModel && StackedCache.fits(v.tensorType()) && StackedCache.isStack(v)) {
         stage.addOutput(NameHints.plain(output.name()) + "_key", StackedCache.part(out, v, 0));
         stage.addOutput(NameHints.plain(output.name()) + "_value", StackedCache.part(out, v, 1));
         continue;
