@@ -23,22 +23,32 @@ final class NodeForms {
   private final TensorLoader loader;
   private final long opset;
   private final ContribForms contrib;
+  private final AttentionForms attention;
+  private boolean languageModel;
   private final FormBuilder builder;
   private final ActivationForms activations;
   private final NormalizationForms normalizations;
   private final QuantizationForms quantization;
   private final TensorForms tensors;
+  private final QuantizedConstants quantized;
 
-  NodeForms(StageBuilder out, TensorLoader loader, long opset, ContribForms contrib) {
+  NodeForms(StageBuilder out, TensorLoader loader, long opset, ContribForms contrib, QuantizedConstants quantized) {
     this.out = out;
     this.loader = loader;
     this.opset = opset;
     this.contrib = contrib;
+    this.attention = new AttentionForms(out);
     this.builder = new FormBuilder(out);
     this.activations = new ActivationForms(builder);
     this.normalizations = new NormalizationForms(builder, opset);
     this.quantization = new QuantizationForms(builder);
     this.tensors = new TensorForms(builder, opset);
+    this.quantized = quantized;
+  }
+
+  /** From now on attention is said in products and a softmax, among which a decoder's parts are looked for. */
+  void ofLanguageModel() {
+    languageModel = true;
   }
 
   /** The values of the node's results; operands that are absent are null. */
@@ -53,7 +63,16 @@ final class NodeForms {
     List<Value> in = new ArrayList<>(operands);
     Map<String, OnnxAttribute> given = new LinkedHashMap<>(node.attributes());
     return switch (node.operation()) {
+      case "Attention", "RotaryEmbedding" -> {
+        List<Value> parts = !languageModel ? null
+            : node.operation().equals("Attention") ? attention.standard(node, in) : attention.rotary(node, in);
+        yield parts != null ? parts : plain(node, node.operation(), in, given);
+      }
       case "Dropout" -> dropout(node, in);
+      case "DequantizeLinear" -> {
+        Value constant = quantized.dequantizeLinear(node, in);
+        yield constant != null ? List.of(constant) : plain(node, node.operation(), in, given);
+      }
       case "Softmax", "LogSoftmax" -> opset < 13 ? flatSoftmax(node, in) : plain(node, node.operation(), in, given);
       case "ConstantOfShape" -> plain(node, node.operation(), in, given);
       case "Einsum" -> {

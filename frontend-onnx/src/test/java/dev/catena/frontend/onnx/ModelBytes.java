@@ -79,7 +79,8 @@ final class ModelBytes {
     });
   }
 
-  private ModelBytes graphField(int number, byte[] content) {
+  /** A field of the graph as it comes: {@code content} may be anything. */
+  ModelBytes graphField(int number, byte[] content) {
     graphFields.add(message(out -> out.writeByteArray(number, content)));
     return this;
   }
