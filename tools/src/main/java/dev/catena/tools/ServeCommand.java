@@ -63,7 +63,7 @@ final class ServeCommand implements Callable<Integer> {
       throw new UserError("--host " + host + ": there is no such address");
     }
     try (OpenModel model = OpenModel.open(file, true)) {
-      SessionOptions session = devices.session(model.facts().maxSeqLen()).withKvCapacity(kvCapacity);
+      SessionOptions session = devices.session(model.model(), model.facts().maxSeqLen()).withKvCapacity(kvCapacity);
       SchedulerOptions options = SchedulerOptions.defaults().withSession(session).withMaxSequences(maxSequences)
           .withPrefillRows(prefillRows).withMaxWaiting(maxWaiting);
       CountDownLatch ended = new CountDownLatch(1);
