@@ -200,8 +200,9 @@ public final class StageLaunches {
 
   private static MatrixType matrix(Value v) {
     if (v.type() instanceof QuantType q) {
-      return MatrixType.quantized(Math.toIntExact(q.rows()), Math.toIntExact(q.columns()), q.code().bits(),
+      MatrixType type = MatrixType.quantized(Math.toIntExact(q.rows()), Math.toIntExact(q.columns()), q.code().bits(),
           Math.toIntExact(q.group()), q.zero() == null);
+      return q.scale() == ElementType.F16 ? type : type.withF32Scales();
     }
     TensorType t = v.tensorType();
     int rows = t.rank() == 1 ? 1 : Math.toIntExact(t.dim(0).value());

@@ -60,6 +60,10 @@ final class Failures {
       line(cause.getMessage());
       return 1;
     }
+    if (cause instanceof StackOverflowError) {
+      line("the input is nested too deeply");
+      return 2;
+    }
     if (cause instanceof OutOfMemoryError) {
       line("out of memory: " + cause.getMessage() + "; set CATENA_OPTS=-Xmx… to a larger heap");
       return 1;

@@ -64,16 +64,17 @@ final class RowKernels {
         String table = switch (type.element()) {
             case F32 -> "FloatTable<VOCABULARY, WIDTH>";
             case F16 -> "HalfTable<VOCABULARY, WIDTH>";
-            case U8, U4 -> "CodeTable<VOCABULARY, WIDTH, GROUP, STORED_ZEROS, BITS>";
+            case U8, U4 -> "CodeTable<VOCABULARY, WIDTH, GROUP, STORED_ZEROS, BITS, SCALE_BYTES>";
             default -> throw CudaKernel.noKernel(type);
         };
         boolean byToken = launch.key() == EmbeddingLaunch.Key.TOKEN;
         String name = (byToken ? "embedding_" : "position_rows_") + type.element().name().toLowerCase(Locale.ROOT) + "_" + type.rows() + "x" + type.columns()
-                + (type.element().quantized() ? "_g" + type.group() + (type.symmetric() ? "_symmetric" : "") : "");
+                + type.storageSuffix();
         CudaKernel kernel = new CudaKernel(name, "The table's row of each " + (byToken ? "token." : "position."), threads, "embedding.cuh")
                 .size("VOCABULARY", type.rows()).size("WIDTH", type.columns());
         if (type.element().quantized()) {
-            kernel.size("GROUP", type.group()).size("STORED_ZEROS", type.symmetric() ? 0 : 1).size("BITS", type.element().bits());
+            kernel.size("GROUP", type.group()).size("STORED_ZEROS", type.symmetric() ? 0 : 1).size("BITS", type.element().bits())
+                    .size("SCALE_BYTES", type.scale().bits() / 8);
         }
         return kernel.size("Y_STRIDE", launch.y().rowStride()).size("WARPS", threads / 32)
                 .step().parameter("const int *keys", byToken ? "tokens" : "positions").weight("table", launch.table()).write("y", launch.y())

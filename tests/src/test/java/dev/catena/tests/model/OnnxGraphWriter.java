@@ -56,6 +56,11 @@ public final class OnnxGraphWriter {
     outputs.add(new Output(name, element, dims));
   }
 
+  /** Declares an output whose type its node tells. */
+  public void output(String name) {
+    outputs.add(new Output(name, null, null));
+  }
+
   public void initializer(String name, OnnxContent content) {
     initializers.add(new Initializer(name, content));
   }
@@ -120,7 +125,7 @@ public final class OnnxGraphWriter {
         long offset = outside ? append(file.resolveSibling(data), i.content().raw()) : -1;
         graph.message(5, tensor(i.name(), i.content(), data, offset));
       }
-      ProtoMessage model = new ProtoMessage().number(1, opset >= 19 ? 9 : opset >= 15 ? 8 : 7).text(2, "catena-tests")
+      ProtoMessage model = new ProtoMessage().number(1, opset >= 21 ? 10 : opset >= 19 ? 9 : opset >= 15 ? 8 : 7).text(2, "catena-tests")
           .message(7, graph).message(8, new ProtoMessage().text(1, "").number(2, opset));
       if (nodes.stream().anyMatch(n -> !n.domain().isEmpty())) {
         model.message(8, new ProtoMessage().text(1, "com.microsoft").number(2, 1));
@@ -174,6 +179,9 @@ public final class OnnxGraphWriter {
   }
 
   private static ProtoMessage valueInfo(String name, OnnxElement element, Object... dims) {
+    if (element == null) {
+      return new ProtoMessage().text(1, name);
+    }
     ProtoMessage shape = new ProtoMessage();
     for (Object d : dims) {
       shape.message(1, d instanceof Number n ? new ProtoMessage().number(1, n.longValue())
@@ -199,6 +207,12 @@ public final class OnnxGraphWriter {
         m.number(8, i);
       }
       return m.number(20, 7);
+    }
+    if (a.value() instanceof float[] reals) {
+      for (float f : reals) {
+        m.real(7, f);
+      }
+      return m.number(20, 6);
     }
     if (a.value() instanceof OnnxGraphWriter g) {
       return m.message(6, g.body(a.name())).number(20, 5);
