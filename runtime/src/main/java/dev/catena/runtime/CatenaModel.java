@@ -1,5 +1,6 @@
 package dev.catena.runtime;
 
+import dev.catena.artifact.ArtifactException;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
 import java.nio.file.Path;
@@ -51,6 +52,9 @@ public final class CatenaModel implements AutoCloseable {
     public static CatenaModel open(Path file) {
         ArtifactReader reader = ArtifactReader.open(file);
         try {
+            if (reader.isGraph()) {
+                throw new ArtifactException(file, "is a graph of tensors, not a language model; use 'catena exec'");
+            }
             CatenaModel model = new CatenaModel(reader);
             DeviceProvider first = Devices.providers().stream().filter(provider -> provider.runs(reader.manifest())).findFirst()
                     .orElse(Devices.providers().get(0));      // which says what is missing

@@ -15,14 +15,16 @@ import java.util.List;
  *                          streamed through at every step
  * @param cacheShare        the part of what weights and activations leave of the GPUs' memory that the KV cache takes, in
  *                          place of {@code kvCapacity}; 0 = as {@code kvCapacity} says
+ * @param split             decoder layers of each device, in their order; none = as many as make equal weight bytes
  */
 public record SessionOptions(List<String> devices, int threads, int maxSequenceLength, int kvCapacity, long deviceMemory,
-        double cacheShare) {
+        double cacheShare, List<Integer> split) {
     private static final int MAX_THREADS = 1024;
     private static final int MAX_DEVICES = 64;
 
     public SessionOptions {
         devices = List.copyOf(devices);
+        split = List.copyOf(split);
         if (devices.isEmpty() || devices.size() > MAX_DEVICES) {
             throw new DeviceException(devices.size() + " devices were named, expected 1 to " + MAX_DEVICES);
         }
@@ -39,30 +41,34 @@ public record SessionOptions(List<String> devices, int threads, int maxSequenceL
 
     /** Everything on {@code cpu:0}, all physical cores, the model's full context. */
     public static SessionOptions defaults() {
-        return new SessionOptions(List.of("cpu:0"), 0, 0, 0, 0, 0);
+        return new SessionOptions(List.of("cpu:0"), 0, 0, 0, 0, 0, List.of());
     }
 
     public SessionOptions withDevices(List<String> names) {
-        return new SessionOptions(names, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare);
+        return new SessionOptions(names, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split);
     }
 
     public SessionOptions withThreads(int count) {
-        return new SessionOptions(devices, count, maxSequenceLength, kvCapacity, deviceMemory, cacheShare);
+        return new SessionOptions(devices, count, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split);
     }
 
     public SessionOptions withMaxSequenceLength(int positions) {
-        return new SessionOptions(devices, threads, positions, kvCapacity, deviceMemory, cacheShare);
+        return new SessionOptions(devices, threads, positions, kvCapacity, deviceMemory, cacheShare, split);
     }
 
     public SessionOptions withKvCapacity(int positions) {
-        return new SessionOptions(devices, threads, maxSequenceLength, positions, deviceMemory, cacheShare);
+        return new SessionOptions(devices, threads, maxSequenceLength, positions, deviceMemory, cacheShare, split);
     }
 
     public SessionOptions withDeviceMemory(long bytes) {
-        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, bytes, cacheShare);
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, bytes, cacheShare, split);
     }
 
     public SessionOptions withCacheShare(double share) {
-        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, share);
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, share, split);
+    }
+
+    public SessionOptions withSplit(List<Integer> layers) {
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, layers);
     }
 }

@@ -28,7 +28,7 @@ record CElement(String storage, int bytes, String read, String write) {
             case U16 -> plain("uint16_t", 2);
             case STRING -> throw new IllegalArgumentException("texts are not compiled");
             default -> element.isInteger() || element == ElementType.BOOL ? plain(CScalars.type(ScalarType.of(element)), 1)
-                    : new CElement("uint8_t", 1, "value_" + element.keyword() + "(%s)", element.keyword() + "_of(%s, 1)");
+                    : new CElement("uint8_t", 1, "value_" + element.keyword() + "(%s)", element.keyword() + "_of(%s)");
         };
     }
 

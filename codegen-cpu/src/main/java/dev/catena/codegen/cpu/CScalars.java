@@ -174,7 +174,8 @@ final class CScalars {
             case BF16 -> "round_bf16(" + narrow + ")";
             case F32 -> "(float)" + x;
             case F64, I64, I32, I16, I8, U64, U32, U16, U8, BOOL -> x;
-            default -> "round_" + element.keyword() + "(" + (element.isInteger() ? x : narrow + ", " + (round.saturate() ? 1 : 0)) + ")";
+            case F8E8M0 -> "round_f8e8m0(" + x + ", " + (round.saturate() ? 1 : 0) + ", " + round.mode().ordinal() + ")";
+            default -> "round_" + element.keyword() + "(" + x + (element.isInteger() ? ")" : ", " + (round.saturate() ? 1 : 0) + ")");
         };
     }
 

@@ -168,7 +168,8 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
             String deeper = in + "  ";
             single.forEach(loop -> line(deeper, "const int64_t %s = 0;", loop.counter().name()));
             String output = pointer(nest.output());
-            line(deeper, "%s *restrict out = %s;", CElement.of(nest.output().element()).storage(), output);
+            // What a walk in order stores it may also read.
+            line(deeper, "%s *%sout = %s;", CElement.of(nest.output().element()).storage(), nest.sequential() ? "" : "restrict ", output);
             String total = value(Index.product(loops.stream().map(Scalar.Loop::extent).toList()));
             if (nest.sequential()) {
                 line(deeper, "const int64_t from = 0, to = t->id == 0 ? %s : 0;", total);
@@ -188,7 +189,7 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
             }
             line(body, "const int64_t start = at %% %s;", value(inner));
             line(body, "const int64_t end = to - at < %s - start ? start + (to - at) : %s;", value(inner), value(inner));
-            line(body, "%s *restrict run = out + (at - start);", CElement.of(nest.output().element()).storage());
+            line(body, "%s *%srun = out + (at - start);", CElement.of(nest.output().element()).storage(), nest.sequential() ? "" : "restrict ");
             String counter = loops.isEmpty() ? "only" : loops.get(loops.size() - 1).counter().name();
             line(body, "for (int64_t %s = start; %s < end; %s++) {", counter, counter, counter);
             store(nest, counter, body + "  ");

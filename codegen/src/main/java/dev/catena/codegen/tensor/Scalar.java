@@ -1,6 +1,7 @@
 package dev.catena.codegen.tensor;
 
 import dev.catena.ir.ElementType;
+import dev.catena.ir.NarrowFloat;
 import java.util.List;
 
 /** An expression of one value: what a tensor's element is made of, a dimension, or a place in memory. */
@@ -115,9 +116,10 @@ public sealed interface Scalar {
     /**
      * A value rounded to one that {@code element} can hold, ties to even.
      *
-     * @param saturate what is too large for a type of 8 bits or less becomes the largest it has, not infinity or NaN
+     * @param saturate what is too large for a float of 8 bits becomes the largest it has, not infinity or NaN
+     * @param mode     of powers of two alone
      */
-    record Round(ElementType element, Scalar x, boolean saturate) implements Scalar {
+    record Round(ElementType element, Scalar x, boolean saturate, NarrowFloat.RoundMode mode) implements Scalar {
         @Override
         public ScalarType type() {
             return ScalarType.of(element);

@@ -2,6 +2,7 @@ package dev.catena.codegen.tensor;
 
 import dev.catena.ir.ElementType;
 import dev.catena.ir.HalfFloat;
+import dev.catena.ir.NarrowFloat;
 import dev.catena.ir.Tensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -27,7 +28,7 @@ public final class TensorBytes {
                 case I64, U64 -> bytes.putLong(tensor.getLong(i));
                 case I32, U32 -> bytes.putInt((int) tensor.getLong(i));
                 case I16, U16 -> bytes.putShort((short) tensor.getLong(i));
-                default -> bytes.put((byte) tensor.getLong(i));
+                default -> bytes.put((byte) (element.isNarrowFloat() ? NarrowFloat.encode((float) tensor.get(i), element) : tensor.getLong(i)));
             }
         }
         return bytes.array();
@@ -45,7 +46,13 @@ public final class TensorBytes {
                 case I64, U64 -> tensor.setLong(i, bytes.getLong());
                 case I32, U32 -> tensor.setLong(i, bytes.getInt());
                 case I16, U16 -> tensor.setLong(i, bytes.getShort());
-                default -> tensor.setLong(i, bytes.get());
+                default -> {
+                    if (element.isNarrowFloat()) {
+                        tensor.set(i, NarrowFloat.decode(bytes.get() & 0xff, element));
+                    } else {
+                        tensor.setLong(i, bytes.get());
+                    }
+                }
             }
         }
         return tensor;

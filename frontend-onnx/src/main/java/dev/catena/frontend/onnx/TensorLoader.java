@@ -52,7 +52,7 @@ final class TensorLoader {
       for (long d : t.dims()) {
         n = Math.multiplyExact(n, d);
       }
-      Math.multiplyExact(n, 8L);
+      Math.multiplyExact(n, (long) Long.SIZE); // bits, as places are computed
     } catch (ArithmeticException overflow) {
       throw new OnnxException(what(t) + ": dimensions " + Arrays.toString(t.dims()) + " overflow", overflow);
     }
@@ -129,9 +129,13 @@ final class TensorLoader {
     }
     boolean reals = e == ElementType.F32 || e == ElementType.F64;
     if (reals && out.size() > 0 && t.wordBits() != e.bits() || !reals && t.wordBits() != 0) {
-      throw new OnnxException(what(t) + ": elements of type " + e.keyword() + " are given in another type's field");
+      throw anotherField(t, e);
     }
     return out;
+  }
+
+  private OnnxException anotherField(OnnxTensor t, ElementType e) {
+    return new OnnxException(what(t) + ": elements of type " + e.keyword() + " are given in another type's field");
   }
 
   private void requireCount(OnnxTensor t, long given) {
@@ -149,6 +153,9 @@ final class TensorLoader {
     }
     if (t.raw() == null) {
       return null;
+    }
+    if (t.wordBits() != 0 && (!type.element().isFloat() || t.wordBits() != type.element().bits())) {
+      throw anotherField(t, type.element());
     }
     if (t.raw().length() != bytes) {
       throw new OnnxException(what(t) + ": dimensions " + Arrays.toString(t.dims()) + " of " + type.element().keyword()

@@ -51,6 +51,28 @@ final class DataMovementOps {
           .traits(Trait.PURE, Trait.MOVES_DATA)
           .shape(op -> List.of(inferTile(op)))
           .meaning((op, in) -> List.of(tile(op, (Tensor) in.get(0), ((Tensor) in.get(1)).longs()))).build(),
+      OpDefinition.named("onnx.Pad", "x with pads elements before and (second half of pads) behind each of axes: a constant (zero), "
+              + "or by mode its mirror image (reflect), its edge, or itself anew (wrap); negative pads cut off.")
+          .operand("x").operand("pads").optional("constant").optional("axes")
+          .attribute("mode", Attribute.Text.class, Attribute.of("constant")).traits(Trait.PURE)
+          .shape(op -> List.of(PaddingRule.infer(op)))
+          .meaning((op, in) -> List.of(PaddingRule.evaluate(op, (Tensor) in.get(0), (Tensor) in.get(1),
+              in.size() > 2 ? (Tensor) in.get(2) : null, in.size() > 3 ? (Tensor) in.get(3) : null))).build(),
+      OpDefinition.named("onnx.Resize", "x with its axes scaled, or brought to sizes; each element is mixed of its neighbours: the "
+              + "nearest, two (linear) or four (cubic) along each axis.")
+          .operand("x").optional("roi").optional("scales").optional("sizes")
+          .attribute("antialias", Attribute.Int.class, Attribute.of(0))
+          .attribute("axes", Attribute.Ints.class, null)
+          .attribute("coordinate_transformation_mode", Attribute.Text.class, Attribute.of("half_pixel"))
+          .attribute("cubic_coeff_a", Attribute.Real.class, Attribute.of(-0.75))
+          .attribute("exclude_outside", Attribute.Int.class, Attribute.of(0))
+          .attribute("extrapolation_value", Attribute.Real.class, Attribute.of(0.0))
+          .attribute("keep_aspect_ratio_policy", Attribute.Text.class, Attribute.of("stretch"))
+          .attribute("mode", Attribute.Text.class, Attribute.of("nearest"))
+          .attribute("nearest_mode", Attribute.Text.class, Attribute.of("round_prefer_floor")).traits(Trait.PURE)
+          .shape(op -> List.of(ResizeRule.infer(op)))
+          .meaning((op, in) -> List.of(ResizeRule.evaluate(op, (Tensor) in.get(0), (Tensor) in.get(1),
+              in.size() > 2 ? (Tensor) in.get(2) : null, in.size() > 3 ? (Tensor) in.get(3) : null))).build(),
       OpDefinition.named("onnx.Trilu", "The upper (or lower) triangle of x's last two axes, shifted by k; zeros elsewhere.")
           .operand("x").optional("k").attribute("upper", Attribute.Int.class, Attribute.of(1)).traits(Trait.PURE)
           .shape(op -> {

@@ -40,6 +40,12 @@ public final class Scalars {
     return e / (1 + e);
   }
 
+  /** Computed for |x|, where nothing cancels. */
+  static double asinh(double x) {
+    double a = Math.abs(x);
+    return Math.copySign(Math.log1p(a + a * a / (1 + Math.sqrt(a * a + 1))), x);
+  }
+
   /** The error function to about 1e-12: Taylor's series near zero, the continued fraction of erfc further out. */
   public static double erf(double x) {
     double a = Math.abs(x);

@@ -18,13 +18,12 @@ final class CudaDriver implements GpuDriver {
 
     private final DriverLibrary library;
 
-    /** @throws DeviceException that says in one line why GPUs can't be used, and what to do */
-    CudaDriver() {
-        library = new DriverLibrary();
-    }
-
-    int version() {
-        return library.version();
+    /**
+     * @param name of the driver's library
+     * @throws DeviceException that says in one line why GPUs can't be used, and what to do
+     */
+    CudaDriver(String name) {
+        library = new DriverLibrary(name);
     }
 
     int count() {

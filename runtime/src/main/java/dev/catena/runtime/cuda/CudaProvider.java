@@ -9,15 +9,18 @@ import dev.catena.runtime.Devices;
 import dev.catena.runtime.gpu.GpuFacts;
 import dev.catena.runtime.gpu.GpuModel;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** NVIDIA's GPUs. The driver is looked for when somebody asks for them, once. */
 public final class CudaProvider implements DeviceProvider {
     /** GPUs older than this have no code (docs/cuda-abi.md). */
     private static final int LEAST_CAPABILITY = 75;
 
-    private CudaDriver driver;
-    private DeviceException refusal;
+    /** Drivers, or why there is none, by the library's name. */
+    private final Map<String, CudaDriver> drivers = new HashMap<>();
+    private final Map<String, DeviceException> refusals = new HashMap<>();
 
     @Override
     public String kind() {
@@ -25,17 +28,18 @@ public final class CudaProvider implements DeviceProvider {
     }
 
     private synchronized CudaDriver driver() {
-        if (driver == null && refusal == null) {
+        String library = DriverLibrary.name();
+        if (!drivers.containsKey(library) && !refusals.containsKey(library)) {
             try {
-                driver = new CudaDriver();
+                drivers.put(library, new CudaDriver(library));
             } catch (DeviceException e) {
-                refusal = e;
+                refusals.put(library, e);
             }
         }
-        if (refusal != null) {
-            throw new DeviceException("cuda devices can't be used: " + refusal.getMessage());
+        if (refusals.containsKey(library)) {
+            throw new DeviceException("cuda devices can't be used: " + refusals.get(library).getMessage());
         }
-        return driver;
+        return drivers.get(library);
     }
 
     @Override

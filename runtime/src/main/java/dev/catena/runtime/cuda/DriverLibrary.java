@@ -16,9 +16,6 @@ import java.util.Map;
 final class DriverLibrary {
     /** CUDA 12.0, as cuDriverGetVersion says it; NVIDIA's drivers from 525 on. */
     static final int LEAST_VERSION = 12000;
-    /** The library's name or path, for tests. */
-    private static final String PROPERTY = "catena.cuda.library";
-    private static final String NAME = "libcuda.so.1";
     private static final Path KERNEL_MODULE = Path.of("/proc/driver/nvidia/version");
 
     /** One thread's arguments, and 64 bytes that functions write results to. */
@@ -30,11 +27,14 @@ final class DriverLibrary {
 
     private final Map<DriverFunction, Long> functions = new EnumMap<>(DriverFunction.class);
     private final ThreadLocal<Call> calls = ThreadLocal.withInitial(Call::new);
-    private final int version;
+
+    /** The library's name, or the path that the system property {@code catena.cuda.library} gives. */
+    static String name() {
+        return System.getProperty("catena.cuda.library", "libcuda.so.1");
+    }
 
     /** @throws DeviceException that says in one line why GPUs can't be used, and what to do */
-    DriverLibrary() {
-        String name = System.getProperty(PROPERTY, NAME);
+    DriverLibrary(String name) {
         SystemLibrary library;
         try {
             library = SystemLibrary.open(name);
@@ -44,7 +44,7 @@ final class DriverLibrary {
                             + "for the GPU (docker run --gpus all)"
                     : "install one of 525 or later, on a machine with an NVIDIA GPU"));
         }
-        version = version(library, name);
+        int version = version(library, name);
         if (version < LEAST_VERSION) {
             throw new DeviceException("the NVIDIA driver is too old: it has CUDA " + version / 1000 + "." + version % 1000 / 10
                     + ", Catena needs 12.0; install driver 525 or later");
@@ -78,11 +78,6 @@ final class DriverLibrary {
             throw new DeviceException("NVIDIA's driver doesn't start: " + DriverError.words(result));
         }
         return call.buffer.getInt(8 * SystemLibrary.MOST_ARGUMENTS);
-    }
-
-    /** CUDA's version that the driver has, such as 12040 for 12.4. */
-    int version() {
-        return version;
     }
 
     /** Where this thread's calls write results to. */

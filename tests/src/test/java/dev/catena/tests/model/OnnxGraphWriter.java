@@ -56,6 +56,11 @@ public final class OnnxGraphWriter {
     outputs.add(new Output(name, element, dims));
   }
 
+  /** Declares an output whose type its node tells. */
+  public void output(String name) {
+    outputs.add(new Output(name, null, null));
+  }
+
   public void initializer(String name, OnnxContent content) {
     initializers.add(new Initializer(name, content));
   }
@@ -174,6 +179,9 @@ public final class OnnxGraphWriter {
   }
 
   private static ProtoMessage valueInfo(String name, OnnxElement element, Object... dims) {
+    if (element == null) {
+      return new ProtoMessage().text(1, name);
+    }
     ProtoMessage shape = new ProtoMessage();
     for (Object d : dims) {
       shape.message(1, d instanceof Number n ? new ProtoMessage().number(1, n.longValue())
@@ -199,6 +207,12 @@ public final class OnnxGraphWriter {
         m.number(8, i);
       }
       return m.number(20, 7);
+    }
+    if (a.value() instanceof float[] reals) {
+      for (float f : reals) {
+        m.real(7, f);
+      }
+      return m.number(20, 6);
     }
     if (a.value() instanceof OnnxGraphWriter g) {
       return m.message(6, g.body(a.name())).number(20, 5);

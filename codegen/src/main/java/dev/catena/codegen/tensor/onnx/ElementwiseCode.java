@@ -18,8 +18,10 @@ import dev.catena.codegen.tensor.Scalar;
 import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.UnaryFunction;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.NarrowFloat;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
@@ -226,13 +228,14 @@ final class ElementwiseCode {
         if (from == ElementType.STRING || to == ElementType.STRING) {
             throw site.builder().refuse("texts are not compiled");
         }
+        NarrowFloat.RoundMode mode = NarrowFloat.RoundMode.valueOf(site.operation().textAttribute("round_mode").toUpperCase(Locale.ROOT));
         boolean saturate = !site.operation().hasAttribute("saturate") || site.operation().intAttribute("saturate") != 0;
         return List.of(site.builder().elementwise(site.operation().result(), List.of(site.operand(0)),
-                v -> from == to ? v.get(0) : converted(v.get(0), to, saturate)));
+                v -> from == to ? v.get(0) : converted(v.get(0), to, saturate, mode)));
     }
 
     /** A value of any type in another: reals of 16 bits and less are rounded from the value itself, not from f32. */
-    static Scalar converted(Scalar x, ElementType to, boolean saturate) {
+    static Scalar converted(Scalar x, ElementType to, boolean saturate, NarrowFloat.RoundMode mode) {
         ScalarType type = ScalarType.of(to);
         if (type == ScalarType.BOOL) {
             return x.type() == ScalarType.BOOL ? x : apply(UnaryFunction.NOT, apply(BinaryFunction.EQUAL, x, zero(x)));
@@ -242,7 +245,7 @@ final class ElementwiseCode {
         return switch (to) {
             case F32 -> OperationSite.convert(x, ScalarType.F32);
             case F64, I64, I32, I16, I8, U64, U32, U16, U8 -> exact;
-            default -> new Scalar.Round(to, exact, saturate);
+            default -> new Scalar.Round(to, exact, saturate, mode);
         };
     }
 }

@@ -21,6 +21,7 @@ import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.TensorBuilder;
 import dev.catena.codegen.tensor.UnaryFunction;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.NarrowFloat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -180,7 +181,7 @@ final class ReductionCode {
     }
 
     /** A reduction that keeps its axes as 1. */
-    private static Array along(OperationSite site, Array x, boolean[] axes, ElementType element, BinaryFunction function, Scalar start,
+    static Array along(OperationSite site, Array x, boolean[] axes, ElementType element, BinaryFunction function, Scalar start,
             UnaryOperator<Scalar> each, UnaryOperator<Scalar> finish) {
         List<Scalar> dims = new ArrayList<>();
         for (int axis = 0; axis < x.rank(); axis++) {
@@ -221,7 +222,7 @@ final class ReductionCode {
         return element == ElementType.F64 ? element : ElementType.F32;
     }
 
-    private static List<Scalar> collapsed(List<Scalar> index, boolean[] axes) {
+    static List<Scalar> collapsed(List<Scalar> index, boolean[] axes) {
         List<Scalar> kept = new ArrayList<>(index);
         for (int axis = 0; axis < axes.length; axis++) {
             if (axes[axis]) {
@@ -290,7 +291,7 @@ final class ReductionCode {
             ElementType wanted = site.operation().result(i).tensorType().element();
             Array statistic = i == 1 ? mean : inverse;
             results.add(wanted == stash ? statistic : b.elementwise(wanted, statistic.dims(), List.of(statistic),
-                    v -> ElementwiseCode.converted(v.get(0), wanted, true)));
+                    v -> ElementwiseCode.converted(v.get(0), wanted, true, NarrowFloat.RoundMode.UP)));
         }
         return results;
     }

@@ -5,6 +5,7 @@ import dev.catena.codegen.tensor.Scalar;
 import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.UnaryFunction;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.NarrowFloat;
 
 /** Expressions over elements, in short. */
 final class Scalars {
@@ -55,7 +56,7 @@ final class Scalars {
     static Scalar rounded(ElementType element, Scalar x) {
         return switch (element) {
             case F64, F32, I64, I32, I16, I8, U64, U32, U16, U8, BOOL -> x;
-            default -> new Scalar.Round(element, x, true);
+            default -> new Scalar.Round(element, x, true, NarrowFloat.RoundMode.UP);
         };
     }
 
