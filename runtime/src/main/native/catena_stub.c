@@ -169,6 +169,14 @@ NATIVE(int64_t, symbol, int64_t library, void *name) {
   return (int64_t)dlsym(((struct library *)library)->handle, buffer_address(env, name));
 }
 
+/* Arguments are whole numbers and pointers. Those beyond the function's own do no harm: the caller takes them back. */
+NATIVE(int32_t, call, int64_t function, int64_t arguments) {
+  const int64_t *a = (const int64_t *)arguments;
+  int32_t (*f)(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t) =
+      (void *)function;
+  return f(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11]);
+}
+
 NATIVE(void, closeLibrary, int64_t address) {
   struct library *library = (struct library *)address;
   dlclose(library->handle);

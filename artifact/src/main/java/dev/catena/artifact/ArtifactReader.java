@@ -116,6 +116,22 @@ public final class ArtifactReader implements AutoCloseable {
         return manifest;
     }
 
+    /** Whether it is a graph of tensors, not a language model. */
+    public boolean isGraph() {
+        return manifest.model() == null;
+    }
+
+    /** What it says of its graph. @throws ArtifactException where that isn't valid */
+    public GraphDescription graph() {
+        try {
+            GraphDescription graph = ManifestJson.readGraph(bytes(GraphDescription.ENTRY));
+            ManifestRules.check(manifest, graph);
+            return graph;
+        } catch (IllegalArgumentException e) {
+            throw new ArtifactException(path, e.getMessage(), e);
+        }
+    }
+
     /** Bytes of the file. */
     public long size() {
         return size;

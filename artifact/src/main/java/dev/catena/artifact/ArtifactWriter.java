@@ -132,6 +132,11 @@ public final class ArtifactWriter implements AutoCloseable {
         entry(name, out -> out.write(ByteBuffer.wrap(bytes)));
     }
 
+    /** Adds what a graph of tensors is described by; the manifest then has no model. */
+    public void graph(GraphDescription graph) {
+        entry(GraphDescription.ENTRY, ManifestJson.write(graph));
+    }
+
     /** The entries so far, with sizes and hashes. */
     public Map<String, Manifest.Entry> entries() {
         return Map.copyOf(entries);

@@ -12,6 +12,7 @@ import java.util.Objects;
  * ({@link IllegalArgumentException} with the reason); {@link ManifestRules} checks what holds between them.
  *
  * @param format     {@link #FORMAT}
+ * @param model      null in an artifact that is no language model but a graph of tensors ({@link GraphDescription})
  * @param compiler   version of the compiler that wrote the file
  * @param settings   effective settings, name to printed value
  * @param operations layers counted after merge, such as {@code nn.linear} to 9
@@ -34,7 +35,6 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
             throw new IllegalArgumentException("format " + format + " is not " + FORMAT + "; compile the model again");
         }
         text("compiler", compiler);
-        Objects.requireNonNull(model);
         Objects.requireNonNull(memory);
         settings = map(settings);
         targets = List.copyOf(targets);

@@ -32,6 +32,25 @@ final class ManifestJson {
     private ManifestJson() {}
 
     static byte[] write(Manifest manifest) {
+        return print(manifest);
+    }
+
+    static byte[] write(GraphDescription graph) {
+        return print(graph);
+    }
+
+    /** @throws IllegalArgumentException with a one-line reason */
+    static GraphDescription readGraph(byte[] bytes) {
+        try {
+            return JSON.readValue(bytes, GraphDescription.class);
+        } catch (IOException e) {
+            throw new IllegalArgumentException(GraphDescription.ENTRY + " is not valid: " + reason(e), e);
+        } catch (NullPointerException e) {
+            throw new IllegalArgumentException(GraphDescription.ENTRY + " is not valid: a value is null", e);
+        }
+    }
+
+    private static byte[] print(Object manifest) {
         DefaultIndenter indenter = new DefaultIndenter("  ", "\n");
         DefaultPrettyPrinter printer = new DefaultPrettyPrinter();
         printer.indentObjectsWith(indenter);

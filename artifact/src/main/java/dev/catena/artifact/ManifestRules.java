@@ -12,10 +12,24 @@ final class ManifestRules {
     /** @throws IllegalArgumentException with the first rule that is broken */
     static void check(Manifest manifest) {
         checkTargets(manifest);
+        boolean graph = manifest.model() == null;
+        require(graph == manifest.entries().containsKey(GraphDescription.ENTRY), graph
+                ? "it has neither a model nor " + GraphDescription.ENTRY : "it has a model and " + GraphDescription.ENTRY);
+        if (graph) {
+            require(manifest.stages().isEmpty(), "it has stages but no model");
+            return;
+        }
         checkChain(manifest);
         for (Manifest.Stage stage : manifest.stages()) {
             checkStage(manifest, stage);
         }
+    }
+
+    /** What must hold between a graph's description and the manifest beside it. */
+    static void check(Manifest manifest, GraphDescription graph) {
+        require(graph.symbols().keySet().equals(Set.copyOf(manifest.targetNames())),
+                "the graph has code for " + graph.symbols().keySet() + ", the targets are " + manifest.targetNames());
+        graph.weights().forEach(weight -> checkWeight(manifest, weight, "weight '" + weight.name() + "' of the graph"));
     }
 
     private static void checkTargets(Manifest manifest) {
@@ -99,14 +113,15 @@ final class ManifestRules {
         require(stage.code().keySet().equals(Set.copyOf(manifest.targetNames())),
                 "stage '" + stage.name() + "' has code for " + stage.code().keySet() + ", the targets are "
                         + manifest.targetNames());
-        for (Manifest.Weight weight : stage.weights()) {
-            Manifest.Entry entry = manifest.entries().get(weight.entry());
-            String what = "weight '" + weight.name() + "' of stage '" + stage.name() + "'";
-            require(entry != null, what + " names the missing entry '" + weight.entry() + "'");
-            require(weight.entry().startsWith("weights/"), what + " lies outside weights/");
-            require(entry.bytes() == weight.bytes(),
-                    what + " has " + weight.bytes() + " bytes, its entry " + entry.bytes());
-        }
+        stage.weights().forEach(weight -> checkWeight(manifest, weight,
+                "weight '" + weight.name() + "' of stage '" + stage.name() + "'"));
+    }
+
+    private static void checkWeight(Manifest manifest, Manifest.Weight weight, String what) {
+        Manifest.Entry entry = manifest.entries().get(weight.entry());
+        require(entry != null, what + " names the missing entry '" + weight.entry() + "'");
+        require(weight.entry().startsWith("weights/"), what + " lies outside weights/");
+        require(entry.bytes() == weight.bytes(), what + " has " + weight.bytes() + " bytes, its entry " + entry.bytes());
     }
 
     /** That the manifest's entries are exactly the file's, with these sizes. */

@@ -8,7 +8,7 @@ import java.util.stream.Stream;
  * list's order, as if each ended before the next begins.
  */
 public sealed interface Launch
-        permits AttentionLaunch, EmbeddingLaunch, LinearLaunch, LoopNestLaunch, RmsNormLaunch, RopeAppendLaunch, SelectRowsLaunch {
+        permits AttentionLaunch, EmbeddingLaunch, LayerNormLaunch, LinearLaunch, LoopNestLaunch, RmsNormLaunch, RopeAppendLaunch, SelectRowsLaunch {
     /** The activations it reads; weights, which nobody writes, are left out. */
     List<View> reads();
 

@@ -85,7 +85,7 @@ public final class LinearPacker {
             putCodes(layout, codes, block, packed);
             for (int group = 0; group < groups; group++) {
                 for (int row = 0; row < ROWS; row++) {
-                    packed.putShort(Float16.bitsOf(scales[(block * ROWS + row) * groups + group]));
+                    putScale(type, scales[(block * ROWS + row) * groups + group], packed);
                 }
             }
             for (int group = 0; group < groups && !type.symmetric(); group++) {
@@ -95,6 +95,14 @@ public final class LinearPacker {
             }
         }
         return packed.clear();
+    }
+
+    static void putScale(MatrixType type, float scale, ByteBuffer packed) {
+        if (type.f32Scales()) {
+            packed.putFloat(scale);
+        } else {
+            packed.putShort(Float16.bitsOf(scale));
+        }
     }
 
     private static void putCodes(MatrixLayout layout, byte[] codes, int block, ByteBuffer packed) {

@@ -39,6 +39,37 @@ public record LoopNest(int columns, Expression value) {
         return new LoopNest(columns, binary(BinaryOperation.MULTIPLY, silu, new Load(1)));
     }
 
+    /** x · sigmoid(factor · x). */
+    public static Expression swish(Expression x, float factor) {
+        Expression scaled = factor == 1 ? x : times(factor, x);
+        return binary(BinaryOperation.MULTIPLY, x, unary(UnaryOperation.SIGMOID, scaled));
+    }
+
+    /** x times the normal distribution function. */
+    public static Expression gelu(Expression x) {
+        return halfOnePlus(x, unary(UnaryOperation.ERF, times((float) Math.sqrt(0.5), x)));
+    }
+
+    /** The same by tanh: 0.5 x (1 + tanh(√(2 / π) (x + 0.044715 x³))). */
+    public static Expression geluTanh(Expression x) {
+        Expression cubic = binary(BinaryOperation.MULTIPLY, x, times(0.044715f, binary(BinaryOperation.MULTIPLY, x, x)));
+        return halfOnePlus(x, unary(UnaryOperation.TANH,
+                times((float) Math.sqrt(2 / Math.PI), binary(BinaryOperation.ADD, x, cubic))));
+    }
+
+    /** cap · tanh(x / cap). */
+    public static Expression softcap(Expression x, float cap) {
+        return times(cap, unary(UnaryOperation.TANH, binary(BinaryOperation.DIVIDE, x, new Constant(cap))));
+    }
+
+    public static Expression times(float factor, Expression x) {
+        return binary(BinaryOperation.MULTIPLY, new Constant(factor), x);
+    }
+
+    private static Expression halfOnePlus(Expression x, Expression y) {
+        return binary(BinaryOperation.MULTIPLY, times(0.5f, x), binary(BinaryOperation.ADD, new Constant(1), y));
+    }
+
     public static Expression unary(UnaryOperation operation, Expression operand) {
         return new Unary(operation, operand);
     }

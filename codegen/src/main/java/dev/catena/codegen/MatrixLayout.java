@@ -14,7 +14,7 @@ import java.util.List;
  *   <li>u2: words of 16 consecutive codes, [⌈columns / 16⌉][16], byte b with codes k + b + 4i at bit 2i;
  *   <li>u3: 32 consecutive codes in three words, [⌈columns / 32⌉][3][16]: the low two bits in two words like those of u2,
  *       then a word with the high bits, byte b with that of code k + b + 4i at bit i;
- *   <li>all four then f16 scales [groups][16] and, where asymmetric, u8 zeros [groups][16], padded to 64 bytes.
+ *   <li>all four then scales [groups][16], f16 or f32 as the type says, and, where asymmetric, u8 zeros [groups][16], padded to 64 bytes.
  * </ul>
  * One block is thus one stretch of memory, which a thread reads from front to back.
  */
@@ -27,11 +27,15 @@ public record MatrixLayout(MatrixType type) {
         return switch (type.element()) {
             case F32 -> "n16.f32";
             case F16 -> "n16.f16";
-            case U8 -> "n16k4.u8";
-            case U4 -> "n16k8.u4";
-            case U3 -> "n16k32.u3";
-            case U2 -> "n16k16.u2";
+            case U8 -> "n16k4.u8" + scales();
+            case U4 -> "n16k8.u4" + scales();
+            case U3 -> "n16k32.u3" + scales();
+            case U2 -> "n16k16.u2" + scales();
         };
+    }
+
+    private String scales() {
+        return type.f32Scales() ? ".s32" : "";
     }
 
     public int blocks() {
@@ -78,9 +82,9 @@ public record MatrixLayout(MatrixType type) {
         return words() * 4L * BLOCK_ROWS;
     }
 
-    /** Where a block's zeros begin, if it has any. */
+    /** Where a block's zeros begin, if it has any; of a quantized matrix. */
     public long zerosOffset() {
-        return scalesOffset() + type.groups() * 2L * BLOCK_ROWS;
+        return scalesOffset() + type.groups() * (type.scale().bits() / 8L) * BLOCK_ROWS;
     }
 
     public long blockBytes() {

@@ -4,15 +4,21 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * y[r, c] = x[r, c] / √(mean over c of x[r, c]² + epsilon) · weight[c].
+ * y[r, c] = x[r, c] / √(mean of x[r]² + epsilon) · weight[c], for each part of {@code width} columns by itself.
  *
- * @param weight f32 [columns]
+ * @param width  columns of a part: all of a row's, or a head's
+ * @param weight f32 [width]
  */
-public record RmsNormLaunch(RowCount rows, View x, View y, Buffer.Weight weight, float epsilon) implements Launch {
+public record RmsNormLaunch(RowCount rows, View x, View y, int width, Buffer.Weight weight, float epsilon) implements Launch {
     public RmsNormLaunch {
-        if (x.columns() != y.columns()) {
-            throw new IllegalArgumentException("rms_norm from " + x + " to " + y);
+        if (x.columns() != y.columns() || width < 1 || x.columns() % width != 0) {
+            throw new IllegalArgumentException("rms_norm of " + width + " from " + x + " to " + y);
         }
+    }
+
+    /** Over whole rows. */
+    public RmsNormLaunch(RowCount rows, View x, View y, Buffer.Weight weight, float epsilon) {
+        this(rows, x, y, x.columns(), weight, epsilon);
     }
 
     @Override

@@ -106,14 +106,19 @@ public final class StageLaunches {
       case "kernel.embedding" -> launches.add(new EmbeddingLaunch(place(op), matrix(op.operand(1)),
           weight(op.operand(1), StageWeight.Use.EMBEDDING)));
       case "kernel.select_rows" -> launches.add(new SelectRowsLaunch(view(op.operand(0)), place(op)));
+      case "kernel.table_rows" -> launches.add(new EmbeddingLaunch(place(op), matrix(op.operand(0)),
+          weight(op.operand(0), StageWeight.Use.EMBEDDING), EmbeddingLaunch.Key.POSITION));
       case "kernel.rms_norm" -> launches.add(new RmsNormLaunch(rows(op.result()), view(op.operand(0)), place(op),
-          weight(op.operand(1), StageWeight.Use.DENSE), (float) op.realAttribute("eps")));
+          columns(op.operand(1)), weight(op.operand(1), StageWeight.Use.DENSE), (float) op.realAttribute("eps")));
+      case "kernel.layer_norm" -> launches.add(new LayerNormLaunch(rows(op.result()), view(op.operand(0)), place(op),
+          columns(op.operand(1)), weight(op.operand(1), StageWeight.Use.DENSE),
+          Optional.ofNullable(op.operand(2)).map(b -> weight(b, StageWeight.Use.DENSE)), (float) op.realAttribute("eps")));
       case "kernel.linear" -> launches.add(linear(op));
       case "kernel.elementwise" -> launches.add(elementwise(op));
       case "kernel.rope_append" -> launches.add(ropeAppend(op));
       case "kernel.attention" -> launches.add(new AttentionLaunch(view(op.operand(0)), place(op),
           Math.toIntExact(op.intAttribute("heads")), (float) op.realAttribute("scale"),
-          format((KvType) op.operand(1).type())));
+          Math.toIntExact(op.intAttribute("window")), (float) op.realAttribute("softcap"), format((KvType) op.operand(1).type())));
       default -> throw op.broken("isn't a kernel launch");
     }
   }
@@ -127,14 +132,26 @@ public final class StageLaunches {
 
   private LoopNestLaunch elementwise(Operation op) {
     int columns = columns(op.result());
-    LoopNest nest = switch (op.textAttribute("function")) {
-      case "add" -> LoopNest.add(columns);
-      case "swiglu" -> LoopNest.swiglu(columns);
-      case "silu" -> new LoopNest(columns, LoopNest.binary(LoopNest.BinaryOperation.MULTIPLY, new LoopNest.Load(0),
-          LoopNest.unary(LoopNest.UnaryOperation.SIGMOID, new LoopNest.Load(0))));
+    LoopNest nest = new LoopNest(columns, function(op, new LoopNest.Load(0), new LoopNest.Load(1)));
+    return new LoopNestLaunch(rows(op.result()), nest, op.operands().stream().map(this::view).toList(), place(op));
+  }
+
+  private static LoopNest.Expression function(Operation op, LoopNest.Expression a, LoopNest.Expression b) {
+    return switch (op.textAttribute("function")) {
+      case "add" -> LoopNest.binary(LoopNest.BinaryOperation.ADD, a, b);
+      case "mul" -> LoopNest.binary(LoopNest.BinaryOperation.MULTIPLY, a, b);
+      case "silu" -> LoopNest.swish(a, 1);
+      case "swish" -> LoopNest.swish(a, (float) op.realAttribute("factor"));
+      case "gelu" -> LoopNest.gelu(a);
+      case "gelu_tanh" -> LoopNest.geluTanh(a);
+      case "relu" -> LoopNest.binary(LoopNest.BinaryOperation.MAXIMUM, a, new LoopNest.Constant(0));
+      case "scale" -> LoopNest.times((float) op.realAttribute("factor"), a);
+      case "softcap" -> LoopNest.softcap(a, (float) op.realAttribute("cap"));
+      case "swiglu" -> LoopNest.binary(LoopNest.BinaryOperation.MULTIPLY, LoopNest.swish(a, 1), b);
+      case "geglu" -> LoopNest.binary(LoopNest.BinaryOperation.MULTIPLY, LoopNest.gelu(a), b);
+      case "geglu_tanh" -> LoopNest.binary(LoopNest.BinaryOperation.MULTIPLY, LoopNest.geluTanh(a), b);
       default -> throw op.broken("there is no function " + op.textAttribute("function"));
     };
-    return new LoopNestLaunch(rows(op.result()), nest, op.operands().stream().map(this::view).toList(), place(op));
   }
 
   private RopeAppendLaunch ropeAppend(Operation op) {
@@ -145,7 +162,7 @@ public final class StageLaunches {
     Buffer.Weight sin = rotates ? weight(op.operand(4), StageWeight.Use.DENSE) : new Buffer.Weight(0);
     return new RopeAppendLaunch(view(op.operand(0)), view(op.operand(1)), view(op.operand(2)), place(op), cos, sin,
         rotates && table.element() == ElementType.F16, rotates ? Math.toIntExact(table.dim(0).value()) : 0,
-        rotates ? columns(op.operand(3)) : 0, Math.toIntExact(op.intAttribute("heads")), kv);
+        rotates ? columns(op.operand(3)) : 0, op.intAttribute("interleaved") != 0, Math.toIntExact(op.intAttribute("heads")), kv);
   }
 
   private View view(Value v) {
@@ -183,8 +200,9 @@ public final class StageLaunches {
 
   private static MatrixType matrix(Value v) {
     if (v.type() instanceof QuantType q) {
-      return MatrixType.quantized(Math.toIntExact(q.rows()), Math.toIntExact(q.columns()), q.code().bits(),
+      MatrixType type = MatrixType.quantized(Math.toIntExact(q.rows()), Math.toIntExact(q.columns()), q.code().bits(),
           Math.toIntExact(q.group()), q.zero() == null);
+      return q.scale() == ElementType.F16 ? type : type.withF32Scales();
     }
     TensorType t = v.tensorType();
     int rows = t.rank() == 1 ? 1 : Math.toIntExact(t.dim(0).value());

@@ -4,13 +4,13 @@ import java.util.Locale;
 
 /**
  * How all targets store a table whose rows are looked up: row after row. A quantized row holds its codes (below 8
- * bits as a stream of bits, each byte filled from its lowest bit on), padded to 4 bytes, then a f16 scale for each group, then, where
+ * bits as a stream of bits, each byte filled from its lowest bit on), padded to 4 bytes, then a scale for each group (f16 or f32), then, where
  * asymmetric, a u8 zero for each group; padded to 4 bytes.
  */
 public record TableLayout(MatrixType type) {
     /** The layout's name in a manifest. */
     public String name() {
-        return "rows." + type.element().name().toLowerCase(Locale.ROOT);
+        return "rows." + type.element().name().toLowerCase(Locale.ROOT) + (type.f32Scales() ? ".s32" : "");
     }
 
     /** Where a row's scales begin. */
@@ -20,7 +20,7 @@ public record TableLayout(MatrixType type) {
 
     /** Where a row's zeros begin, if it has any. */
     public int zerosOffset() {
-        return scalesOffset() + 2 * type.groups();
+        return scalesOffset() + type.scale().bits() / 8 * type.groups();
     }
 
     public int rowBytes() {

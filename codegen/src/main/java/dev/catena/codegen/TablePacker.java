@@ -59,7 +59,7 @@ public final class TablePacker {
                 putCodes(type, codes, row * type.columns(), packed.position(start));
                 packed.position(start + layout.scalesOffset());
                 for (int group = 0; group < type.groups(); group++) {
-                    packed.putShort(Float16.bitsOf(scales[row * type.groups() + group]));
+                    LinearPacker.putScale(type, scales[row * type.groups() + group], packed);
                 }
                 if (!type.symmetric()) {
                     packed.put(zeros, row * type.groups(), type.groups());

@@ -17,6 +17,8 @@ public class Block {
   private final List<Value> arguments = new ArrayList<>();
   private final List<Operation> operations = new ArrayList<>();
   private final List<Value> outputs = new ArrayList<>();
+  /** How far the operation that was asked for last stood from where it was seen before. */
+  private int moved;
 
   public List<Value> arguments() {
     return Collections.unmodifiableList(arguments);
@@ -102,6 +104,7 @@ public class Block {
       int resultCount, List<Block> regions) {
     Operation op = new Operation(definition, operands, attrs, resultCount, regions);
     operations.add(index, op);
+    op.seenAt(index);
     try {
       op.inferTypes();
     } catch (RuntimeException e) {
@@ -122,6 +125,7 @@ public class Block {
     for (int i = 0; i < stated.size(); i++) {
       op.result(i).setType(stated.get(i));
     }
+    op.seenAt(operations.size());
     operations.add(op);
     try {
       op.inferTypes();
@@ -140,13 +144,27 @@ public class Block {
     return definition.results().size();
   }
 
+  /**
+   * Where the operation stands. Files may hold 100 000 nodes, and passes go through them in order: it is looked for around
+   * the place where it was last seen, and as far from there as the operation before it had moved.
+   */
   public int indexOf(Operation op) {
-    for (int i = 0; i < operations.size(); i++) {
-      if (operations.get(i) == op) {
-        return i;
+    int seen = op.lastPlace();
+    for (int distance = 0; distance <= Math.max(seen, operations.size()); distance++) {
+      int at = isAt(seen - distance, op) ? seen - distance : isAt(seen + distance, op) ? seen + distance
+          : isAt(seen + moved - distance, op) ? seen + moved - distance
+          : isAt(seen + moved + distance, op) ? seen + moved + distance : -1;
+      if (at >= 0) {
+        moved = at == seen ? moved : at - seen;
+        op.seenAt(at);
+        return at;
       }
     }
     throw new IllegalArgumentException("not in this block: " + op.name());
+  }
+
+  private boolean isAt(int place, Operation op) {
+    return place >= 0 && place < operations.size() && operations.get(place) == op;
   }
 
   /** Removes an operation none of whose results is used. */

@@ -5,7 +5,7 @@ import java.util.Arrays;
 /**
  * A matrix that came quantized, as MatMulNBits has it (ONNX Runtime, docs/ContribOperators.md): rows of blocks of codes, the
  * last block of a row padded, several codes in a byte with the first in the low bits. Codes and zero points are kept as they
- * are; scales are rounded to the type's scale, which may be narrower than the file's.
+ * are; so are scales, if the type's are as wide as the file's.
  */
 public final class BlockQuantizedWeight implements CodedMatrix {
   private final WeightData codes;

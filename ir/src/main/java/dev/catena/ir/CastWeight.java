@@ -35,10 +35,10 @@ public final class CastWeight implements WeightData {
   @Override
   public void read(long[] start, long[] extent, float[] into, int at) {
     base.read(start, extent, into, at);
-    if (type.element() == ElementType.F16 || type.element() == ElementType.BF16) {
+    if (type.element().bits() < 32) {
       int n = Tensor.count(extent);
       for (int i = at; i < at + n; i++) {
-        into[i] = HalfFloat.round(into[i], type.element());
+        into[i] = NarrowFloat.round(into[i], type.element());
       }
     }
   }

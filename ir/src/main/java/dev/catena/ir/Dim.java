@@ -21,7 +21,7 @@ public final class Dim {
   private static final int HIGHEST_DEGREE = 16;
   private static final int LONGEST_ATOM = 2000;
 
-  private static final Comparator<List<String>> BY_TEXT = Comparator.comparing((List<String> m) -> String.join("*", m));
+  private static final Comparator<List<String>> BY_TEXT = Comparator.comparing(Dim::text);
   private static final List<String> ONE = List.of();
 
   private static final Pattern IDENTIFIER = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
@@ -44,6 +44,10 @@ public final class Dim {
   /** A symbolic dimension; {@code name} is printed behind a question mark, quoted where it isn't an identifier. */
   public static Dim symbol(String name) {
     return atom("?" + (IDENTIFIER.matcher(name).matches() ? name : Printer.quoted(name)));
+  }
+
+  private static String text(List<String> monomial) {
+    return monomial.isEmpty() ? "" : monomial.size() == 1 ? monomial.get(0) : String.join("*", monomial);
   }
 
   private static Dim atom(String text) {

@@ -2,6 +2,7 @@ package dev.catena.ir;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +14,8 @@ public final class Module {
   private final List<Stage> stages = new ArrayList<>();
   private final LinkedHashMap<String, Weight> weights = new LinkedHashMap<>();
   private final TreeMap<String, Attribute> attributes = new TreeMap<>();
+  /** How many numbers were tried behind a name that is taken. */
+  private final Map<String, Integer> copies = new HashMap<>();
 
   public Module(String name) {
     this.name = name;
@@ -43,27 +46,27 @@ public final class Module {
 
   /** Adds a weight under its name, made unique by a number where it is taken. */
   public Weight addWeight(String wanted, WeightData data) {
-    String unique = wanted;
-    for (int i = 1; weights.containsKey(unique); i++) {
-      unique = wanted + "_" + i;
-    }
-    Weight w = new Weight(unique, data);
-    weights.put(unique, w);
+    Weight w = new Weight(unusedName(wanted), data);
+    weights.put(w.name(), w);
     return w;
+  }
+
+  private String unusedName(String wanted) {
+    String unique = wanted;
+    while (weights.containsKey(unique)) {
+      unique = wanted + "_" + copies.merge(wanted, 1, Integer::sum);
+    }
+    return unique;
   }
 
   /** Gives weights new names, made unique by a number where one is taken. */
   public void renameWeights(Map<Weight, String> names) {
     List<Weight> all = new ArrayList<>(weights.values());
     weights.clear();
+    copies.clear();
     for (Weight w : all) {
-      String wanted = names.getOrDefault(w, w.name());
-      String unique = wanted;
-      for (int i = 1; weights.containsKey(unique); i++) {
-        unique = wanted + "_" + i;
-      }
-      w.rename(unique);
-      weights.put(unique, w);
+      w.rename(unusedName(names.getOrDefault(w, w.name())));
+      weights.put(w.name(), w);
     }
   }
 

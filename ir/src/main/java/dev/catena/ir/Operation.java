@@ -14,6 +14,7 @@ public final class Operation {
   private final List<Value> results = new ArrayList<>();
   private final List<Block> regions;
   private String origin = "";
+  private int lastPlace;
 
   Operation(OpDefinition definition, List<Value> operands, Map<String, Attribute> attributes, int resultCount,
       List<Block> regions) {
@@ -168,6 +169,15 @@ public final class Operation {
       return e.value();
     }
     throw broken("attribute " + name + " must be an element type");
+  }
+
+  /** Its index in its block when that was last asked; others may have been inserted or removed since. */
+  int lastPlace() {
+    return lastPlace;
+  }
+
+  void seenAt(int place) {
+    lastPlace = place;
   }
 
   /** Where the operation came from: {@code FILE: node NAME}; kept through rewrites for messages. */

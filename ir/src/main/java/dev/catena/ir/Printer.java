@@ -195,9 +195,8 @@ public final class Printer {
         case STRING -> elements.add(quoted(t.getText(i)));
         case BOOL -> elements.add(t.getLong(i) != 0 ? "true" : "false");
         case F64 -> elements.add(real(t.get(i)));
-        case F32, F16, BF16 -> elements.add(real((float) t.get(i)));
         case U64 -> elements.add(Long.toUnsignedString(t.getLong(i)));
-        default -> elements.add(Long.toString(t.getLong(i)));
+        default -> elements.add(t.element().isFloat() ? real((float) t.get(i)) : Long.toString(t.getLong(i)));
       }
     }
     return "dense<" + t.element().keyword() + ", " + java.util.Arrays.toString(t.shape()) + ", ["

@@ -22,6 +22,15 @@ public final class RowsWeight implements WeightData {
     this.type = t.withShape(shape);
   }
 
+  public WeightData base() {
+    return base;
+  }
+
+  /** The base's row that is the view's first. */
+  public long firstRow() {
+    return from;
+  }
+
   @Override
   public TensorType type() {
     return type;

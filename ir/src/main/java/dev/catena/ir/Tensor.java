@@ -114,7 +114,12 @@ public final class Tensor implements EvalValue {
   }
 
   public double get(int index) {
-    return floats != null ? floats[index] : doubles != null ? doubles[index] : longs[index];
+    return floats != null ? floats[index] : doubles != null ? doubles[index] : real(longs[index]);
+  }
+
+  /** An integer as a real; of unsigned 64-bit ones the pattern's sign bit counts up. */
+  private double real(long integer) {
+    return element == ElementType.U64 && integer < 0 ? (integer >>> 1 | integer & 1) * 2.0 : integer;
   }
 
   public long getLong(int index) {
@@ -125,14 +130,15 @@ public final class Tensor implements EvalValue {
     return texts[index];
   }
 
-  /** Stores {@code value}, rounded to the element type; integers wrap to their width. */
+  /** Stores {@code value}, rounded to the element type, infinite where that is too narrow; integers wrap to their width. */
   public void set(int index, double value) {
     if (doubles != null) {
       doubles[index] = value;
     } else if (floats != null) {
-      floats[index] = HalfFloat.round((float) value, element);
+      floats[index] = element == ElementType.F32 ? (float) value
+          : NarrowFloat.round(value, element, false, NarrowFloat.RoundMode.UP);
     } else {
-      setLong(index, (long) value);
+      setLong(index, element == ElementType.U64 && value >= 0x1p63 ? (long) (value - 0x1p63) + Long.MIN_VALUE : (long) value);
     }
   }
 
@@ -156,6 +162,7 @@ public final class Tensor implements EvalValue {
       case U3 -> v & 7;
       case U2 -> v & 3;
       case I4 -> (v << 60) >> 60;
+      case I2 -> (v << 62) >> 62;
       case BOOL -> v != 0 ? 1 : 0;
       default -> v;
     };
@@ -215,7 +222,7 @@ public final class Tensor implements EvalValue {
       } else if (longs != null && t.longs != null) {
         t.setLong(i, longs[i]);
       } else {
-        t.set(i, get(i));
+        t.set(i, to.isNarrowFloat() ? NarrowFloat.round(get(i), to) : get(i));
       }
     }
     return t;

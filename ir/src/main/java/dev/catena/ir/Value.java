@@ -112,14 +112,19 @@ public final class Value {
     uses.add(new Use(user, index));
   }
 
+  /** Looks from both ends: who removes many operations, or redirects many uses, goes through them in order. */
   void removeUse(Operation user, int index) {
-    for (int i = 0; i < uses.size(); i++) {
-      if (uses.get(i).user() == user && uses.get(i).index() == index) {
-        uses.remove(i);
+    for (int i = 0, j = uses.size() - 1; i <= j; i++, j--) {
+      if (isUse(i, user, index) || isUse(j, user, index)) {
+        uses.remove(isUse(i, user, index) ? i : j);
         return;
       }
     }
     throw new IllegalStateException("no such use of %" + name);
+  }
+
+  private boolean isUse(int i, Operation user, int index) {
+    return uses.get(i).user() == user && uses.get(i).index() == index;
   }
 
   @Override

@@ -7,6 +7,7 @@ package dev.catena.passes;
  *   <li>{@code fold}: shapes first, since every later pattern asks for fixed head sizes and axes;
  *   <li>{@code widen}: f32 activations, so that exporters' ways of mixing f16 and f32 are one;
  *   <li>{@code clean}: then no-ops are gone and patterns need not step over them;
+ *   <li>{@code sizes}: of anything computed, from arguments, so that no mask hangs on what {@code raise} replaces;
  *   <li>{@code rope-tables}: what depends on positions alone is a table, before rules look for a rotation;
  *   <li>{@code raise}: what is left is matched by rules, the larger patterns on the results of the smaller;
  *   <li>{@code causal-mask}: masks computed in the graph, on the attention that {@code raise} found;
@@ -28,7 +29,7 @@ public final class DefaultPipeline {
       int valueBits, int maxRows, int positions, String scales, String keep) {}
 
   public static String text(Settings s) {
-    return "fold,widen,clean,rope-tables{positions=" + s.positions() + "},raise,causal-mask,share,merge,name,quantize{bits="
+    return "fold,widen,clean,sizes,rope-tables{positions=" + s.positions() + "},raise,causal-mask,share,merge,name,quantize{bits="
         + s.weightBits() + " group=" + s.groupSize() + " symmetric=" + s.symmetric() + " scales=" + s.scales()
         + (s.keep().isEmpty() ? "" : " keep=" + s.keep()) + " embed=" + s.embedBits() + " head=" + s.headBits()
         + "},kv-cache{key=" + s.keyBits() + " value=" + s.valueBits() + "},select-rows,lower,plan{rows=" + s.maxRows() + "}";

@@ -7,14 +7,17 @@ import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.EvalValue;
 import dev.catena.ir.Evaluator;
+import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Module;
 import dev.catena.ir.OpDefinition;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
+import dev.catena.ir.SymbolicWeight;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Trait;
 import dev.catena.ir.Value;
+import dev.catena.ir.Weight;
 import dev.catena.ir.WeightData;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -28,6 +31,25 @@ import java.util.Map;
 public final class FoldPass extends Pass {
   /** Results above this many elements stay in the graph: constants are printed inline. */
   private static final long MOST_ELEMENTS = 1024;
+  /** A node of 30 bytes can ask for 1024 elements: past this many in all, results stay in the graph, too. */
+  private static final long MOST_ELEMENTS_IN_ALL = 1 << 22;
+
+  /** Vectors of parameters up to this many elements are computed: 1 + w, as Gemma's norms have it. */
+  private static final long MOST_OF_VECTOR = 1 << 16;
+
+  /** How many elements may still become constants or vectors. */
+  private static final class Room {
+    private long left = MOST_ELEMENTS_IN_ALL;
+
+    boolean has(TensorType type, long most) {
+      return type.isStatic() && type.elements().value() <= Math.min(left, most);
+    }
+
+    Tensor take(Tensor constant) {
+      left -= constant.size();
+      return constant;
+    }
+  }
 
   public FoldPass() {
     super("fold", "compute constants and shape arithmetic");
@@ -35,26 +57,27 @@ public final class FoldPass extends Pass {
 
   @Override
   protected void run(Module module, PassOptions options, PassContext context) {
+    Room room = new Room();
     for (Stage stage : module.stages()) {
-      context.count("fold.constants", fold(module, stage));
+      context.count("fold.constants", fold(module, stage, room));
       DeadCode.remove(stage);
     }
     module.removeUnusedWeights(); // their views have taken their place
   }
 
-  private static int fold(Module module, Block block) {
+  private static int fold(Module module, Block block, Room room) {
     int folded = 0;
     // What stands in the place of a known choice has yet to be looked at, so the list is read as it grows.
     for (int i = 0; i < block.operations().size(); i++) {
       Operation op = block.operations().get(i);
       op.inferTypes(); // operands may have become constants
       for (Block region : op.regions()) {
-        folded += fold(module, region);
+        folded += fold(module, region, room);
       }
       if (inlineChosen(block, op)) {
         folded++;
         i--;
-      } else if (op.definition().has(Trait.PURE) && !op.definition().has(Trait.CONSTANT) && fold(module, block, op)) {
+      } else if (op.definition().has(Trait.PURE) && !op.definition().has(Trait.CONSTANT) && fold(module, block, op, room)) {
         folded++;
         i = block.indexOf(op); // its constant stands before it
       }
@@ -63,16 +86,17 @@ public final class FoldPass extends Pass {
   }
 
   /** Puts a constant before {@code op}, or a weight, that all its readers then read. */
-  private static boolean fold(Module module, Block block, Operation op) {
+  private static boolean fold(Module module, Block block, Operation op, Room room) {
     if (op.results().size() != 1 || !(op.result().type() instanceof TensorType type)) {
       return false;
     }
     Tensor known = knownIntegers(op.result(), type);
-    if (known == null && small(type) && op.definition().meaning() != null && !op.operands().isEmpty()
-        && op.operands().stream().allMatch(v -> v == null || v.constant() != null)) {
+    if (known == null && room.has(type, MOST_ELEMENTS) && type.element() != ElementType.STRING
+        && op.definition().meaning() != null && !op.operands().isEmpty() && op.operands().stream().allMatch(v -> v == null || v.constant() != null)) {
       known = evaluate(op);
     }
     if (known != null) {
+      room.take(known);
       Operation constant = block.insertBefore(op, Dialects.get("onnx.Constant"), List.of(),
           Map.of("value", new Attribute.Dense(known)));
       constant.setOrigin(op.origin());
@@ -86,11 +110,31 @@ public final class FoldPass extends Pass {
       block.replaceUses(op.result(), module.addWeight(name, view).value());
       return true;
     }
+    Weight vector = room.has(type, MOST_OF_VECTOR) ? vectorOf(op, type) : null;
+    if (vector != null) {
+      WeightData computed = new LiteralWeight(room.take(evaluate(op)));
+      block.replaceUses(op.result(), module.addWeight(vector.name(), computed).value());
+      return true;
+    }
     return false;
   }
 
-  private static boolean small(TensorType type) {
-    return type.isStatic() && type.elements().value() <= MOST_ELEMENTS && type.element() != ElementType.STRING;
+  /** The vector of parameters that the operation computes another of, or null. */
+  private static Weight vectorOf(Operation op, TensorType type) {
+    if (!op.definition().has(Trait.ELEMENTWISE) || op.definition().meaning() == null || !type.element().isFloat()
+        || type.rank() != 1) {
+      return null;
+    }
+    Weight found = null;
+    for (Value v : op.operands()) {
+      boolean vector = v != null && v.weight() != null && v.type() instanceof TensorType t && t.rank() == 1
+          && !(v.weight().data() instanceof SymbolicWeight);
+      if (v != null && v.constant() == null && !vector) {
+        return null;
+      }
+      found = vector ? v.weight() : found;
+    }
+    return found;
   }
 
   private static Tensor knownIntegers(Value v, TensorType type) {
@@ -106,7 +150,7 @@ public final class FoldPass extends Pass {
     Map<Value, EvalValue> known = new HashMap<>();
     for (Value v : op.operands()) {
       if (v != null) {
-        known.put(v, v.constant());
+        known.put(v, v.constant() != null ? v.constant() : v.weight().data().tensor());
       }
     }
     return (Tensor) new Evaluator().evaluate(op, known).get(0);

@@ -12,6 +12,7 @@ import dev.catena.ir.Stage;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import dev.catena.passes.rules.RuleExplanation;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -41,7 +42,8 @@ public final class KvCachePass extends Pass {
           convertDecoder(stage, storage(options, "key"), storage(options, "value"));
           context.count("kv-cache.decoders", 1);
         }
-        case "embed", "norm", "head" -> toRows(stage, stage.arguments().get(0));
+        case "embed" -> convertEmbed(stage);
+        case "norm", "head" -> toRows(stage, stage.arguments().get(0));
         default -> throw new PassException("kv-cache: stage @" + stage.name() + " has no role in a language model");
       }
     }
@@ -91,9 +93,11 @@ public final class KvCachePass extends Pass {
     Operation append = stage.insertBefore(past, Dialects.get("nn.kv_append"),
         List.of(cache, past.operand(1), past.operand(2), seqs), Map.of());
     append.setOrigin(past.origin()).result().rename("cache");
+    Map<String, Attribute> properties = new HashMap<>(past.attributes());
+    properties.keySet().removeAll(List.of("kv_heads", "causal"));
+    properties.put("mask", Attribute.of("causal"));
     Operation attention = stage.insertBefore(past, Dialects.get("nn.attention"),
-        List.of(past.operand(0), append.result(), seqs),
-        Map.of("heads", past.attribute("heads"), "scale", past.attribute("scale"), "mask", Attribute.of("causal")));
+        List.of(past.operand(0), append.result(), seqs), properties);
     attention.setOrigin(past.origin()).result().rename("attended");
     stage.replaceUses(past.result(0), attention.result());
     int hiddenOutput = stage.outputNames().indexOf(stage.textAttribute("out.hidden"));
@@ -112,15 +116,44 @@ public final class KvCachePass extends Pass {
         throw notRaised(stage, "the new cache is also read by " + describe(present.uses().get(0).user().result()));
       }
     }
+    positionsFrom(stage, seqs);
+    keepOnly(stage, List.of(hidden, seqs, cache));
+    stage.setAttribute("assume.mask", Attribute.of("causal"));
+    stage.setAttribute("assume.positions", Attribute.of("consecutive"));
+    toRows(stage, hidden);
+  }
+
+  /** Learned positions that a model adds to its embeddings come from where the rows stand, like a rotation's. */
+  private static void convertEmbed(Stage stage) {
+    Value ids = stage.arguments().get(0);
+    if (stage.operations().stream().anyMatch(op -> op.is("nn.table_rows"))) {
+      Value seqs = stage.addArgument("seqs", new SeqsType());
+      positionsFrom(stage, seqs);
+      stage.setAttribute("assume.positions", Attribute.of("consecutive"));
+      keepOnly(stage, List.of(ids, seqs));
+    } else {
+      keepOnly(stage, List.of(ids));
+    }
+    toRows(stage, ids);
+  }
+
+  /** What looks up a table by the step's positions looks it up by {@code seqs}. */
+  private static void positionsFrom(Stage stage, Value seqs) {
+    Value given = argument(stage, "arg.positions");
     for (Operation op : stage.operations()) {
-      if (op.is("nn.rope") && (op.operand(3) == argument(stage, "arg.positions")
-          || op.operand(3).producer() != null && op.operand(3).producer().is("nn.positions"))) {
-        op.setOperand(3, seqs);
+      int index = op.is("nn.rope") ? 3 : op.is("nn.table_rows") ? 1 : -1;
+      if (index >= 0 && (op.operand(index) == given
+          || op.operand(index).producer() != null && op.operand(index).producer().is("nn.positions"))) {
+        op.setOperand(index, seqs);
       }
     }
     DeadCode.remove(stage);
+  }
+
+  /** Takes all other arguments away, which nothing may read any more. */
+  private static void keepOnly(Stage stage, List<Value> kept) {
     for (Value argument : List.copyOf(stage.arguments())) {
-      if (argument != hidden && argument != seqs && argument != cache) {
+      if (!kept.contains(argument)) {
         if (!argument.uses().isEmpty()) {
           Operation user = argument.uses().get(0).user();
           throw notRaised(stage, "%" + argument.name() + " is still read by "
@@ -129,9 +162,6 @@ public final class KvCachePass extends Pass {
         stage.removeArgument(argument);
       }
     }
-    stage.setAttribute("assume.mask", Attribute.of("causal"));
-    stage.setAttribute("assume.positions", Attribute.of("consecutive"));
-    toRows(stage, hidden);
   }
 
   /** Keys may come as [batch, heads, dim, past]; how a cache is laid out is Catena's own business. */

@@ -59,7 +59,9 @@ public final class LowerPass extends Pass {
       }
       replace(stage, op, kernel, operands, op.attributes());
     } else if (op.definition().dialect().equals("nn") && op.definition().has(Trait.ELEMENTWISE)) {
-      replace(stage, op, Dialects.get("kernel.elementwise"), op.operands(), Map.of("function", Attribute.of(name)));
+      Map<String, Attribute> attributes = new HashMap<>(op.attributes());
+      attributes.put("function", Attribute.of(name));
+      replace(stage, op, Dialects.get("kernel.elementwise"), op.operands(), attributes);
     }
   }
 
@@ -112,7 +114,7 @@ public final class LowerPass extends Pass {
     Operation q = rope(attention.operand(0));
     Operation k = rope(append.operand(1));
     if ((q == null) != (k == null) || q != null && (q.operand(1) != k.operand(1) || q.operand(2) != k.operand(2)
-        || q.intAttribute("dim") != k.intAttribute("dim"))) {
+        || q.intAttribute("dim") != k.intAttribute("dim") || q.intAttribute("interleaved") != k.intAttribute("interleaved"))) {
       throw new PassException("lower: stage @" + stage.name() + ": queries and keys are rotated by different tables ("
           + attention.origin() + ")");
     }
@@ -122,16 +124,25 @@ public final class LowerPass extends Pass {
             append.operand(2), q == null ? null : q.operand(1), q == null ? null : q.operand(2), append.operand(0),
             attention.operand(2)),
         Map.of("heads", attention.attribute("heads"), "dim", Attribute.of(kv.dim())));
+    if (q != null && q.intAttribute("interleaved") != 0) {
+      joined.setAttribute("interleaved", q.attribute("interleaved"));
+    }
     joined.setOrigin(append.origin());
     stage.replaceUses(append.result(), joined.result(1));
     Operation launch = stage.insertBefore(attention, Dialects.get("kernel.attention"),
-        List.of(joined.result(0), joined.result(1), attention.operand(2)),
-        Map.of("heads", attention.attribute("heads"), "scale", attention.attribute("scale")));
+        List.of(joined.result(0), joined.result(1), attention.operand(2)), properties(attention));
     launch.setOrigin(attention.origin()).result().rename("attended");
     stage.replaceUses(attention.result(), launch.result());
     stage.remove(attention);
     stage.remove(append);
     context.count("lower.rope_append", 1);
+  }
+
+  /** All of an attention's attributes but the mask, which is causal. */
+  private static Map<String, Attribute> properties(Operation attention) {
+    Map<String, Attribute> properties = new HashMap<>(attention.attributes());
+    properties.remove("mask");
+    return properties;
   }
 
   private static Operation rope(Value v) {

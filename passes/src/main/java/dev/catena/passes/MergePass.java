@@ -3,9 +3,11 @@ package dev.catena.passes;
 import dev.catena.ir.Attribute;
 import dev.catena.ir.ConcatenatedWeight;
 import dev.catena.ir.Dialects;
+import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
+import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import dev.catena.ir.WeightData;
@@ -17,7 +19,8 @@ import java.util.Map;
 
 /**
  * Linear layers that read the same rows become one (QKV, gate and up): the rows are read once and a thread has more
- * outputs to work on. Their weights are laid end to end as a view; a split gives each reader its part.
+ * outputs to work on. Their weights are laid end to end as a view; a split gives each reader its part. Where only some have
+ * a bias, the others get one of zeros.
  */
 public final class MergePass extends Pass {
   public MergePass() {
@@ -56,24 +59,29 @@ public final class MergePass extends Pass {
 
   private static boolean alike(List<Operation> group) {
     Operation first = group.get(0);
-    return group.stream().allMatch(op -> (op.operand(2) == null) == (first.operand(2) == null)
-        && op.operand(1).tensorType().element() == first.operand(1).tensorType().element()
-        && (op.operand(2) == null || op.operand(2).weight() != null
-            && op.operand(2).tensorType().element() == first.operand(2).tensorType().element()));
+    TensorType bias = bias(group);
+    return group.stream().allMatch(op -> op.operand(1).tensorType().element() == first.operand(1).tensorType().element()
+        && (op.operand(2) == null || op.operand(2).weight() != null && op.operand(2).tensorType().element() == bias.element()));
+  }
+
+  /** The type of the first bias; null where there is none. */
+  private static TensorType bias(List<Operation> group) {
+    return group.stream().map(op -> op.operand(2)).filter(b -> b != null).map(Value::tensorType).findFirst().orElse(null);
   }
 
   private static void merge(Module module, Stage stage, List<Operation> group) {
     Operation first = group.get(0);
     List<WeightData> weights = new ArrayList<>();
     List<WeightData> biases = new ArrayList<>();
+    TensorType bias = bias(group);
     long[] sizes = new long[group.size()];
     for (int i = 0; i < sizes.length; i++) {
       Operation op = group.get(i);
       weights.add(op.operand(1).weight().data());
-      if (op.operand(2) != null) {
-        biases.add(op.operand(2).weight().data());
-      }
       sizes[i] = op.operand(1).tensorType().dim(0).value();
+      if (bias != null) {
+        biases.add(op.operand(2) == null ? new LiteralWeight(new Tensor(bias.element(), sizes[i])) : op.operand(2).weight().data());
+      }
     }
     String name = stage.name() + ".merged";
     List<Value> operands = new ArrayList<>();

@@ -23,7 +23,7 @@ public final class NamePass extends Pass {
       int norms = 0;
       for (Operation op : stage.operations()) {
         String role = null;
-        if (op.is("nn.rms_norm")) {
+        if (op.is("nn.rms_norm") || op.is("nn.layer_norm")) {
           norms++;
           role = stage.operations().size() == 1 ? "weight" : "ln" + norms;
         } else if (op.is("nn.embedding")) {
@@ -36,10 +36,12 @@ public final class NamePass extends Pass {
           if (w.weight() != null) {
             names.putIfAbsent(w.weight(), stage.name() + "." + role);
           }
-          Value bias = op.operand(2);
-          if (op.is("nn.linear") && bias != null && bias.weight() != null) {
+          Value bias = op.operands().size() > 2 ? op.operand(2) : null;
+          if ((op.is("nn.linear") || op.is("nn.layer_norm")) && bias != null && bias.weight() != null) {
             names.putIfAbsent(bias.weight(), stage.name() + "." + role + "_bias");
           }
+        } else if (op.is("nn.table_rows") && op.operand(0).weight() != null && "embed".equals(stage.textAttribute("role"))) {
+          names.putIfAbsent(op.operand(0).weight(), stage.name() + ".positions");
         } else if (op.is("nn.rope")) {
           names.putIfAbsent(op.operand(1).weight(), "rope.cos");
           names.putIfAbsent(op.operand(2).weight(), "rope.sin");

@@ -4,6 +4,7 @@ import dev.catena.ir.IrException;
 import dev.catena.ir.Module;
 import dev.catena.ir.Verifier;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * One job on a module: stateless, in its own file, with a declared name, summary and options. A pass writes
@@ -41,6 +42,9 @@ public abstract class Pass {
     try {
       try {
         run(module, given, context);
+      } catch (IndexOutOfBoundsException | ClassCastException | NullPointerException | ArithmeticException
+          | NegativeArraySizeException | IllegalStateException | StackOverflowError e) {
+        throw stumbled(module, e);
       } finally {
         context.time(name, System.nanoTime() - start);
       }
@@ -52,6 +56,14 @@ public abstract class Pass {
       throw e;
     }
     context.finished(name, module);
+  }
+
+  /** A graph that no exporter writes can be more than a pass is made for; its author is told which file and which pass. */
+  private PassException stumbled(Module module, Throwable e) {
+    String source = module.stages().stream().map(s -> s.textAttribute("source")).filter(Objects::nonNull).findFirst()
+        .orElse("@" + module.name());
+    return new PassException(source + ": pass " + name + " can't work on this graph: " + e.getClass().getSimpleName()
+        + (e.getMessage() == null ? "" : ": " + e.getMessage()), e);
   }
 
   private void verify(Module module) {

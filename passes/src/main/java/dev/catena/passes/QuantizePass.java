@@ -4,6 +4,7 @@ import dev.catena.ir.Attribute;
 import dev.catena.ir.CastWeight;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.GroupFit;
+import dev.catena.ir.KeptCodes;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.QuantType;
@@ -17,6 +18,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
@@ -25,6 +27,9 @@ import java.util.TreeSet;
  * calibration where the context has one, else from rounding to nearest, which happens when the weight is streamed.
  */
 public final class QuantizePass extends Pass {
+  /** In place of the bits that were asked for. */
+  private static final long CAME_QUANTIZED = 0;
+
   public QuantizePass() {
     super("quantize", "set the storage of matrices: f32, f16, or 8, 4, 3 or 2 bits in groups",
         PassOptions.choice("bits", "4", "bits of linear layers", "32", "16", "8", "4", "3", "2"),
@@ -102,7 +107,7 @@ public final class QuantizePass extends Pass {
       for (Stage stage : module.stages()) {
         for (Operation op : stage.operations()) {
           boolean linear = op.is("nn.linear");
-          if (op.is("nn.rms_norm")) {
+          if (op.is("nn.rms_norm") || op.is("nn.layer_norm")) {
             replaceCalibrated(op, 1);
           }
           if (linear && op.operand(2) != null) {
@@ -154,6 +159,9 @@ public final class QuantizePass extends Pass {
         unquantized.merge(weight.name() + " came quantized and keeps its codes", 1, Integer::sum);
         return weight.value();
       }
+      if (KeptCodes.anyBehind(weight.data())) {
+        return keptCodes(weight, bits);
+      }
       if (bits >= 16) {
         unquantized.merge(own != null ? weight.name() + " is kept in " + bits + " bits"
             : linear ? "linear layers of " + option + " are stored in " + bits + " bits"
@@ -178,6 +186,23 @@ public final class QuantizePass extends Pass {
       }
       Weight stored = module.addWeight(weight.name() + (bits >= 16 ? ".f" : ".u") + bits, data);
       done.computeIfAbsent(weight, w -> new HashMap<>()).put(bits, stored);
+      return stored.value();
+    }
+
+    /** A matrix that came quantized isn't rounded a second time. */
+    private Value keptCodes(Weight weight, long bits) {
+      Weight before = done.getOrDefault(weight, Map.of()).get(CAME_QUANTIZED);
+      if (before != null) {
+        return before.value();
+      }
+      Optional<KeptCodes> kept = KeptCodes.of(weight.data());
+      ElementType dense = bits == 32 ? ElementType.F32 : ElementType.F16;
+      unquantized.merge(kept.isPresent() ? weight.name() + " came quantized and keeps its codes"
+          : weight.name() + " came quantized in part, or in groups that no kernel reads (a scale for each input): it is stored in "
+              + dense.bits() + " bits, not rounded again", 1, Integer::sum);
+      WeightData data = kept.isPresent() ? kept.get() : CastWeight.of(weight.data(), dense);
+      Weight stored = module.addWeight(weight.name() + (kept.isPresent() ? ".codes" : ".f" + dense.bits()), data);
+      done.computeIfAbsent(weight, w -> new HashMap<>()).put(CAME_QUANTIZED, stored);
       return stored.value();
     }
   }

@@ -6,12 +6,14 @@ import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.ReshapedWeight;
+import dev.catena.ir.RowsWeight;
 import dev.catena.ir.Stage;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Trait;
 import dev.catena.ir.Value;
 import dev.catena.ir.Weight;
+import dev.catena.ir.WeightData;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,8 +26,8 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * What meets activations and depends on each row's position alone, as cosines and sines of rotary positions do, becomes
- * rows of a table, whether the graph picks them from a constant (Gather, GatherElements, Slice) or computes angles
+ * What meets activations and depends on each row's position alone, as cosines and sines of rotary positions and learned
+ * embeddings of positions do, becomes rows of a table, whether the graph picks them from a constant (Gather, GatherElements, Slice) or computes angles
  * (MatMul, Mul, Cos, Sin). The value is evaluated over all positions; where that is what a constant of the graph holds, the
  * constant is the table, else the table is new. It is compared, bit for bit, with the value at other steps before it
  * takes its place.
@@ -34,6 +36,8 @@ public final class RopeTablesPass extends Pass {
   private static final int CHUNK = 512;
   private static final long MOST_POSITIONS = 1 << 20;
   private static final long MOST_ELEMENTS = 1 << 28;
+  /** Rows of a constant that a table may leave out. */
+  private static final long MOST_LEFT_OUT = 16;
 
   public RopeTablesPass() {
     super("rope-tables", "values that depend on positions alone become rows of a table",
@@ -76,17 +80,38 @@ public final class RopeTablesPass extends Pass {
     TreeSet<Long> lengths = new TreeSet<>(Collections.reverseOrder());
     lengths.add(otherwise);
     constants.forEach(w -> w.data().tensorType().shape().forEach(d -> lengths.add(d.value())));
-    for (long n : lengths) {
-      if (n >= 2 && n <= MOST_POSITIONS && n * layout.width <= MOST_ELEMENTS && layout.row(probe, v, n - 1, 1) != null) {
-        Tensor table = table(probe, v, layout, n);
-        if (table == null || !agrees(probe, v, layout, table)) {
-          return false;
-        }
-        replace(stage, v, layout, weight(module, table, constants, made));
-        return true;
-      }
+    long n = length(probe, v, layout, lengths);
+    Tensor table = n < 2 ? null : table(probe, v, layout, n);
+    if (table == null || !agrees(probe, v, layout, table)) {
+      return false;
     }
-    return false;
+    Weight weight = weight(module, table, constants, made);
+    return replace(stage, v, layout, weight.value());
+  }
+
+  /** How many positions the value can be computed for: the longest of the lengths, or what lies before the next one. */
+  private static long length(StepProbe probe, Value v, Layout layout, TreeSet<Long> lengths) {
+    long tooLong = 0;
+    for (long n : lengths) {
+      if (n < 2 || n > MOST_POSITIONS || n * layout.width > MOST_ELEMENTS) {
+        continue;
+      }
+      if (layout.row(probe, v, n - 1, 1) == null) {
+        tooLong = n;
+        continue;
+      }
+      long most = n;
+      while (most + 1 < tooLong) {
+        long middle = (most + tooLong) / 2;
+        if (layout.row(probe, v, middle - 1, 1) != null) {
+          most = middle;
+        } else {
+          tooLong = middle;
+        }
+      }
+      return most;
+    }
+    return 0;
   }
 
   /** Where rows and width stand in the value's shape. */
@@ -160,29 +185,41 @@ public final class RopeTablesPass extends Pass {
     return found;
   }
 
-  private static Value weight(Module module, Tensor table, Set<Weight> constants, List<Weight> made) {
+  private static Weight weight(Module module, Tensor table, Set<Weight> constants, List<Weight> made) {
     long[] shape = table.shape();
     for (Weight w : constants) {
       long[] wide = w.data().tensorType().staticShape();
       if (w.data().tensorType().element() == table.element() && Arrays.equals(Arrays.stream(wide).filter(d -> d != 1).toArray(),
           Arrays.stream(shape).filter(d -> d != 1).toArray()) && w.data().tensor().reshaped(shape).equals(table)) {
-        return wide.length == 2 ? w.value() : module.addWeight(w.name(), new ReshapedWeight(w.data(), shape)).value();
+        return wide.length == 2 ? w : module.addWeight(w.name(), new ReshapedWeight(w.data(), shape));
+      }
+      if (wide.length == 2 && wide[1] == shape[1] && wide[0] > shape[0] && wide[0] - shape[0] <= MOST_LEFT_OUT
+          && w.data().tensorType().element() == table.element()) {
+        for (long from = 0; from <= wide[0] - shape[0]; from++) {
+          WeightData rows = new RowsWeight(w.data(), from, from + shape[0]); // positions counted from 2, as OPT's are
+          if (rows.tensor().equals(table)) {
+            return module.addWeight(w.name(), rows);
+          }
+        }
       }
     }
     for (Weight w : made) {
       if (w.data().tensor().equals(table)) {
-        return w.value();
+        return w;
       }
     }
     Weight w = module.addWeight("rope.table", new LiteralWeight(table));
     made.add(w);
-    return w.value();
+    return w;
   }
 
-  private static void replace(Stage stage, Value v, Layout layout, Value table) {
+  private static boolean replace(Stage stage, Value v, Layout layout, Value table) {
     Operation place = v.producer();
     Value positions = StepProbe.argument(stage, "positions");
     if (positions == null || positions.tensorType().rank() != 2 || !positions.tensorType().element().isInteger()) {
+      if (StepProbe.argument(stage, "past_key") == null) {
+        return false; // nothing tells where the step begins
+      }
       positions = positions(stage, place);
     }
     Value rows = stage.insertBefore(place, Dialects.get("nn.table_rows"), List.of(table, positions), Map.of())
@@ -197,6 +234,7 @@ public final class RopeTablesPass extends Pass {
       rows = with(stage, place, "onnx.Squeeze", rows, 0);
     }
     stage.replaceUses(v, rows);
+    return true;
   }
 
   /** The positions as the past's length says them: one operation for all tables. */
@@ -207,7 +245,7 @@ public final class RopeTablesPass extends Pass {
       }
     }
     return stage.insertBefore(place, Dialects.get("nn.positions"),
-        List.of(StepProbe.argument(stage, "hidden"), StepProbe.argument(stage, "past_key")), Map.of())
+        List.of(StepProbe.rows(stage), StepProbe.argument(stage, "past_key")), Map.of())
         .setOrigin(place.origin()).result();
   }
 

@@ -54,10 +54,21 @@ final class StepProbe {
     }
   }
 
-  /** Whether the stage is a decoder with a past, the only kind that has steps. */
+  /** Whether the stage is told about the step: a decoder with a past, or an embedding of positions, too. */
   static boolean canProbe(Stage stage) {
-    return "decoder".equals(stage.textAttribute("role")) && argument(stage, "hidden") != null
-        && argument(stage, "past_key") != null && argument(stage, "hidden").tensorType().rank() == 3;
+    return switch (String.valueOf(stage.textAttribute("role"))) {
+      case "decoder" -> argument(stage, "hidden") != null && argument(stage, "past_key") != null
+          && argument(stage, "hidden").tensorType().rank() == 3;
+      case "embed" -> argument(stage, "ids") != null && argument(stage, "ids").tensorType().rank() == 2
+          && stage.arguments().size() > 1;
+      default -> false;
+    };
+  }
+
+  /** What has an element or a vector for each of a step's rows: hidden state [b, s, width] or token ids [b, s]. */
+  static Value rows(Stage stage) {
+    Value hidden = argument(stage, "hidden");
+    return hidden != null ? hidden : argument(stage, "ids");
   }
 
   static Value argument(Stage stage, String role) {
@@ -83,14 +94,32 @@ final class StepProbe {
     }
   }
 
-  /** Whether an additive mask is zero where a row may look and deep below where it may not. */
-  boolean isCausal(Value mask, long past, long rows) {
+  /** How many positions the only row of a step sees of an additive mask, its own and those right before it. */
+  long visible(Value mask, long past) {
+    Tensor t = at(mask, past, 1);
+    if (t == null || t.size() != past + 1) {
+      return 0;
+    }
+    long n = 0;
+    while (n <= past && t.get((int) (past - n)) == 0) {
+      n++;
+    }
+    return n;
+  }
+
+  /**
+   * Whether an additive mask is zero where a row may look and deep below where it may not: at what comes later, and what
+   * came {@code window} positions before or earlier, unless that is 0.
+   */
+  boolean isCausal(Value mask, long past, long rows, long window) {
     Tensor t = at(mask, past, rows);
     if (t == null || t.rank() < 2 || t.dim(-1) != past + rows || t.dim(-2) != rows || t.size() != rows * (past + rows)) {
       return false;
     }
     for (int i = 0; i < t.size(); i++) {
-      boolean seen = i % (past + rows) <= past + i / (past + rows);
+      long own = past + i / (past + rows);
+      long other = i % (past + rows);
+      boolean seen = other <= own && (window == 0 || other > own - window);
       if (seen ? t.get(i) != 0 : !(t.get(i) <= LEAST_HIDDEN)) {
         return false;
       }
@@ -108,11 +137,13 @@ final class StepProbe {
     Step(long past, long rows) {
       this.past = past;
       this.rows = rows;
-      size(StepProbe.argument(stage, "hidden"), 1, rows);
-      Value key = StepProbe.argument(stage, "past_key");
-      size(key, 1, key.tensorType().dim(1).isKnown() ? 0 : past, past, key.tensorType().dim(3).isKnown() ? 0 : past);
-      Value value = StepProbe.argument(stage, "past_value");
-      size(value, 1, value.tensorType().dim(1).isKnown() ? 0 : past, past, value.tensorType().dim(3).isKnown() ? 0 : past);
+      size(StepProbe.rows(stage), 1, rows);
+      for (String role : List.of("past_key", "past_value")) {
+        Value cache = StepProbe.argument(stage, role);
+        if (cache != null) {
+          size(cache, 1, cache.tensorType().dim(1).isKnown() ? 0 : past, past, cache.tensorType().dim(3).isKnown() ? 0 : past);
+        }
+      }
       Value positions = StepProbe.argument(stage, "positions");
       if (positions != null) {
         size(positions, positions.tensorType().rank() == 1 ? new long[] {rows} : new long[] {1, rows});

@@ -1,11 +1,13 @@
 package dev.catena.runtime;
 
+import dev.catena.artifact.ArtifactException;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
@@ -50,6 +52,9 @@ public final class CatenaModel implements AutoCloseable {
     public static CatenaModel open(Path file) {
         ArtifactReader reader = ArtifactReader.open(file);
         try {
+            if (reader.isGraph()) {
+                throw new ArtifactException(file, "is a graph of tensors, not a language model; use 'catena exec'");
+            }
             CatenaModel model = new CatenaModel(reader);
             DeviceProvider first = Devices.providers().stream().filter(provider -> provider.runs(reader.manifest())).findFirst()
                     .orElse(Devices.providers().get(0));      // which says what is missing
@@ -78,8 +83,15 @@ public final class CatenaModel implements AutoCloseable {
      */
     public synchronized String target(List<String> devices) {
         checkOpen();
-        return devices.stream().map(device -> load(Devices.provider(Devices.canonical(device))).target().name()).distinct()
-                .collect(Collectors.joining(", "));
+        return devices.stream().map(Devices::canonical).map(device -> load(Devices.provider(device)).target(device).name())
+                .distinct().collect(Collectors.joining(", "));
+    }
+
+    /** What a user should know of how these devices run the model, a line each. @throws DeviceException for an unknown device */
+    public synchronized List<String> notes(List<String> devices) {
+        checkOpen();
+        return devices.stream().map(Devices::canonical).map(device -> load(Devices.provider(device)).note(device))
+                .filter(Objects::nonNull).distinct().toList();
     }
 
     /** The bytes of {@code tokenizer.json}, if the artifact has one. */
@@ -95,13 +107,36 @@ public final class CatenaModel implements AutoCloseable {
      * @throws ContextFullException when a longer sequence is asked for than the model has positions
      */
     public Session newSession(SessionOptions options) {
-        Manifest manifest = reader.manifest();
-        int most = manifest.model().maxSeqLen();
+        int maxSequence = maxSequence(options);
+        int positions = options.kvCapacity() == 0 ? maxSequence : options.kvCapacity();
+        return new Session(manifest(), chain(options, maxSequence, positions, 1), maxSequence);
+    }
+
+    /**
+     * Starts a scheduler, which serves many sequences at once, with memory and threads of its own.
+     *
+     * @throws DeviceException      for an unknown device, or when there isn't enough memory
+     * @throws ContextFullException when longer sequences are asked for than the model has positions
+     */
+    public Scheduler newScheduler(SchedulerOptions options) {
+        int maxSequence = maxSequence(options.session());
+        int rows = manifest().memory().maxRows();
+        int sequences = Math.min(options.maxSequences(), rows);
+        int positions = options.session().kvCapacity() != 0 ? options.session().kvCapacity()
+                : (int) Math.min(Integer.MAX_VALUE / 2, (long) maxSequence * Math.min(sequences, SchedulerOptions.DEFAULT_FULL_SEQUENCES));
+        return new Scheduler(manifest(), chain(options.session(), maxSequence, positions, sequences), options, maxSequence);
+    }
+
+    private int maxSequence(SessionOptions options) {
+        int most = manifest().model().maxSeqLen();
         int maxSequence = options.maxSequenceLength() == 0 ? most : options.maxSequenceLength();
         if (maxSequence > most) {
             throw new ContextFullException("a sequence of " + maxSequence + " positions was asked for, the model has " + most);
         }
-        int positions = options.kvCapacity() == 0 ? maxSequence : options.kvCapacity();
+        return maxSequence;
+    }
+
+    private StageChain chain(SessionOptions options, int maxSequence, int positions, int sequences) {
         Map<String, DeviceModel> held = new HashMap<>();
         try {
             synchronized (this) {
@@ -113,7 +148,7 @@ public final class CatenaModel implements AutoCloseable {
                     }
                 }
             }
-            return new Session(manifest, new StageChain(manifest, held::get, options, maxSequence, positions), maxSequence);
+            return new StageChain(manifest(), held::get, options, maxSequence, positions, sequences);
         } finally {
             held.values().forEach(DeviceModel::close);   // the devices hold it by now
         }

@@ -13,6 +13,27 @@ public interface Device extends AutoCloseable {
     String name();
 
     /**
+     * Says what will be asked of the device, before anything is taken: whether it fits is known here.
+     *
+     * @param parts    the stages of each chain to come
+     * @param pages    cache pages of each stage, page 0 included
+     * @param liveRows the largest number of selected rows in a step
+     * @param limit    bytes of the device's memory that may be taken, 0 = all that are free
+     * @throws DeviceException when there isn't enough memory
+     */
+    default void plan(List<List<Manifest.Stage>> parts, Step step, int pages, int liveRows, long limit) {}
+
+    /**
+     * How many cache pages are {@code share} of the memory that weights and activations leave.
+     *
+     * @return 0 when the device doesn't say: its memory is the host's
+     * @throws DeviceException when that isn't a page
+     */
+    default int pagesInShare(List<List<Manifest.Stage>> parts, Step step, int liveRows, long limit, double share) {
+        return 0;
+    }
+
+    /**
      * Prepares neighbouring stages to run as one: takes the memory for activations and cache pages, and joins each
      * stage's output to the next one's input.
      *

@@ -26,6 +26,21 @@ public interface DeviceChain extends AutoCloseable {
     /** Puts {@code rows} rows, from the start of {@code from}, where the first stage reads them. */
     void writeInput(ByteBuffer from, int rows);
 
+    /**
+     * Takes the rows straight from the chain before, where both are of a kind that can, when its step has ended; nobody
+     * need wait for that.
+     *
+     * @return false when they have to go by way of the host
+     */
+    default boolean takeInput(DeviceChain before, int rows) {
+        return false;
+    }
+
+    /** Whether {@link #submit} returns at once, and the next step may be submitted before this one ended. */
+    default boolean runsAhead() {
+        return false;
+    }
+
     /** Copies {@code rows} rows of the last stage's output, from row {@code first} on, to the start of {@code into}. */
     void readOutput(int first, int rows, ByteBuffer into);
 

@@ -7,8 +7,18 @@ import dev.catena.artifact.Manifest;
  * those who {@link #retain}ed it has {@link #close}d it. Thread-safe.
  */
 public interface DeviceModel extends AutoCloseable {
-    /** The target whose code is loaded. */
-    Manifest.Target target();
+    /**
+     * The target whose code a device runs.
+     *
+     * @param device such as {@code cuda:0}
+     * @throws DeviceException when there is no such device, or it can't be used
+     */
+    Manifest.Target target(String device);
+
+    /** What a user should know of how this device runs the model, in one line, or null. */
+    default String note(String device) {
+        return null;
+    }
 
     /** Shares it once more. */
     DeviceModel retain();

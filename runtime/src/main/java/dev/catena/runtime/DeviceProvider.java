@@ -20,6 +20,11 @@ public interface DeviceProvider {
         return null;
     }
 
+    /** Why this kind's devices can't be used here, and what to do, in one line each; none where all can. */
+    default List<String> problems() {
+        return List.of();
+    }
+
     /** Whether it runs one of the artifact's targets. */
     boolean runs(Manifest manifest);
 

@@ -36,9 +36,19 @@ public final class Devices {
         return PROVIDERS.stream().flatMap(provider -> provider.list().stream()).toList();
     }
 
+    /** This machine's processor, without a look at other devices. */
+    public static Info processor() {
+        return PROVIDERS.get(0).list().get(0);
+    }
+
     /** What a user should know of a device that was named, in one line, or null. @throws DeviceException for an unknown device */
     public static String note(String name) {
         return provider(canonical(name)).note();
+    }
+
+    /** Devices that can't be used here: why, and what to do, a line each. */
+    public static List<String> problems() {
+        return PROVIDERS.stream().flatMap(provider -> provider.problems().stream()).toList();
     }
 
     static List<DeviceProvider> providers() {

@@ -1,6 +1,6 @@
 package dev.catena.runtime;
 
-/** Why a {@link Generation} ended. */
+/** Why a {@link Generation} or a {@link Request} ended. */
 public enum FinishReason {
     /** The model gave one of its end-of-text ids. */
     EOS,
@@ -12,6 +12,8 @@ public enum FinishReason {
     LENGTH,
     /** The session's context, or the KV cache it shares with its forks, is full. */
     CONTEXT_FULL,
-    /** {@link Session#cancel} was called. */
-    CANCELLED
+    /** {@link Session#cancel}, {@link Request#cancel} or {@link Scheduler#close} was called. */
+    CANCELLED,
+    /** A {@link Request} alone: it could not go on; {@link Request#failure} says why. */
+    FAILED
 }

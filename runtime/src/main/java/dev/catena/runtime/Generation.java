@@ -17,9 +17,7 @@ public final class Generation implements PrimitiveIterator.OfInt {
     private final TokenChoice choice;
     /** Where there is no choice of the application's. */
     private final Sampler sampler;
-    // Arrays: iterating over a collection allocates.
-    private final int[] stopIds;
-    private final int[] eosIds;
+    private final EndTokens endTokens;
     private final int[] chosen = new int[1];
     /** Chosen, not yet returned. */
     private boolean ready;
@@ -34,8 +32,7 @@ public final class Generation implements PrimitiveIterator.OfInt {
         this.options = options;
         choice = options.choice();
         sampler = choice != null ? null : new Sampler(options.sampling(), model.vocab());
-        stopIds = options.stopIds().stream().mapToInt(Integer::intValue).toArray();
-        eosIds = options.ignoreEos() ? new int[0] : model.eos().stream().mapToInt(Integer::intValue).toArray();
+        endTokens = new EndTokens(model, options);
     }
 
     /**
@@ -67,29 +64,14 @@ public final class Generation implements PrimitiveIterator.OfInt {
         }
         pending = false;
         int id = choice != null ? session.choose(choice) : session.sample(sampler);
-        if (isStop(id)) {
+        FinishReason end = endTokens.reason(id);
+        if (end != null) {
             endToken = id;
-            return false;
+            return end(end);
         }
         chosen[0] = id;
         ready = true;
         return true;
-    }
-
-    private boolean isStop(int id) {
-        if (contains(stopIds, id)) {
-            return !end(FinishReason.STOP_ID);
-        }
-        return contains(eosIds, id) && !end(FinishReason.EOS);
-    }
-
-    private static boolean contains(int[] ids, int id) {
-        for (int each : ids) {
-            if (each == id) {
-                return true;
-            }
-        }
-        return false;
     }
 
     /** @return false, for {@link #hasNext} to return */

@@ -26,6 +26,11 @@ final class PagePool {
         return Math.toIntExact((positions + POSITIONS - 1) / POSITIONS);
     }
 
+    /** Pages in all, page 0 included. */
+    int pages() {
+        return holders.length;
+    }
+
     int available() {
         return freeCount;
     }

@@ -17,12 +17,28 @@ final class PageTable {
         this.pool = pool;
     }
 
+    /** With room for so many pages, so that none is made later. */
+    PageTable(PagePool pool, int pages) {
+        this.pool = pool;
+        ids = new int[pages];
+    }
+
     int[] ids() {
         return ids;
     }
 
     int count() {
         return count;
+    }
+
+    /** Pages that {@link #prepareWrite} would take from the pool. */
+    int pagesNeeded(int from, int to) {
+        int pages = PagePool.pagesFor(to);
+        int needed = Math.max(0, pages - count);
+        for (int i = from / PagePool.POSITIONS; i < Math.min(count, pages); i++) {
+            needed += pool.isShared(ids[i]) ? 1 : 0;
+        }
+        return needed;
     }
 
     /**
@@ -34,11 +50,7 @@ final class PageTable {
     boolean prepareWrite(int from, int to, Copier copier) {
         int firstPage = from / PagePool.POSITIONS;
         int pages = PagePool.pagesFor(to);
-        int needed = Math.max(0, pages - count);
-        for (int i = firstPage; i < Math.min(count, pages); i++) {
-            needed += pool.isShared(ids[i]) ? 1 : 0;
-        }
-        if (needed > pool.available()) {
+        if (pagesNeeded(from, to) > pool.available()) {
             return false;
         }
         for (int i = firstPage; i < Math.min(count, pages); i++) {
@@ -49,13 +61,31 @@ final class PageTable {
                 ids[i] = own;
             }
         }
-        if (pages > ids.length) {
-            ids = Arrays.copyOf(ids, Math.max(pages, ids.length * 2));
-        }
+        makeRoom(pages);
         while (count < pages) {
             ids[count++] = pool.take();
         }
         return true;
+    }
+
+    private void makeRoom(int pages) {
+        if (pages > ids.length) {
+            ids = Arrays.copyOf(ids, Math.max(pages, ids.length * 2));
+        }
+    }
+
+    /** Goes on with a page of another holder, shared. */
+    void append(int id) {
+        makeRoom(count + 1);
+        pool.share(id);
+        ids[count++] = id;
+    }
+
+    /** Takes another holder's page of the same contents in place of its own. */
+    void replace(int index, int id) {
+        pool.share(id);
+        pool.release(ids[index]);
+        ids[index] = id;
     }
 
     /** Gives back the pages behind the first {@code positions} positions. */

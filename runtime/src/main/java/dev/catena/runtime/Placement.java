@@ -31,6 +31,36 @@ final class Placement {
         return placed;
     }
 
+    /**
+     * Places as many decoder stages on each device as {@code layers} says. What comes before the first belongs to the first
+     * device, what follows a decoder to the decoder's.
+     *
+     * @throws DeviceException when the numbers don't fit the model or the devices
+     */
+    static List<List<Manifest.Stage>> byLayers(List<Manifest.Stage> stages, int devices, List<Integer> layers) {
+        long decoders = stages.stream().filter(Placement::isDecoder).count();
+        long wanted = layers.stream().mapToLong(Integer::longValue).sum();
+        if (layers.size() != devices || wanted != decoders || layers.stream().anyMatch(count -> count < 1)) {
+            throw new DeviceException("a split into " + layers + " layers doesn't fit " + devices + " devices and a model of "
+                    + decoders + " layers: name at least one layer for each device, " + decoders + " in all");
+        }
+        List<List<Manifest.Stage>> placed = new ArrayList<>();
+        int next = 0;
+        for (int part = 0; part < devices; part++) {
+            int start = next;
+            int left = layers.get(part);
+            while (next < stages.size() && (left > 0 || !isDecoder(stages.get(next)))) {
+                left -= isDecoder(stages.get(next++)) ? 1 : 0;
+            }
+            placed.add(stages.subList(start, next));
+        }
+        return placed;
+    }
+
+    private static boolean isDecoder(Manifest.Stage stage) {
+        return stage.role().equals("decoder");
+    }
+
     private static long bytes(Manifest.Stage stage) {
         return stage.weights().stream().mapToLong(Manifest.Weight::bytes).sum();
     }

@@ -100,7 +100,7 @@ public final class Session implements AutoCloseable {
                 return false;
             }
         }
-        int room = sink == null ? chain.step().maxRows() : chain.liveRows();
+        int room = sink == null ? chain.prefillRows(count) : chain.liveRows();
         for (int done = 0; done < count;) {
             if (takeCancellation()) {
                 throw new CancellationException("cancelled after " + done + " of " + count + " tokens");
@@ -118,13 +118,12 @@ public final class Session implements AutoCloseable {
         synchronized (chain) {
             settleLogits();
             Step step = chain.step();
-            step.set(ids, first, rows, position, pages.ids(), pages.count());
+            step.clear();
+            step.add(ids, first, rows, position, pages.ids(), pages.count());
             if (sink != null) {
                 step.selectAll();
             } else if (last) {
                 step.selectLast();
-            } else {
-                step.selectNone();
             }
             chain.run();
             if (sink == null && last && chain.samples()) {

@@ -11,13 +11,20 @@ import java.util.List;
  * @param maxSequenceLength positions the session may reach; 0 = the model's maximum
  * @param kvCapacity        positions that the session and its forks may hold together, shared ones counted once and each
  *                          sequence rounded up to 64; 0 = {@code maxSequenceLength}
+ * @param deviceMemory      bytes that may be taken of each GPU, 0 = all that are free; where the weights don't fit they are
+ *                          streamed through at every step
+ * @param cacheShare        the part of what weights and activations leave of the GPUs' memory that the KV cache takes, in
+ *                          place of {@code kvCapacity}; 0 = as {@code kvCapacity} says
+ * @param split             decoder layers of each device, in their order; none = as many as make equal weight bytes
  */
-public record SessionOptions(List<String> devices, int threads, int maxSequenceLength, int kvCapacity) {
+public record SessionOptions(List<String> devices, int threads, int maxSequenceLength, int kvCapacity, long deviceMemory,
+        double cacheShare, List<Integer> split) {
     private static final int MAX_THREADS = 1024;
     private static final int MAX_DEVICES = 64;
 
     public SessionOptions {
         devices = List.copyOf(devices);
+        split = List.copyOf(split);
         if (devices.isEmpty() || devices.size() > MAX_DEVICES) {
             throw new DeviceException(devices.size() + " devices were named, expected 1 to " + MAX_DEVICES);
         }
@@ -27,26 +34,41 @@ public record SessionOptions(List<String> devices, int threads, int maxSequenceL
         if (maxSequenceLength < 0 || kvCapacity < 0) {
             throw new IllegalArgumentException("a negative length");
         }
+        if (deviceMemory < 0 || !(cacheShare >= 0 && cacheShare <= 1)) {
+            throw new IllegalArgumentException(deviceMemory + " bytes, a share of " + cacheShare);
+        }
     }
 
     /** Everything on {@code cpu:0}, all physical cores, the model's full context. */
     public static SessionOptions defaults() {
-        return new SessionOptions(List.of("cpu:0"), 0, 0, 0);
+        return new SessionOptions(List.of("cpu:0"), 0, 0, 0, 0, 0, List.of());
     }
 
     public SessionOptions withDevices(List<String> names) {
-        return new SessionOptions(names, threads, maxSequenceLength, kvCapacity);
+        return new SessionOptions(names, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split);
     }
 
     public SessionOptions withThreads(int count) {
-        return new SessionOptions(devices, count, maxSequenceLength, kvCapacity);
+        return new SessionOptions(devices, count, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split);
     }
 
     public SessionOptions withMaxSequenceLength(int positions) {
-        return new SessionOptions(devices, threads, positions, kvCapacity);
+        return new SessionOptions(devices, threads, positions, kvCapacity, deviceMemory, cacheShare, split);
     }
 
     public SessionOptions withKvCapacity(int positions) {
-        return new SessionOptions(devices, threads, maxSequenceLength, positions);
+        return new SessionOptions(devices, threads, maxSequenceLength, positions, deviceMemory, cacheShare, split);
+    }
+
+    public SessionOptions withDeviceMemory(long bytes) {
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, bytes, cacheShare, split);
+    }
+
+    public SessionOptions withCacheShare(double share) {
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, share, split);
+    }
+
+    public SessionOptions withSplit(List<Integer> layers) {
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, layers);
     }
 }

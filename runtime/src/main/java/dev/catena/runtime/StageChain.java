@@ -21,6 +21,11 @@ final class StageChain implements PageTable.Copier {
     /** The logits of a step that wants them all take at most this much; such steps have fewer rows instead. */
     private static final long MAX_LOGITS_BYTES = 1L << 30;
 
+    /** Fewer rows than this read each weight for too little work. */
+    private static final int LEAST_MICRO_BATCH = 64;
+    /** More than any memory holds, and few enough for a pool of their ids. */
+    private static final int MAX_PAGES = 1 << 24;
+
     private final Map<String, Device> devices = new LinkedHashMap<>();
     private final List<DeviceChain> parts = new ArrayList<>();
     /** What goes from one device to the next, by the receiver's place. */
@@ -33,20 +38,29 @@ final class StageChain implements PageTable.Copier {
     private Session logitsOwner;
 
     /**
-     * @param models    the model as loaded for a kind of device; devices retain it
-     * @param positions the cache's capacity over all sequences; {@code maxSequence} is the longest one's
+     * @param models       the model as loaded for a kind of device; devices retain it
+     * @param positions    the cache's capacity over all sequences; {@code maxSequence} is the longest one's
+     * @param maxSequences sequences that may share a step
      */
-    StageChain(Manifest manifest, Function<String, DeviceModel> models, SessionOptions options, int maxSequence, int positions) {
+    StageChain(Manifest manifest, Function<String, DeviceModel> models, SessionOptions options, int maxSequence, int positions,
+            int maxSequences) {
         int maxRows = manifest.memory().maxRows();
         liveRows = (int) Math.max(1, Math.min(maxRows, MAX_LOGITS_BYTES / (4L * manifest.model().vocab())));
-        step = new Step(maxRows, PagePool.pagesFor(maxSequence));
-        int pageCount = PagePool.pagesFor(positions) + 1;
-        pages = new PagePool(pageCount);
+        step = new Step(maxRows, Math.min(maxRows, maxSequences), PagePool.pagesFor(maxSequence));
         boolean built = false;
         try {
             List<String> names = options.devices().stream().map(Devices::canonical).toList();
-            List<List<Manifest.Stage>> placed = Placement.split(manifest.stages(), names.size());
+            List<List<Manifest.Stage>> placed = options.split().isEmpty()
+                    ? Placement.split(manifest.stages(), names.size())
+                    : Placement.byLayers(manifest.stages(), names.size(), options.split());
             openDevices(names.subList(0, placed.size()), models, options.threads());
+            Map<String, List<List<Manifest.Stage>>> byDevice = new LinkedHashMap<>();
+            for (int i = 0; i < placed.size(); i++) {
+                byDevice.computeIfAbsent(names.get(i), name -> new ArrayList<>()).add(placed.get(i));
+            }
+            int pageCount = pageCount(byDevice, options, positions);
+            pages = new PagePool(pageCount);
+            byDevice.forEach((name, its) -> devices.get(name).plan(its, step, pageCount, liveRows, options.deviceMemory()));
             for (int i = 0; i < placed.size(); i++) {
                 DeviceChain part = devices.get(names.get(i)).chain(placed.get(i), step, pageCount, liveRows);
                 parts.add(part);
@@ -58,6 +72,19 @@ final class StageChain implements PageTable.Copier {
                 closeAll();
             }
         }
+    }
+
+    /** Cache pages of each stage, page 0 included. */
+    private int pageCount(Map<String, List<List<Manifest.Stage>>> byDevice, SessionOptions options, int positions) {
+        int fewest = 0;
+        if (options.cacheShare() > 0) {
+            for (Map.Entry<String, List<List<Manifest.Stage>>> device : byDevice.entrySet()) {
+                int its = devices.get(device.getKey()).pagesInShare(device.getValue(), step, liveRows, options.deviceMemory(),
+                        options.cacheShare());
+                fewest = its == 0 ? fewest : fewest == 0 ? its : Math.min(fewest, its);
+            }
+        }
+        return fewest == 0 ? PagePool.pagesFor(positions) + 1 : Math.min(fewest, MAX_PAGES);
     }
 
     private static ByteBuffer rows(int count, int width) {
@@ -97,7 +124,10 @@ final class StageChain implements PageTable.Copier {
         return liveRows;
     }
 
-    /** Runs what {@link #step} says through all stages. */
+    /**
+     * Runs what {@link #step} says through all stages. A step that selects no row may still be running when this returns, on
+     * devices that run ahead: the next one follows it from device to device.
+     */
     void run() {
         if (logitsOwner != null) {
             throw new IllegalStateException("logits on the device would be lost");
@@ -107,12 +137,27 @@ final class StageChain implements PageTable.Copier {
             if (i > 0) {
                 DeviceChain before = parts.get(i - 1);
                 int rows = before.outputSelected() ? step.selected() : step.rows();
-                before.readOutput(0, rows, crossings.get(i));
-                part.writeInput(crossings.get(i), rows);
+                if (!part.takeInput(before, rows)) {
+                    before.await();
+                    before.readOutput(0, rows, crossings.get(i));
+                    part.writeInput(crossings.get(i), rows);
+                }
             }
             part.submit();
-            part.await();
         }
+        if (step.selected() > 0) {
+            last().await();
+        }
+    }
+
+    /**
+     * Rows of a prefill of {@code count} that go into one step, where no logits are wanted on the way: with several devices
+     * that run ahead several small steps keep all of them busy.
+     */
+    int prefillRows(int count) {
+        boolean together = parts.size() > 1 && parts.stream().allMatch(DeviceChain::runsAhead);
+        int most = step.maxRows();
+        return together ? Math.min(most, Math.max(LEAST_MICRO_BATCH, (count + 2 * parts.size() - 1) / (2 * parts.size()))) : most;
     }
 
     /** Whether the device with the last stage can choose tokens itself. */

@@ -5,11 +5,13 @@ import java.nio.ByteOrder;
 import java.nio.IntBuffer;
 
 /**
- * The values of one step, as docs/cpu-abi.md has them: which tokens, where in their sequence, and which cache pages that
- * owns. Written before each step in place, so that devices may keep its buffers' addresses. One sequence has all rows.
+ * The values of one step, as docs/cpu-abi.md has them: which tokens, where in their sequences, and which cache pages those
+ * own. Written before each step in place, so that devices may keep its buffers' addresses. The rows of several sequences lie
+ * end to end, those of one sequence by rising position.
  */
 public final class Step {
     private final int maxRows;
+    private final int maxSequences;
     private final int pageTableStride;
     private final ByteBuffer tokens;
     private final ByteBuffer positions;
@@ -18,67 +20,90 @@ public final class Step {
     private final ByteBuffer selectedRows;
     private final IntBuffer tokenInts;
     private final IntBuffer positionInts;
+    private final IntBuffer sequenceInts;
     private final IntBuffer pageInts;
     private final IntBuffer selectedInts;
     private int rows;
+    private int sequences;
     private int selected;
+    /** The row with which the last sequence begins. */
+    private int lastSequence;
 
-    /** @param pages page ids that a sequence's table has room for */
-    Step(int maxRows, int pages) {
+    /**
+     * @param maxSequences sequences that may share a step
+     * @param pages        page ids that a sequence's table has room for
+     */
+    Step(int maxRows, int maxSequences, int pages) {
         this.maxRows = maxRows;
+        this.maxSequences = maxSequences;
         pageTableStride = pages;
         tokens = ints(maxRows);
         positions = ints(maxRows);
         rowSequence = ints(maxRows);
-        pageTable = ints(pages);
+        pageTable = ints(Math.multiplyExact(maxSequences, pages));
         selectedRows = ints(maxRows);
         tokenInts = tokens.asIntBuffer();
         positionInts = positions.asIntBuffer();
+        sequenceInts = rowSequence.asIntBuffer();
         pageInts = pageTable.asIntBuffer();
         selectedInts = selectedRows.asIntBuffer();
     }
 
     private static ByteBuffer ints(int count) {
-        return ByteBuffer.allocateDirect(Math.max(1, count) * 4).order(ByteOrder.nativeOrder());
+        return ByteBuffer.allocateDirect(Math.multiplyExact(Math.max(1, count), 4)).order(ByteOrder.nativeOrder());
+    }
+
+    /** Begins a step without rows. */
+    void clear() {
+        rows = 0;
+        sequences = 0;
+        selected = 0;
+        lastSequence = 0;
     }
 
     /**
-     * Sets a step of {@code count} rows of one sequence.
+     * Adds {@code count} rows of one more sequence, none of them selected.
      *
      * @param ids      token ids, from {@code first} on
      * @param position of the first row
      * @param table    the sequence's page ids, {@code pages} of them
      */
-    void set(int[] ids, int first, int count, int position, int[] table, int pages) {
-        if (count < 1 || count > maxRows || pages > pageTableStride) {
-            throw new IllegalArgumentException(count + " rows, " + pages + " pages");
+    void add(int[] ids, int first, int count, int position, int[] table, int pages) {
+        if (count < 1 || count > maxRows - rows || pages > pageTableStride || sequences == maxSequences) {
+            throw new IllegalArgumentException(count + " rows after " + rows + ", " + pages + " pages, sequence " + sequences);
         }
-        tokenInts.put(0, ids, first, count);
+        tokenInts.put(rows, ids, first, count);
         for (int i = 0; i < count; i++) {
-            positionInts.put(i, position + i);
+            positionInts.put(rows + i, position + i);
+            sequenceInts.put(rows + i, sequences);
         }
-        pageInts.put(0, table, 0, pages);
-        rows = count;
+        pageInts.put(sequences * pageTableStride, table, 0, pages);
+        lastSequence = rows;
+        rows += count;
+        sequences++;
     }
 
-    void selectNone() {
-        selected = 0;
+    /** Selects the last row of the sequence that was added last. @return its place among the selected rows */
+    int selectLast() {
+        selectedInts.put(selected, rows - 1);
+        return selected++;
     }
 
-    void selectLast() {
-        selected = 1;
-        selectedInts.put(0, rows - 1);
-    }
-
-    void selectAll() {
-        selected = rows;
-        for (int i = 0; i < rows; i++) {
-            selectedInts.put(i, i);
+    /** Selects all rows of the sequence that was added last. @return the place of the first among the selected rows */
+    int selectAll() {
+        int first = selected;
+        for (int row = lastSequence; row < rows; row++) {
+            selectedInts.put(selected++, row);
         }
+        return first;
     }
 
     public int maxRows() {
         return maxRows;
+    }
+
+    public int maxSequences() {
+        return maxSequences;
     }
 
     public int rows() {
@@ -90,7 +115,7 @@ public final class Step {
     }
 
     public int sequences() {
-        return 1;
+        return sequences;
     }
 
     public int pageTableStride() {

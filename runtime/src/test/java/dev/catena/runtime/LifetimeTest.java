@@ -175,6 +175,46 @@ class LifetimeTest {
         }
     }
 
+    /** Counts what the scheduler's thread allocates between its request's 20th token and its 280th. */
+    private static final class AllocationCount implements TokenListener {
+        private final com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        private long before;
+        private long allocated = Long.MAX_VALUE;
+
+        @Override
+        public void token(Request request, int id) {
+            if (request.count() == 20) {
+                before = threads.getCurrentThreadAllocatedBytes();
+            } else if (request.count() == 280) {
+                allocated = threads.getCurrentThreadAllocatedBytes() - before;
+            }
+        }
+    }
+
+    @Test
+    void stepsOfManySequencesAllocateNothing() throws Exception {
+        ToyModel toy = new ToyModel();
+        try (CatenaModel model = CatenaModel.open(toy.write(folder.resolve("toy.catena")));
+                Scheduler scheduler = model.newScheduler(SchedulerOptions.defaults().withMaxSequences(4)
+                        .withSession(threads(1).withKvCapacity(1280)))) {
+            long least = Long.MAX_VALUE;
+            // Pages are filled, kept and evicted; that the compiler works meanwhile must not count.
+            for (int round = 0; round < 40 && least > 1000; round++) {
+                AllocationCount count = new AllocationCount();
+                Request[] all = new Request[4];
+                for (int i = 0; i < 4; i++) {
+                    all[i] = scheduler.submit(new int[] {i, round}, GenerationOptions.greedy().withMaxTokens(290),
+                            i == 0 ? count : null);
+                }
+                for (Request request : all) {
+                    request.await();
+                }
+                least = Math.min(least, count.allocated);
+            }
+            assertTrue(least <= 1000, least + " bytes for 260 steps of four sequences");
+        }
+    }
+
     private static void generate(Generation generation, Session session, int tokens) {
         for (int i = 0; i < tokens; i++) {
             generation.nextInt();

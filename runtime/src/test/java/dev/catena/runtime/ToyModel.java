@@ -52,6 +52,12 @@ final class ToyModel {
         return this;
     }
 
+    /** With NaN for everything that token {@code id} is. */
+    ToyModel poisoning(int id) {
+        java.util.Arrays.fill(table, id * HIDDEN, (id + 1) * HIDDEN, Float.NaN);
+        return this;
+    }
+
     Path write(Path file) {
         try (ArtifactWriter writer = ArtifactWriter.create(file)) {
             writer.entry("code/toy/model.so", library(scale));

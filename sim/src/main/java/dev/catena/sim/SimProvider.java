@@ -5,6 +5,7 @@ import dev.catena.artifact.Manifest;
 import dev.catena.runtime.DeviceModel;
 import dev.catena.runtime.DeviceProvider;
 import dev.catena.runtime.Devices;
+import dev.catena.runtime.gpu.GpuModel;
 import java.util.List;
 
 /** Simulated GPUs: as many as are named, each with memory of its own. */
@@ -17,7 +18,7 @@ public final class SimProvider implements DeviceProvider {
     @Override
     public List<Devices.Info> list() {
         Runtime runtime = Runtime.getRuntime();
-        return List.of(new Devices.Info("sim:0", "a GPU in software, which checks what it runs", runtime.availableProcessors(),
+        return List.of(new Devices.Info("sim:0", SimDriver.DESCRIPTION, runtime.availableProcessors(),
                 runtime.maxMemory(), List.of()));
     }
 
@@ -34,6 +35,6 @@ public final class SimProvider implements DeviceProvider {
 
     @Override
     public DeviceModel load(ArtifactReader reader) {
-        return new SimModel(reader);
+        return new GpuModel(reader, new SimDriver());
     }
 }

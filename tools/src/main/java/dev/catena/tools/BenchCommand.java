@@ -31,6 +31,10 @@ final class BenchCommand implements Callable<Integer> {
       description = "Repetitions, of which the medians count; at least 3. Default: ${DEFAULT-VALUE}")
   private int repetitions;
 
+  @Option(names = "--batch", defaultValue = "1", paramLabel = "N",
+      description = "Also let N sequences decode together. Default: ${DEFAULT-VALUE}, which measures no batch")
+  private int batch;
+
   @Mixin
   private DeviceOptions devices;
 
@@ -42,6 +46,7 @@ final class BenchCommand implements Callable<Integer> {
     requireAtLeast("--prompt-len", promptLength, 1);
     requireAtLeast("--gen-len", generatedLength, 1);
     requireAtLeast("--repeat", repetitions, FEWEST_REPETITIONS);
+    requireAtLeast("--batch", batch, 1);
     int threads = devices.threads();
     double load = LoadAverage.lastMinute();
     if (load > LoadAverage.IDLE) {
@@ -50,10 +55,14 @@ final class BenchCommand implements Callable<Integer> {
     }
     try (CatenaModel model = CatenaModel.open(file)) {
       clampTo(model.manifest().model());
+      int rows = model.manifest().memory().maxRows();
+      if (batch > rows) {
+        throw new UserError("--batch " + batch + ": " + file + " has steps of at most " + rows + " rows");
+      }
       Console.note("settings: target = " + model.target(devices.devices()) + ", " + devices.described() + ", prompt-len = " + promptLength
-          + ", gen-len = " + generatedLength + ", repeat = " + repetitions);
-      BenchResult result = new Benchmark(model, devices.session(promptLength + generatedLength), threads)
-          .run(promptLength, generatedLength, repetitions, load);
+          + ", gen-len = " + generatedLength + ", repeat = " + repetitions + (batch > 1 ? ", batch = " + batch : ""));
+      BenchResult result = new Benchmark(model, devices.session(model, promptLength + generatedLength), threads)
+          .run(promptLength, generatedLength, repetitions, batch, load);
       System.out.print(json ? Json.text(result.json()) : result.text());
     }
     return 0;

@@ -3,6 +3,7 @@ package dev.catena.tools;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What {@code bench} found out.
@@ -12,9 +13,11 @@ import java.util.Map;
  * @param bytesPerToken    bytes that a decode step must read: weights, and the cache at the mean context
  * @param readBandwidth    bytes a second that as many threads read from memory
  * @param loadBefore       this machine's load average before
+ * @param batch            how several sequences decode together, if that was measured
  */
 record BenchResult(String target, int threads, int promptLength, int generatedLength, int repetitions,
-    double prefillPerSecond, double decodePerSecond, long bytesPerToken, double readBandwidth, double loadBefore) {
+    double prefillPerSecond, double decodePerSecond, long bytesPerToken, double readBandwidth, double loadBefore,
+    Optional<BatchSpeed> batch) {
 
   /** The fraction of the read bandwidth that decoding uses; small models stay in the cache and may pass 1. */
   double shareOfBandwidth() {
@@ -29,6 +32,8 @@ record BenchResult(String target, int threads, int promptLength, int generatedLe
         bytesPerToken);
     line(s, "bandwidth", "%.1f GB/s read by %d %s", readBandwidth / 1e9, threads, threads == 1 ? "thread" : "threads");
     line(s, "share", "%.1f %% of it by decode", 100 * shareOfBandwidth());
+    batch.ifPresent(b -> line(s, "batch", "%.1f tokens/s by %d sequences together, %.2f times the %.1f of one in the same scheduler",
+        b.togetherPerSecond(), b.sequences(), b.ratio(), b.onePerSecond()));
     line(s, "measured", "medians of %d repetitions; %s; load average before: %.2f", repetitions, target, loadBefore);
     return s.toString();
   }
@@ -50,6 +55,12 @@ record BenchResult(String target, int threads, int promptLength, int generatedLe
     json.put("gen_len", generatedLength);
     json.put("repeat", repetitions);
     json.put("load_average_before", loadBefore);
+    batch.ifPresent(b -> {
+      json.put("batch", b.sequences());
+      json.put("batch_decode_tokens_per_s", b.togetherPerSecond());
+      json.put("batch_one_decode_tokens_per_s", b.onePerSecond());
+      json.put("batch_ratio_to_one", b.ratio());
+    });
     return json;
   }
 }

@@ -9,6 +9,7 @@ import dev.catena.runtime.SessionOptions;
 import dev.catena.runtime.cpu.CpuTopology;
 import dev.catena.runtime.cpu.ReadBandwidth;
 import java.util.Arrays;
+import java.util.Optional;
 
 /** Measures prefill, decode and the machine's read bandwidth, one after the other in this process. */
 final class Benchmark {
@@ -25,7 +26,7 @@ final class Benchmark {
     this.threads = threads;
   }
 
-  BenchResult run(int promptLength, int generatedLength, int repetitions, double loadBefore) {
+  BenchResult run(int promptLength, int generatedLength, int repetitions, int batch, double loadBefore) {
     double bandwidth = ReadBandwidth.measure(threads, bandwidthBytes(), BANDWIDTH_ROUNDS);
     Speed speed = speed(promptLength, generatedLength, repetitions);
     // The first generated token is read at position promptLength, the last at promptLength + generatedLength - 1.
@@ -33,7 +34,9 @@ final class Benchmark {
     Manifest.Memory memory = model.manifest().memory();
     long bytesPerToken = memory.bytesPerToken() + Math.round(memory.kvBytesPerToken() * meanContext);
     return new BenchResult(model.target(options.devices()), threads, promptLength, generatedLength, repetitions,
-        speed.prefillPerSecond(), speed.decodePerSecond(), bytesPerToken, bandwidth, loadBefore);
+        speed.prefillPerSecond(), speed.decodePerSecond(), bytesPerToken, bandwidth, loadBefore,
+        batch < 2 ? Optional.empty() : Optional.of(new BatchBenchmark(model, options, batch, promptLength, generatedLength)
+            .run(repetitions)));
   }
 
   /** Median tokens a second. */
@@ -86,7 +89,7 @@ final class Benchmark {
     return ids;
   }
 
-  private static double median(double[] values) {
+  static double median(double[] values) {
     double[] sorted = values.clone();
     Arrays.sort(sorted);
     int middle = sorted.length / 2;

@@ -105,18 +105,16 @@ final class Calibration implements AutoCloseable {
       throw new IOException("interrupted while code was generated", e);
     }
     prepareFolder(key(run, text));
-    Path hidden = folder.resolve("hidden-0.f32");
     int first = 0;
     for (int p = pieces.size(); p > 0; p--) { // the last one whose results are whole
-      if (Files.exists(folder.resolve("hidden-" + p + ".f32"))) {
+      if (Files.exists(hidden(p))) {
         first = p;
-        hidden = folder.resolve("hidden-" + p + ".f32");
         Console.note("going on after " + pieces.get(p - 1).stage().name() + ", calibrated before with equal settings");
         break;
       }
     }
     if (first == 0) {
-      embed(embed, library, library.stages().get(0), text, hidden);
+      embed(embed, library, library.stages().get(0), text, hidden(0));
     }
     imported.filesOf(embed.stage()).forEach(MappedFile::unmap);
     long start = System.nanoTime();
@@ -124,9 +122,7 @@ final class Calibration implements AutoCloseable {
       PieceCalibration piece = new PieceCalibration(pieces.get(p), settings.quantization(), settings);
       Path codes = folder.resolve(pieces.get(p).stage().name() + ".codes");
       if (p >= first) {
-        Path next = folder.resolve("hidden-" + (p + 1) + ".f32");
-        calibrate(piece, pieces.get(p), library, library.stages().get(p + 1), text, hidden, next);
-        hidden = next;
+        calibrate(piece, pieces.get(p), library, library.stages().get(p + 1), text, p);
         double seconds = (System.nanoTime() - start) / 1e9;
         Console.note(String.format(Locale.ROOT, "calibrated %s, %d of %d, in %.0f s; %.0f s left", pieces.get(p).stage().name(),
             p + 1, pieces.size(), seconds, seconds / (p - first + 1) * (pieces.size() - p - 1)));
@@ -182,38 +178,88 @@ final class Calibration implements AutoCloseable {
     Files.move(partial, into, java.nio.file.StandardCopyOption.ATOMIC_MOVE);
   }
 
+  /** Calibrates piece {@code p} and writes what enters the next one: from the quantized piece, and from the original. */
   private void calibrate(PieceCalibration piece, StageLaunches stage, CpuLibrary library, StageFacts facts, CalibrationText text,
-      Path from, Path to) throws IOException {
+      int p) throws IOException {
+    boolean compares = PieceCalibration.comparesToOriginal(settings.quantization());
+    Path from = hidden(p);
+    Path fromOriginal = p == 0 ? from : original(p); // nothing is quantized yet before the first one
     Path partial = folder.resolve("hidden.partial");
-    try (PieceRunner runner = runner(stage, library, facts, text); FileChannel in = FileChannel.open(from);
-        FileChannel out = create(partial)) {
-      errors.addAll(piece.quantize(runner, (r, sink) -> feed(r, stage, text, in, sink)));
+    Path partialOriginal = folder.resolve("original.partial");
+    try (PieceRunner runner = runner(stage, library, facts, text);
+        PieceRunner beside = compares ? runner(stage, library, facts, text) : null;
+        FileChannel in = FileChannel.open(from); FileChannel out = create(partial);
+        FileChannel originalIn = compares ? FileChannel.open(fromOriginal) : null;
+        FileChannel originalOut = compares ? create(partialOriginal) : null) {
+      PieceCalibration.Feed feed = sink -> feed(text, stage.maxRows(), (rows, at, offset) -> {
+        run(runner, stage, in, rows, at, offset);
+        if (compares) {
+          run(beside, stage, originalIn, rows, at, offset);
+        }
+        sink.accept(rows);
+      });
+      errors.addAll(piece.quantize(runner, beside, feed));
       piece.save(folder.resolve(stage.stage().name() + ".codes"));
-      feed(runner, stage, text, in, rows -> write(out, runner.output(4 * rows * stage.outputWidth())));
+      feed.run(rows -> {
+        write(out, runner.output(4 * rows * stage.outputWidth()));
+        if (compares) {
+          write(originalOut, beside.output(4 * rows * stage.outputWidth()));
+        }
+      });
     }
-    Files.move(partial, to, java.nio.file.StandardCopyOption.ATOMIC_MOVE);
+    if (compares) {
+      Files.move(partialOriginal, original(p + 1), java.nio.file.StandardCopyOption.ATOMIC_MOVE);
+    }
+    Files.move(partial, hidden(p + 1), java.nio.file.StandardCopyOption.ATOMIC_MOVE); // from here on the piece counts as done
     Files.delete(from);
+    Files.deleteIfExists(fromOriginal);
   }
 
-  private static void feed(PieceRunner runner, StageLaunches stage, CalibrationText text, FileChannel in,
-      PieceCalibration.StepSink sink) throws IOException {
-    long offset = 0;
+  /** What enters piece {@code p}. */
+  private Path hidden(int p) {
+    return folder.resolve("hidden-" + p + ".f32");
+  }
+
+  private Path original(int p) {
+    return folder.resolve("original-" + p + ".f32");
+  }
+
+  /** Some rows of a sample. */
+  @FunctionalInterface
+  private interface Step {
+    /**
+     * Does it.
+     *
+     * @param at    position of the first row in its sample
+     * @param first row of all samples' rows
+     */
+    void run(int rows, int at, long first) throws IOException;
+  }
+
+  private static void feed(CalibrationText text, int maxRows, Step step) throws IOException {
+    long first = 0;
     for (int[] sample : text.samples()) {
-      for (int at = 0; at < sample.length; at += stage.maxRows()) {
-        int rows = Math.min(stage.maxRows(), sample.length - at);
-        ByteBuffer input = runner.input(4 * rows * stage.inputWidth()).order(ByteOrder.LITTLE_ENDIAN);
-        while (input.hasRemaining()) {
-          int read = in.read(input, offset);
-          if (read < 0) {
-            throw new IOException("the activations of the piece before " + stage.stage().name() + " are incomplete; delete the "
-                + "folder .calibration beside the artifact");
-          }
-          offset += read;
-        }
-        runner.run(null, rows, at);
-        sink.accept(rows);
+      for (int at = 0; at < sample.length; at += maxRows) {
+        int rows = Math.min(maxRows, sample.length - at);
+        step.run(rows, at, first);
+        first += rows;
       }
     }
+  }
+
+  private static void run(PieceRunner runner, StageLaunches stage, FileChannel in, int rows, int at, long first)
+      throws IOException {
+    ByteBuffer input = runner.input(4 * rows * stage.inputWidth()).order(ByteOrder.LITTLE_ENDIAN);
+    long offset = 4 * first * stage.inputWidth();
+    while (input.hasRemaining()) {
+      int read = in.read(input, offset);
+      if (read < 0) {
+        throw new IOException("the activations of the piece before " + stage.stage().name() + " are incomplete; delete the "
+            + "folder .calibration beside the artifact");
+      }
+      offset += read;
+    }
+    runner.run(null, rows, at);
   }
 
   private static FileChannel create(Path file) throws IOException {

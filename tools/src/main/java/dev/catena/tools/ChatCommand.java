@@ -73,7 +73,7 @@ final class ChatCommand implements Callable<Integer> {
 
   private Session newSession(OpenModel model) {
     model.requireTokenizer();
-    return model.model().newSession(devices.session(model.facts().maxSeqLen()));
+    return model.model().newSession(devices.session(model.model(), model.facts().maxSeqLen()));
   }
 
   private static String ask(BufferedReader lines) throws IOException {

@@ -42,7 +42,7 @@ final class DemoCommand implements Callable<Integer> {
       SamplingParameters sampling = new SamplingParameters(TEMPERATURE, 0, TOP_P, 0, 1, storySeed);
       GenerationOptions options = new GenerationOptions(sampling, null, MAX_TOKENS,
           Set.of(), false, null);
-      try (Session session = model.model().newSession(devices.session(prompt.length + MAX_TOKENS));
+      try (Session session = model.model().newSession(devices.session(model.model(), prompt.length + MAX_TOKENS));
           Interrupt interrupt = Interrupt.cancels(session)) {
         System.out.print(BEGINNING);
         story = TokenLoop.run(session, prompt, options,

@@ -1,5 +1,6 @@
 package dev.catena.tools;
 
+import dev.catena.runtime.CatenaModel;
 import dev.catena.runtime.Devices;
 import dev.catena.runtime.SessionOptions;
 import java.util.List;
@@ -18,10 +19,24 @@ final class DeviceOptions {
       description = "Threads over all cpu devices together. Default: this machine's physical cores")
   private Integer threads;
 
+  @Option(names = "--split", split = ",", paramLabel = "N",
+      description = "How many decoder layers each of the devices gets, in their order, such as 15,17. Default: by bytes")
+  private List<Integer> split = List.of();
+
+  @Option(names = "--device-memory", paramLabel = "SIZE",
+      description = "Take no more than this of each GPU's memory, such as 8GiB; weights that don't fit are streamed at every "
+          + "step. Default: what is free")
+  private String deviceMemory;
+
+  @Option(names = "--cache-max-entry-count", paramLabel = "R",
+      description = "Give the KV cache this share of the GPU memory that weights and activations leave, such as 0.8. Default: "
+          + "what the call can use")
+  private Double cacheShare;
+
   /** @throws UserError when there can't be so many threads */
   int threads() {
     if (threads == null) {
-      return Devices.list().get(0).cores();
+      return Devices.processor().cores();
     }
     if (threads < 1 || threads > MAX_THREADS) {
       throw new UserError("--threads " + threads + ": must be from 1 to " + MAX_THREADS);
@@ -33,10 +48,30 @@ final class DeviceOptions {
     return devices.stream().map(String::strip).toList();
   }
 
-  /** @param positions how long the sequence may become */
-  SessionOptions session(int positions) {
+  /** Prints what there is to know of the devices. @param positions how long the sequence may become */
+  SessionOptions session(CatenaModel model, int positions) {
     devices().stream().map(Devices::note).filter(Objects::nonNull).distinct().forEach(Console::note);
-    return SessionOptions.defaults().withDevices(devices()).withThreads(threads()).withMaxSequenceLength(positions);
+    model.notes(devices()).forEach(Console::note);
+    if (devices().stream().allMatch(device -> device.startsWith("cpu")) && (deviceMemory != null || cacheShare != null)) {
+      Console.warn((deviceMemory != null ? "--device-memory" : "--cache-max-entry-count") + " has no effect on cpu devices");
+    }
+    return SessionOptions.defaults().withDevices(devices()).withThreads(threads()).withMaxSequenceLength(positions)
+        .withSplit(split).withDeviceMemory(memoryBytes()).withCacheShare(share());
+  }
+
+  private long memoryBytes() {
+    if (deviceMemory == null) {
+      return 0;
+    }
+    return Bytes.parse(deviceMemory).orElseThrow(() ->
+        new UserError("--device-memory " + deviceMemory + ": must be a size such as 8GiB or 500MiB"));
+  }
+
+  private double share() {
+    if (cacheShare != null && !(cacheShare > 0 && cacheShare <= 1)) {
+      throw new UserError("--cache-max-entry-count " + cacheShare + ": must be above 0 and at most 1");
+    }
+    return cacheShare == null ? 0 : cacheShare;
   }
 
   String described() {

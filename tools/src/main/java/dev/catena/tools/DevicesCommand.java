@@ -19,7 +19,7 @@ final class DevicesCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     List<Devices.Info> devices = Devices.list();
-    System.out.print(json ? Json.text(Map.of("devices", devices.stream().map(DevicesCommand::json).toList()))
+    System.out.print(json ? Json.text(Map.of("devices", devices.stream().map(DevicesCommand::json).toList(), "problems", Devices.problems()))
         : text(devices));
     return 0;
   }
@@ -28,7 +28,7 @@ final class DevicesCommand implements Callable<Integer> {
     StringBuilder s = new StringBuilder();
     for (Devices.Info d : devices) {
       s.append(d.name()).append("  ").append(d.description()).append(", ").append(d.cores())
-          .append(d.cores() == 1 ? " core, " : " cores, ").append(Bytes.text(d.memoryBytes())).append('\n');
+          .append(isCard(d) ? " multiprocessors, " : d.cores() == 1 ? " core, " : " cores, ").append(Bytes.text(d.memoryBytes())).append('\n');
       if (isGpu(d)) {
         s.append("  targets   ").append(String.join(" ", targets(d))).append('\n');
         continue;
@@ -40,6 +40,7 @@ final class DevicesCommand implements Callable<Integer> {
             : ": lacks " + String.join(", ", missing)).append('\n');
       }
     }
+    Devices.problems().forEach(problem -> s.append(problem).append('\n'));
     return s.append("cpu:1, cpu:2 and so on are the same processor, with memory and threads of their own\n").toString();
   }
 
@@ -54,13 +55,25 @@ final class DevicesCommand implements Callable<Integer> {
     return json;
   }
 
-  /** A simulated one: it runs the PTX of any architecture. */
   private static boolean isGpu(Devices.Info device) {
     return !device.name().startsWith("cpu:");
   }
 
+  private static boolean isCard(Devices.Info device) {
+    return device.name().startsWith("cuda:");
+  }
+
+  /** A card runs its own architecture and lower minor versions of it as machine code, the rest up to it as PTX. */
+  private static boolean runs(CudaTarget target, Devices.Info card) {
+    return card.features().stream().anyMatch(own -> {
+      int capability = Integer.parseInt(own.substring(3));
+      return target.capability() <= capability && target.capability() / 10 == capability / 10;
+    });
+  }
+
   private static List<String> targets(Devices.Info device) {
-    return isGpu(device) ? CudaTarget.known().stream().map(CudaTarget::name).toList()
+    return isCard(device) ? CudaTarget.known().stream().filter(t -> runs(t, device)).map(CudaTarget::name).toList()
+        : isGpu(device) ? CudaTarget.known().stream().map(CudaTarget::name).toList()
         : CpuTarget.known().stream().filter(t -> missing(t, device).isEmpty()).map(CpuTarget::name).toList();
   }
 

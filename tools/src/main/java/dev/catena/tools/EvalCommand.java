@@ -132,7 +132,7 @@ final class EvalCommand implements Callable<Integer> {
     int context = model.facts().maxSeqLen();
     int generated = Math.max(1, Math.min(BENCH_GENERATED, context / 2));
     int prompt = Math.max(1, Math.min(BENCH_PROMPT, context - generated));
-    return new Benchmark(model.model(), devices.session(Math.min(context, prompt + generated)), devices.threads())
+    return new Benchmark(model.model(), devices.session(model.model(), Math.min(context, prompt + generated)), devices.threads())
         .speed(prompt, generated, BENCH_REPETITIONS);
   }
 

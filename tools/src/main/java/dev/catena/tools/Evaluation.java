@@ -28,7 +28,7 @@ final class Evaluation {
     long steps = windows.stream().mapToLong(w -> w.fed().length).sum() * models.size();
     try (Console.Progress progress = Console.progress("scoring", steps, " tokens", 1)) {
       for (OpenModel model : models) {
-        sessions.add(model.model().newSession(devices.session(positions)));
+        sessions.add(model.model().newSession(devices.session(model.model(), positions)));
         sessionBytes.add(sessions.get(sessions.size() - 1).memoryBytes());
         scores.add(new TextScore(vocabulary));
       }

@@ -6,6 +6,7 @@ import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.ir.IrException;
 import dev.catena.ir.text.CirException;
 import dev.catena.passes.PassException;
+import dev.catena.runtime.DeviceLostException;
 import dev.catena.runtime.sampling.BadLogitsException;
 import dev.catena.runtime.text.ModelConfigException;
 import dev.catena.runtime.text.TokenizerException;
@@ -39,7 +40,7 @@ final class Failures {
       return 2;
     }
     if (cause instanceof ArtifactException && isSystemFailure(cause.getCause())
-        || cause instanceof BadLogitsException || cause instanceof SimFault) {
+        || cause instanceof BadLogitsException || cause instanceof SimFault || cause instanceof DeviceLostException) {
       line(cause.getMessage());
       return 1;
     }
@@ -58,6 +59,10 @@ final class Failures {
     if (cause instanceof IOException) {
       line(cause.getMessage());
       return 1;
+    }
+    if (cause instanceof StackOverflowError) {
+      line("the input is nested too deeply");
+      return 2;
     }
     if (cause instanceof OutOfMemoryError) {
       line("out of memory: " + cause.getMessage() + "; set CATENA_OPTS=-Xmx… to a larger heap");

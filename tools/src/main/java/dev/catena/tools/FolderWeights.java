@@ -4,12 +4,8 @@ import dev.catena.frontend.onnx.ExternalLocation;
 import dev.catena.ir.MappedFile;
 import dev.catena.ir.text.WeightFiles;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -51,14 +47,9 @@ final class FolderWeights implements WeightFiles, AutoCloseable {
       return null;
     }
     Path real = ExternalLocation.existing(name.endsWith(".onnx") ? beside : model, name, "a weight");
-    try {
-      MappedFile file = new MappedFile(real, name,
-          FileChannel.open(real, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS));
-      open.put(name, file);
-      return file;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    MappedFile file = ExternalLocation.open(real, name, "a weight");
+    open.put(name, file);
+    return file;
   }
 
   @Override

@@ -2,17 +2,20 @@ package dev.catena.tools;
 
 import java.util.stream.IntStream;
 
-/** What calibration keeps of a linear layer's inputs: H = XᵀX and mean |x|. */
+/** What calibration keeps of a linear layer's inputs: H = XᵀX, mean |x|, and how far they are from the original model's. */
 final class InputStatistics {
   private final int columns;
   private final double[] hessian;
   private final double[] magnitude;
+  private final double[] drift;
   private long rows;
 
-  InputStatistics(int columns) {
+  /** @param drifting whether {@link #addDrift} will be called */
+  InputStatistics(int columns, boolean drifting) {
     this.columns = columns;
     hessian = new double[Math.multiplyExact(columns, columns)];
     magnitude = new double[columns];
+    drift = drifting ? new double[hessian.length] : null;
   }
 
   /** Adds {@code count} rows; sums over them are f32, sums over calls f64. */
@@ -45,6 +48,28 @@ final class InputStatistics {
         hessian[i * columns + j] += sum[j];
       }
     });
+  }
+
+  /** Adds rows of the original model's inputs {@code original} beside the same rows {@code x} as they are now. */
+  void addDrift(float[] original, float[] x, int count) {
+    IntStream.range(0, columns).parallel().forEach(i -> {
+      float[] sum = new float[columns];
+      for (int r = 0; r < count; r++) {
+        int at = r * columns;
+        float d = original[at + i] - x[at + i];
+        for (int j = 0; j < columns; j++) {
+          sum[j] += d * x[at + j];
+        }
+      }
+      for (int j = 0; j < columns; j++) {
+        drift[i * columns + j] += sum[j];
+      }
+    });
+  }
+
+  /** D = Σ (original − x) xᵀ, {@code [columns, columns]}. */
+  double[] drift() {
+    return drift;
   }
 
   /** {@code [columns, columns]}, both halves. */

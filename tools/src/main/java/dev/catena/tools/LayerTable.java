@@ -4,8 +4,10 @@ import dev.catena.ir.Module;
 import dev.catena.passes.DecoderParts;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** What each decoder of a module after {@code merge} consists of: a row for each layer, alike neighbours in one. */
 final class LayerTable {
@@ -21,12 +23,14 @@ final class LayerTable {
       return "";
     }
     List<String> head = new ArrayList<>(List.of("layer"));
-    head.addAll(DecoderParts.parts());
+    Set<String> parts = new LinkedHashSet<>();
+    layers.forEach(layer -> parts.addAll(layer.counts().keySet()));
+    head.addAll(parts);
     head.add("left over");
     TextTable table = new TextTable(head.toArray(String[]::new));
     for (Runs.Run<DecoderParts> run : Runs.of(layers, (a, b) -> a.counts().equals(b.counts()) && a.left().size() == b.left().size())) {
       List<Object> row = new ArrayList<>(List.of(run.name(DecoderParts::stage)));
-      row.addAll(run.first().counts().values());
+      parts.forEach(part -> row.add(run.first().counts().getOrDefault(part, 0)));
       row.add(run.first().left().size());
       table.row(row.toArray());
     }

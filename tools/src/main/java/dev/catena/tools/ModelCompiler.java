@@ -5,6 +5,7 @@ import dev.catena.artifact.Manifest;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.StageLaunches;
 import dev.catena.frontend.onnx.ImportedModel;
+import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.frontend.onnx.OnnxImporter;
 import dev.catena.ir.MappedFile;
 import dev.catena.ir.Module;
@@ -48,7 +49,7 @@ final class ModelCompiler {
    * Compiles. What can be wrong with the settings is found before the model is read, and the settings are printed once
    * nothing can be wrong with the model any more: a mistake gets one line. Empty where the passes were to stop early.
    */
-  Optional<CompileReport> compile() {
+  Optional<String> compile() {
     long start = System.nanoTime();
     Pipeline pipeline = pipeline();
     checkOutput();
@@ -61,7 +62,7 @@ final class ModelCompiler {
     try (Calibration calibration = Calibration.run(settings, config(), text)) {
       PassContext context = context();
       context.calibrated(calibration.weights());
-      Optional<CompileReport> report = compile(pipeline, tokenizer, context, start);
+      Optional<String> report = compile(pipeline, tokenizer, context, start);
       calibration.table().lines().forEach(Console::note);
       calibration.delete();
       return report;
@@ -74,8 +75,11 @@ final class ModelCompiler {
     return settings.watching().context("--weights '" + settings.input().toAbsolutePath() + "'");
   }
 
-  private Optional<CompileReport> compile(Pipeline pipeline, Optional<byte[]> tokenizer, PassContext context, long start) {
-    try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
+  private Optional<String> compile(Pipeline pipeline, Optional<byte[]> tokenizer, PassContext context, long start) {
+    try (ImportedModel imported = imported()) {
+      if (imported.module().stages().size() == 1) {
+        return new GraphCompiler(settings).compile(imported);
+      }
       Module module = imported.module();
       List<Piece> before = pieces(module);
       pipeline.run(module, context.observe(this::afterPass));   // a failure is one line, which says what a warning would
@@ -96,9 +100,23 @@ final class ModelCompiler {
       Console.warn(context.warnings());
       context.notes().forEach(Console::note);
       List<TargetCode> code = new CodeGeneration(stages).of(settings.targets());
-      return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start));
+      return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start).text());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A language model in its stages; of one file that is none, the graph as a single stage. */
+  private ImportedModel imported() {
+    try {
+      return OnnxImporter.importModel(settings.input());
+    } catch (OnnxException e) {
+      if (!Files.isRegularFile(settings.input())) {
+        throw e;
+      }
+      ImportedModel graph = OnnxImporter.importStage(settings.input());
+      Console.note("not taken for a language model (" + e.getMessage() + "): compiled as a graph of tensors, for 'catena exec'");
+      return graph;
     }
   }
 

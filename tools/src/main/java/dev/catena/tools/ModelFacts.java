@@ -31,6 +31,8 @@ record ModelFacts(int vocab, int hidden, int layers, int maxSeqLen, Integer bos,
       for (Operation op : s.operations()) {
         if (op.is("kernel.rope_append") && op.operand(3) != null) {
           tableRows = Math.min(tableRows, op.operand(3).tensorType().dim(0).value());
+        } else if (op.is("kernel.table_rows")) {
+          tableRows = Math.min(tableRows, op.operand(0).tensorType().dim(0).value());
         }
       }
     }

@@ -26,7 +26,7 @@ import picocli.CommandLine.Parameters;
 @Command(name = "opt", mixinStandardHelpOptions = true, sortOptions = false,
     description = "Run passes over a module in the text form. Without --pipeline nothing is run.")
 final class OptCommand implements Callable<Integer> {
-  private static final String BEFORE_RAISING = "fold,widen,clean,rope-tables";
+  private static final String BEFORE_RAISING = "fold,widen,clean,sizes,rope-tables";
 
   @Parameters(index = "0", paramLabel = "FILE.cir", description = "A module as --dump-dir writes it, or written by hand.")
   private Path input;

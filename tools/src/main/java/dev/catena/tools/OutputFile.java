@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** A text file that an option names: it appears whole or not at all, and replaces the one before. */
+/** A file that an option names: it appears whole or not at all, and replaces the one before. */
 final class OutputFile {
   private final Path target;
   private final Path folder;
@@ -36,12 +36,16 @@ final class OutputFile {
 
   /** Writes to a hidden file beside the target, then renames it. Returns the bytes written. */
   long write(String text) throws IOException {
+    return write(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Likewise, for what isn't text. */
+  long write(byte[] bytes) throws IOException {
     Path temporary = folder.resolve("." + target.getFileName() + "."
         + Long.toHexString(ThreadLocalRandom.current().nextLong()) + ".part");
     Thread atShutdown = new Thread(() -> temporary.toFile().delete(), "catena-output-discard");
     Runtime.getRuntime().addShutdownHook(atShutdown);
     try {
-      byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
       Files.write(temporary, bytes);
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
       return bytes.length;

@@ -41,7 +41,8 @@ import java.util.stream.IntStream;
 
 /**
  * One piece under calibration: its linear layers in the order in which they run, each quantized on the inputs that the ones
- * before it, already quantized, give it. Its weights are in the heap as f32 while this exists.
+ * before it, already quantized, give it. By gptq it aims at what the original piece gives, which runs beside it. Its weights are
+ * in the heap as f32 while this exists.
  */
 final class PieceCalibration {
   private static final double DAMPING = 0.01;
@@ -110,7 +111,7 @@ final class PieceCalibration {
         String name = baseName(weight);
         LinearLaunch launch = launches.get(layers.size());
         long bits = keep.getOrDefault(name, (long) compile.weightBits());
-        boolean here = bits < 16 && weight.value().uses().size() == 1;
+        boolean here = bits < 16 && weight.type() instanceof TensorType && weight.value().uses().size() == 1;
         layers.add(new Layer(name, op, launch, here
             ? QuantizePass.type((TensorType) weight.type(), bits, compile.groupSize(), compile.symmetric()) : null,
             read(weight, launch.type().rows(), launch.type().columns())));
@@ -196,10 +197,10 @@ final class PieceCalibration {
     }
   }
 
-  /** Feeds all samples through the piece, calling {@code afterStep} with the rows of each step. */
+  /** Feeds all samples through the piece (and the original one), calling {@code afterStep} with the rows of each step. */
   @FunctionalInterface
   interface Feed {
-    void run(PieceRunner runner, StepSink afterStep) throws IOException;
+    void run(StepSink afterStep) throws IOException;
   }
 
   /** Looks at what a step left behind. */
@@ -208,46 +209,74 @@ final class PieceCalibration {
     void accept(int rows) throws IOException;
   }
 
-  /** A line of the final table: errors are ‖ΔX‖ / ‖WX‖, by range and as calibrated. */
+  /**
+   * A line of the final table: errors are ‖ΔX‖ / ‖WX‖, by range and as calibrated, Δ being the distance to what the layer aims at.
+   */
   record MatrixError(String name, String type, double before, double after) {}
 
-  /** Quantizes the layers one after the other; the runner then holds the quantized piece. */
-  List<MatrixError> quantize(PieceRunner runner, Feed feed) throws IOException {
+  /** Whether a method wants the original piece to run beside the quantized one. */
+  static boolean comparesToOriginal(Quantization settings) {
+    return settings.method() == Quantization.Method.GPTQ;
+  }
+
+  /**
+   * Quantizes the layers one after the other; the runner then holds the quantized piece.
+   *
+   * @param original runs the piece as imported, on the original model's inputs; null unless the method compares to it
+   */
+  List<MatrixError> quantize(PieceRunner runner, PieceRunner original, Feed feed) throws IOException {
     List<MatrixError> errors = new ArrayList<>();
     load(stage, runner);
+    if (original != null) {
+      load(stage, original);
+    }
     for (Layer layer : layers) {
       if (layer.type == null) {
         continue;
       }
-      InputStatistics statistics = new InputStatistics(layer.columns());
+      InputStatistics statistics = new InputStatistics(layer.columns(), original != null);
       float[] rows = new float[Math.multiplyExact(stage.maxRows(), layer.columns())];
-      feed.run(runner, count -> {
+      float[] originalRows = original == null ? null : new float[rows.length];
+      feed.run(count -> {
         readView(runner, layer.launch.x(), count, rows);
         statistics.add(rows, count);
+        if (original != null) {
+          readView(original, layer.launch.x(), count, originalRows);
+          statistics.addDrift(originalRows, rows, count);
+        }
       });
       double[] hessian = statistics.hessian();
-      float[] original = layer.weights.clone();
+      float[] imported = layer.weights.clone();
+      float[] target = imported;
       float[] scaling = new float[layer.columns()];
       Arrays.fill(scaling, 1);
       layer.codes = new byte[layer.weights.length];
       layer.scales = new float[Math.toIntExact(layer.rows() * layer.type.groups())];
       layer.zeros = new byte[layer.scales.length];
       if (settings.method() == Quantization.Method.GPTQ) {
-        gptq(layer, hessian);
+        target = gptq(layer, hessian, statistics.drift());
       } else {
         scaling = awq(layer, hessian, statistics.magnitude(), runner);
       }
       layer.dequantize();
       reload(runner, layer);
-      errors.add(error(layer, hessian, original, scaling));
+      errors.add(error(layer, hessian, imported, target, scaling));
     }
     return errors;
   }
 
-  private void gptq(Layer layer, double[] hessian) {
+  /** What the layer aimed at. */
+  private float[] gptq(Layer layer, double[] hessian, double[] drift) {
     Gptq gptq = new Gptq(hessian, layer.type, GroupFit.Scales.valueOf(settings.scales().toUpperCase(java.util.Locale.ROOT)),
         true, DAMPING);
-    inBlocks(layer, layer.weights, gptq::readCodes);
+    float[] target = new float[layer.weights.length];
+    forBlocks(layer, (first, rows) -> {
+      int at = first * layer.columns();
+      float[] own = Arrays.copyOfRange(layer.weights, at, at + rows * layer.columns());
+      System.arraycopy(gptq.target(own, rows, drift), 0, target, at, own.length);
+    });
+    inBlocks(layer, target, gptq::readCodes);
+    return target;
   }
 
   @FunctionalInterface
@@ -255,12 +284,22 @@ final class PieceCalibration {
     void quantize(float[] weights, int rows, byte[] codes, float[] scales, byte[] zeros);
   }
 
-  private static void inBlocks(Layer layer, float[] weights, RowQuantizer quantizer) {
-    int groups = Math.toIntExact(layer.type.groups());
+  @FunctionalInterface
+  private interface RowBlock {
+    void run(int firstRow, int rows);
+  }
+
+  private static void forBlocks(Layer layer, RowBlock block) {
     int blocks = (layer.rows() + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
     IntStream.range(0, blocks).parallel().forEach(b -> {
       int first = b * ROWS_AT_ONCE;
-      int rows = Math.min(ROWS_AT_ONCE, layer.rows() - first);
+      block.run(first, Math.min(ROWS_AT_ONCE, layer.rows() - first));
+    });
+  }
+
+  private static void inBlocks(Layer layer, float[] weights, RowQuantizer quantizer) {
+    int groups = Math.toIntExact(layer.type.groups());
+    forBlocks(layer, (first, rows) -> {
       byte[] codes = new byte[rows * layer.columns()];
       float[] scales = new float[rows * groups];
       byte[] zeros = new byte[rows * groups];
@@ -340,9 +379,9 @@ final class PieceCalibration {
     }
   }
 
-  private static MatrixError error(Layer layer, double[] hessian, float[] original, float[] scaling) {
+  private static MatrixError error(Layer layer, double[] hessian, float[] imported, float[] target, float[] scaling) {
     int columns = layer.columns();
-    QuantizedWeight range = new QuantizedWeight(new LiteralWeight(Tensor.f32(original, layer.rows(), columns)), layer.type,
+    QuantizedWeight range = new QuantizedWeight(new LiteralWeight(Tensor.f32(imported, layer.rows(), columns)), layer.type,
         GroupFit.Scales.RANGE);
     int step = Math.max(1, layer.rows() / ERROR_ROWS);
     double[] sums = IntStream.iterate(0, r -> r < layer.rows(), r -> r + step).parallel().mapToObj(r -> {
@@ -352,7 +391,7 @@ final class PieceCalibration {
       float[] rounded = new float[columns];
       range.read(new long[] {r, 0}, new long[] {1, columns}, rounded, 0);
       for (int c = 0; c < columns; c++) {
-        w[c] = original[r * columns + c];
+        w[c] = target[r * columns + c];
         before[c] = w[c] - rounded[c];
         after[c] = w[c] - (double) layer.weights[r * columns + c] / scaling[c];
       }

@@ -85,7 +85,7 @@ final class RunCommand implements Callable<Integer> {
     // No more cache than this call can use.
     int positions = (int) Math.min(context, (long) ids.length + maxTokens);
     GenerationOptions options = new GenerationOptions(sampling.parameters(), null, maxTokens, stop.ids(), prompt.ids != null, logits);
-    try (Session session = model.model().newSession(devices.session(positions));
+    try (Session session = model.model().newSession(devices.session(model.model(), positions));
         Interrupt interrupt = Interrupt.cancels(session)) {
       Console.note("settings: " + described(model, ids, stop, context));
       TokenLoop.Outcome outcome = TokenLoop.run(session, ids, options, output(model, ids, stop));

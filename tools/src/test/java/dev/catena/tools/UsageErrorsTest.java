@@ -43,6 +43,7 @@ class UsageErrorsTest {
         mistake("it is not a Catena artifact", "run", noArtifact.toString(), "--ids", "1"),
         mistake("--gen-len 0", "bench", small, "--gen-len", "0"),
         mistake("--prompt-len 0", "bench", small, "--prompt-len", "0"),
+        mistake("--batch 0", "bench", small, "--batch", "0"),
         mistake("--repeat 2", "bench", small, "--repeat", "2"),
         mistake("inspect what?", "inspect"),
         mistake("no such file or folder", "inspect", "there.onnx"),

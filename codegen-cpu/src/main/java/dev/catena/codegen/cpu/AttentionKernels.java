@@ -15,9 +15,10 @@ final class AttentionKernels {
         KvFormat kv = launch.kv();
         String element = launch.tablesF16() ? "_Float16" : "float";
         String name = "rope_append_h" + launch.heads() + "_" + suffix(kv) + "_r" + launch.rotary() + "of" + launch.tableRows()
-                + (launch.tablesF16() ? "_f16" : "_f32");
+                + (launch.tablesF16() ? "_f16" : "_f32") + (launch.interleaved() ? "_interleaved" : "");
         Map<String, Object> values = cacheValues(name, launch.heads(), kv);
         values.put("rotary", launch.rotary());
+        values.put("interleaved", launch.interleaved() ? 1 : 0);
         values.put("table_rows", launch.tableRows());
         values.put("table_element", element);
         CArguments arguments = new CArguments().plain("step").view(launch.q()).view(launch.k()).view(launch.v())
@@ -33,13 +34,16 @@ final class AttentionKernels {
 
     static KernelCall of(AttentionLaunch launch) {
         KvFormat kv = launch.kv();
-        String name = "attention_h" + launch.heads() + "_" + suffix(kv);
+        String name = "attention_h" + launch.heads() + "_" + suffix(kv) + (launch.window() > 0 ? "_w" + launch.window() : "")
+                + (launch.softcap() > 0 ? "_capped" : "");
         Map<String, Object> values = cacheValues(name, launch.heads(), kv);
+        values.put("window", launch.window());
+        values.put("capped", launch.softcap() > 0 ? 1 : 0);
         values.put("k_codes", kv.k().quantized() ? 1 : 0);
         values.put("v_codes_stored", kv.v().quantized() ? 1 : 0);
         return new KernelCall(name, CTemplate.fill(values, "attention.c"),
                 scratchBytes(launch), new CArguments().plain("step").view(launch.q()).plain("stage->kv").view(launch.y())
-                        .plain(CArguments.literal(launch.scale())).plain("scratch").plain("thread").list());
+                        .plain(CArguments.literal(launch.scale())).plain(CArguments.literal(launch.softcap())).plain("scratch").plain("thread").list());
     }
 
     /** The macros that this target's attention kernels share. */

@@ -4,6 +4,7 @@ import dev.catena.codegen.AttentionLaunch;
 import dev.catena.codegen.Buffer;
 import dev.catena.codegen.EmbeddingLaunch;
 import dev.catena.codegen.Launch;
+import dev.catena.codegen.LayerNormLaunch;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.LoopNestLaunch;
 import dev.catena.codegen.RmsNormLaunch;
@@ -75,6 +76,8 @@ record CpuStageSource(String symbol, String function, Map<String, String> kernel
         if (launch instanceof LinearLaunch linear) {
             return LinearKernel.of(linear, target);
         } else if (launch instanceof RmsNormLaunch norm) {
+            return RowKernels.of(norm);
+        } else if (launch instanceof LayerNormLaunch norm) {
             return RowKernels.of(norm);
         } else if (launch instanceof EmbeddingLaunch embedding) {
             return RowKernels.of(embedding);

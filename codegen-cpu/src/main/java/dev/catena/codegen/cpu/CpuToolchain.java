@@ -43,6 +43,13 @@ public final class CpuToolchain {
         return build(sources, target.clangOptions());
     }
 
+    /** Like {@link #compile}, with signed integers that wrap: what a tensor's elements do is no reason for surprises. */
+    byte[] compileWrapping(List<CSource> sources, CpuTarget target) throws IOException, InterruptedException {
+        List<String> options = new ArrayList<>(target.clangOptions());
+        options.add("-fwrapv");
+        return build(sources, options);
+    }
+
     /** Like {@link #compile}, for any x86-64 CPU at all: for code that runs before the CPU's features are checked. */
     public byte[] compileForAnyCpu(List<CSource> sources) throws IOException, InterruptedException {
         return build(sources, BASELINE_OPTIONS);

@@ -142,7 +142,7 @@ final class LinearKernel {
         String shape = "_n" + type.rows() + "_k" + type.columns();
         String element = type.element().name().toLowerCase(Locale.ROOT).replace('u', 'w');
         return "linear_" + element + shape
-                + (type.element().quantized() ? "_g" + type.group() + (type.symmetric() ? "_symmetric" : "") : "");
+                + type.storageSuffix();
     }
 
     private static Map<String, Object> values(MatrixType type, String name) {
@@ -169,12 +169,15 @@ final class LinearKernel {
             case F32, F16 -> throw new IllegalArgumentException(type + " has no codes");
         });
         values.put("block_bytes", layout.blockBytes());
+        values.put("scale_type", type.f32Scales() ? "float" : "_Float16");
+        values.put("scale_element", type.scale().name().toLowerCase(Locale.ROOT));
+        values.put("load_scale", type.f32Scales() ? "load16" : "load16_f16");
         values.put("zeros_note", type.symmetric() ? ", zero " + type.middleCode() : "");
         values.put("zeros_layout", type.symmetric() ? "" : ", u8 zeros [GROUPS][16]");
         values.put("prefetch_zero",
-                type.symmetric() ? "" : "__builtin_prefetch(block + WORDS * 64ll + GROUPS * 32ll + 16 * group);");
+                type.symmetric() ? "" : "__builtin_prefetch(block + WORDS * 64ll + GROUPS * SCALE_BYTES + 16 * group);");
         values.put("return_zero", type.symmetric() ? "return splat(" + type.middleCode() + ");"
-                : "return load16_u8((const uint8_t *)(block + WORDS * 64ll + GROUPS * 32ll) + 16 * group);");
+                : "return load16_u8((const uint8_t *)(block + WORDS * 64ll + GROUPS * SCALE_BYTES) + 16 * group);");
         return values;
     }
 

@@ -1,6 +1,7 @@
 package dev.catena.codegen.cpu;
 
 import dev.catena.codegen.EmbeddingLaunch;
+import dev.catena.codegen.LayerNormLaunch;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.SelectRowsLaunch;
@@ -13,10 +14,22 @@ final class RowKernels {
     private RowKernels() {}
 
     static KernelCall of(RmsNormLaunch launch) {
-        String name = "rms_norm_c" + launch.x().columns();
-        String source = CTemplate.fill(Map.of("name", name, "columns", launch.x().columns()), "rms_norm.c");
+        int parts = launch.x().columns() / launch.width();
+        String name = "rms_norm_c" + launch.width() + (parts > 1 ? "x" + parts : "");
+        String source = CTemplate.fill(Map.of("name", name, "columns", launch.width(), "parts", parts), "rms_norm.c");
         return new KernelCall(name, source, 0, new CArguments().rows(launch.rows()).view(launch.x()).view(launch.y())
                 .weight(launch.weight()).plain(CArguments.literal(launch.epsilon())).plain("thread").list());
+    }
+
+    static KernelCall of(LayerNormLaunch launch) {
+        int parts = launch.x().columns() / launch.width();
+        boolean biased = launch.bias().isPresent();
+        String name = "layer_norm_c" + launch.width() + (parts > 1 ? "x" + parts : "") + (biased ? "_biased" : "");
+        String source = CTemplate.fill(Map.of("name", name, "columns", launch.width(), "parts", parts, "biased", biased ? 1 : 0),
+                "layer_norm.c");
+        CArguments arguments = new CArguments().rows(launch.rows()).view(launch.x()).view(launch.y()).weight(launch.weight());
+        launch.bias().ifPresentOrElse(arguments::weight, () -> arguments.plain("0"));
+        return new KernelCall(name, source, 0, arguments.plain(CArguments.literal(launch.epsilon())).plain("thread").list());
     }
 
     static KernelCall of(SelectRowsLaunch launch) {
@@ -30,9 +43,10 @@ final class RowKernels {
         MatrixType type = launch.type();
         TableLayout layout = new TableLayout(type);
         String element = type.element().name().toLowerCase(Locale.ROOT);
-        String name = "embedding_" + element + "_v" + type.rows() + "_c" + type.columns()
-                + (type.element().quantized() ? "_g" + type.group() + (type.symmetric() ? "_symmetric" : "") : "");
-        String source = CTemplate.fill(Map.of("name", name, "vocabulary", type.rows(), "width", type.columns(),
+        boolean byToken = launch.key() == EmbeddingLaunch.Key.TOKEN;
+        String name = (byToken ? "embedding_" : "position_rows_") + element + "_v" + type.rows() + "_c" + type.columns()
+                + type.storageSuffix();
+        String source = CTemplate.fill(Map.of("name", name, "key", byToken ? "token" : "position", "vocabulary", type.rows(), "width", type.columns(),
                 "row_bytes", layout.rowBytes(), "layout", layoutNote(type), "expand", expand(type, layout)), "embedding.c");
         return new KernelCall(name, source, 0,
                 new CArguments().plain("step").weight(launch.table()).view(launch.y()).plain("thread").list());
@@ -40,7 +54,7 @@ final class RowKernels {
 
     private static String layoutNote(MatrixType type) {
         return type.element().quantized()
-                ? "codes, then f16 scales" + (type.symmetric() ? "" : ", then u8 zeros") + " for groups of " + type.group()
+                ? "codes, then " + type.scale().name().toLowerCase(Locale.ROOT) + " scales" + (type.symmetric() ? "" : ", then u8 zeros") + " for groups of " + type.group()
                 : "rows of " + type.element().name().toLowerCase(Locale.ROOT);
     }
 
@@ -51,15 +65,19 @@ final class RowKernels {
             case F16 -> "    for (int32_t c = 0; c < WIDTH; c++) out[c] = (float)((const _Float16 *)row)[c];";
             case U8, U4, U3, U2 -> """
                         const uint8_t *codes = (const uint8_t *)row;
-                        const _Float16 *scales = (const _Float16 *)(row + %d);
+                        const %s *scales = (const %s *)(row + %d);
                     %s    for (int32_t c = 0; c < WIDTH; c++)
-                          out[c] = (float)((int32_t)%s - %s) * (float)scales[c / %d];""".formatted(layout.scalesOffset(),
+                          out[c] = (float)((int32_t)%s - %s) * (float)scales[c / %d];""".formatted(scaleType(type), scaleType(type), layout.scalesOffset(),
                     type.symmetric() ? ""
                             : "    const uint8_t *zeros = (const uint8_t *)(row + %d);\n".formatted(layout.zerosOffset()),
                     code(type.element().bits()),
                     type.symmetric() ? Integer.toString(type.middleCode()) : "zeros[c / %d]".formatted(type.group()),
                     type.group());
         };
+    }
+
+    private static String scaleType(MatrixType type) {
+        return type.f32Scales() ? "float" : "_Float16";
     }
 
     /** Of a stream of bits; a code of 3 bits may lie in two bytes (behind the last there are scales). */

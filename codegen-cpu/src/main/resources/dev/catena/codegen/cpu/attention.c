@@ -7,6 +7,8 @@
 #define DIM_PADDED ((DIM + 15) / 16 * 16)
 #define BLOCK_ROWS (GROUP >= 32 ? 1 : 32 / GROUP) /* rows that share a page's conversion */
 #define QUERIES (BLOCK_ROWS * GROUP)
+#define WINDOW ${window} /* positions that a row sees, its own among them; 0: all */
+#define CAPPED ${capped} /* whether a score s is cap * tanh(s / cap) */
 #define PAGE_BYTES ${page_bytes}ll
 #define HEAD_BYTES ${head_bytes}
 #define K_CODES ${k_codes} /* whether keys are codes: s (q . c) + m sum(q) is a score, nothing is dequantized element by element */
@@ -44,7 +46,7 @@ static void ${name}_load_page(${name}_scratch *s, const char *head, int32_t coun
 }
 
 /* Scores of Q queries against a page's positions. */
-INLINE void ${name}_scores(const int Q, ${name}_scratch *s, int32_t query) {
+INLINE void ${name}_scores(const int Q, ${name}_scratch *s, int32_t query, float cap) {
   for (int32_t slot = 0; slot < 64; slot += 16 * SLOTS_TOGETHER) {
     f32x16 scores[QUERIES_TOGETHER][SLOTS_TOGETHER];
     UNROLL for (int q = 0; q < Q; q++)
@@ -59,16 +61,22 @@ INLINE void ${name}_scores(const int Q, ${name}_scratch *s, int32_t query) {
         if (K_CODES)
           scores[q][i] = fma16(load16(s->key_scale + slot + 16 * i), scores[q][i],
                                load16(s->key_minimum + slot + 16 * i) * s->query_sum[query + q]);
+        if (CAPPED) scores[q][i] = tanh16(scores[q][i] / cap) * cap;
         store16(&s->weights[query + q][slot + 16 * i], scores[q][i]);
       }
   }
 }
 
-/* Scores become weights against the new maximum; `seen` of the page's positions are not in the query's future. */
-static void ${name}_weigh(${name}_scratch *s, int32_t query, int32_t seen) {
+/* Which of 16 positions from `slot` on lie between `from` and `seen` - 1. */
+INLINE s32x16 ${name}_within(int32_t slot, int32_t from, int32_t seen) {
   const s32x16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return WINDOW ? (lanes + slot < seen) & (lanes + slot >= from) : lanes + slot < seen;
+}
+
+/* Scores become weights against the new maximum; the page's positions from `from` to `seen` - 1 are in the query's sight. */
+static void ${name}_weigh(${name}_scratch *s, int32_t query, int32_t from, int32_t seen) {
   float *weights = s->weights[query];
-  if (seen <= 0) {
+  if (seen <= 0 || WINDOW && from >= 64) {
     __builtin_memset(weights, 0, 64 * sizeof(float));
     s->rescale[query] = 1;
     s->offset[query] = 0;
@@ -77,7 +85,8 @@ static void ${name}_weigh(${name}_scratch *s, int32_t query, int32_t seen) {
   f32x16 largest = splat(s->maximum[query]);
   UNROLL for (int i = 0; i < 4; i++) {
     f32x16 scores = load16(weights + 16 * i);
-    scores = lanes + 16 * i < seen ? scores : splat(-__builtin_inff());
+    const s32x16 within = ${name}_within(16 * i, from, seen);
+    scores = within ? scores : splat(-__builtin_inff());
     store16(weights + 16 * i, scores);
     largest = __builtin_elementwise_max(largest, scores);
   }
@@ -85,10 +94,10 @@ static void ${name}_weigh(${name}_scratch *s, int32_t query, int32_t seen) {
   f32x16 total = splat(0), offset = splat(0);
   UNROLL for (int i = 0; i < 4; i++) {
     f32x16 weight = exp16(load16(weights + 16 * i) - maximum);
-    weight = lanes + 16 * i < seen ? weight : splat(0);
+    const s32x16 within = ${name}_within(16 * i, from, seen);
+    weight = within ? weight : splat(0);
     total += weight;
     if (V_CODES) { /* beyond what is seen the page may hold anything */
-      const s32x16 within = lanes + 16 * i < seen;
       offset += within ? weight * load16(s->value_minimum + 16 * i) : splat(0);
       weight = within ? weight * load16(s->value_scale + 16 * i) : splat(0);
     }
@@ -118,9 +127,12 @@ INLINE void ${name}_accumulate(const int Q, const int V, ${name}_scratch *s, int
     UNROLL for (int v = 0; v < V; v++) store16(&s->sums[query + q][d + 16 * v], sums[q][v]);
 }
 
-INLINE void ${name}_meet_page(const int Q, ${name}_scratch *s, int32_t query, int32_t page, int32_t count) {
-  ${name}_scores(Q, s, query);
-  for (int32_t q = query; q < query + Q; q++) ${name}_weigh(s, q, least(64, s->position[q] - 64 * page + 1));
+INLINE void ${name}_meet_page(const int Q, ${name}_scratch *s, int32_t query, int32_t page, int32_t count, float cap) {
+  ${name}_scores(Q, s, query, cap);
+  for (int32_t q = query; q < query + Q; q++) {
+    const int32_t seen = s->position[q] - 64 * page + 1;
+    ${name}_weigh(s, q, WINDOW ? seen - WINDOW : 0, least(64, seen));
+  }
   int32_t d = 0;
   for (; d + 16 * VALUES_TOGETHER <= DIM_PADDED; d += 16 * VALUES_TOGETHER)
     ${name}_accumulate(Q, VALUES_TOGETHER, s, query, d, count);
@@ -129,9 +141,9 @@ INLINE void ${name}_meet_page(const int Q, ${name}_scratch *s, int32_t query, in
 
 /* Rows first ... end - 1, all of one sequence, for the query heads of one KV head. */
 static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stride, const char *kv, float *y, int32_t y_stride,
-                         float scale, ${name}_scratch *s, int32_t first, int32_t end, int32_t kv_head) {
+                         float scale, float cap, ${name}_scratch *s, int32_t first, int32_t end, int32_t kv_head) {
   const int32_t queries = (end - first) * GROUP;
-  int32_t last_position = 0;
+  int32_t first_position = step->positions[first], last_position = 0;
   for (int32_t i = 0; i < queries; i++) {
     const int32_t r = first + i / GROUP;
     const float *query = q + (int64_t)r * q_stride + (kv_head * GROUP + i % GROUP) * DIM;
@@ -144,14 +156,16 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
     s->maximum[i] = -__builtin_inff();
     s->total[i] = 0;
     s->position[i] = step->positions[r];
+    first_position = least(step->positions[r], first_position);
     last_position = step->positions[r] > last_position ? step->positions[r] : last_position;
   }
-  for (int32_t page = 0; page <= last_position / 64; page++) {
+  const int32_t first_page = WINDOW && first_position >= WINDOW ? (first_position + 1 - WINDOW) / 64 : 0;
+  for (int32_t page = first_page; page <= last_position / 64; page++) {
     const int32_t count = least(64, last_position + 1 - 64 * page);
     ${name}_load_page(s, kv_head_of((char *)kv, step, step->row_sequence[first], page, PAGE_BYTES, kv_head, HEAD_BYTES), count);
     int32_t i = 0;
-    for (; i + QUERIES_TOGETHER <= queries; i += QUERIES_TOGETHER) ${name}_meet_page(QUERIES_TOGETHER, s, i, page, count);
-    for (; i < queries; i++) ${name}_meet_page(1, s, i, page, count);
+    for (; i + QUERIES_TOGETHER <= queries; i += QUERIES_TOGETHER) ${name}_meet_page(QUERIES_TOGETHER, s, i, page, count, cap);
+    for (; i < queries; i++) ${name}_meet_page(1, s, i, page, count, cap);
   }
   for (int32_t i = 0; i < queries; i++) {
     float *out = y + (int64_t)(first + i / GROUP) * y_stride + (kv_head * GROUP + i % GROUP) * DIM;
@@ -160,7 +174,7 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
 }
 
 static void ${name}(const catena_step *step, const float *q, int32_t q_stride, const char *kv, float *y, int32_t y_stride,
-                    float scale, char *scratch, const catena_thread *thread) {
+                    float scale, float cap, char *scratch, const catena_thread *thread) {
   const int32_t rows = step->rows;
   /* How rows are grouped changes no result, so it may follow the number of threads. */
   int32_t block_rows = BLOCK_ROWS;
@@ -171,7 +185,7 @@ static void ${name}(const catena_step *step, const float *q, int32_t q_stride, c
     const int32_t block_end = least(rows, (item / KV_HEADS + 1) * block_rows);
     for (int32_t first = item / KV_HEADS * block_rows, end; first < block_end; first = end) {
       for (end = first + 1; end < block_end && step->row_sequence[end] == step->row_sequence[first];) end++;
-      ${name}_rows(step, q, q_stride, kv, y, y_stride, scale, (${name}_scratch *)scratch, first, end, item % KV_HEADS);
+      ${name}_rows(step, q, q_stride, kv, y, y_stride, scale, cap, (${name}_scratch *)scratch, first, end, item % KV_HEADS);
     }
   }
 }

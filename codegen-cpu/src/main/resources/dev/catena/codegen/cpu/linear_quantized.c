@@ -1,5 +1,5 @@
 /* ${name}: y[r, n] = sum over k of x[r, k] W[n, k] (+ bias[n]) (+ residual[r, n]). W ${n} x ${k}, u${bits} codes in groups of ${group}${zeros_note}. A block of 16 rows: ${codes_together} codes in ${words_together} 32-bit words
-   [K / ${codes_together}][${words_together}][16], f16 scales [GROUPS][16]${zeros_layout}. */
+   [K / ${codes_together}][${words_together}][16], ${scale_element} scales [GROUPS][16]${zeros_layout}. */
 #define N ${n}
 #define K ${k}
 #define GROUP ${group}
@@ -14,9 +14,10 @@
 #define MANY_ROWS ${many_rows} /* the most rows side by side */
 #define BLOCKS ((N + 15) / 16)
 #define BLOCK_BYTES ${block_bytes}ll
+#define SCALE_BYTES (16ll * sizeof(${scale_type})) /* of a group in a block */
 
 INLINE f32x16 ${name}_scale(const char *block, int32_t group) {
-  return load16_f16((const _Float16 *)(block + WORDS * 64ll) + 16 * group);
+  return ${load_scale}((const ${scale_type} *)(block + WORDS * 64ll) + 16 * group);
 }
 
 INLINE f32x16 ${name}_zero(const char *block, int32_t group) {
@@ -42,6 +43,6 @@ INLINE u32x16 ${name}_bytes(const int TILED, const char *codes, int32_t k, const
 
 /* Scales and zeros lie apart from the codes: a thin stream that the CPU's prefetcher doesn't keep up with. */
 INLINE void ${name}_prefetch_group(const char *block, int32_t group) {
-  __builtin_prefetch(block + WORDS * 64ll + 32 * group);
+  __builtin_prefetch(block + WORDS * 64ll + SCALE_BYTES * group);
   ${prefetch_zero}
 }

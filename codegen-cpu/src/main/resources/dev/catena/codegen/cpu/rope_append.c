@@ -1,16 +1,17 @@
-/* ${name}: rotates q and k by the rows' positions, writes k and v to the cache. Rotate-half form: element i is paired with
-   i + ROTARY / 2; from ROTARY on a head passes through. */
+/* ${name}: rotates q and k by the rows' positions, writes k and v to the cache. Pairs are an element and the
+   one ROTARY / 2 behind it, or neighbours where interleaved; from ROTARY on a head passes through. */
 #define HEADS ${heads}
 #define KV_HEADS ${kv_heads}
 #define DIM ${dim}
 #define ROTARY ${rotary}
+#define INTERLEAVED ${interleaved}
 #define TABLE_ROWS ${table_rows}
 #define PAGE_BYTES ${page_bytes}ll
 #define HEAD_BYTES ${head_bytes}
 
 INLINE void ${name}_rotate(const float *x, const ${table_element} *cos, const ${table_element} *sin, float *out) {
-  for (int32_t i = 0; i < ROTARY / 2; i++) {
-    const int32_t j = i + ROTARY / 2;
+  for (int32_t pair = 0; pair < ROTARY / 2; pair++) {
+    const int32_t i = INTERLEAVED ? 2 * pair : pair, j = INTERLEAVED ? i + 1 : i + ROTARY / 2;
     out[i] = x[i] * (float)cos[i] - x[j] * (float)sin[i];
     out[j] = x[j] * (float)cos[j] + x[i] * (float)sin[j];
   }

@@ -26,8 +26,8 @@ final class AttentionKernels {
         boolean rotates = launch.rotary() > 0;
         int heads = launch.heads() + 2 * kv.heads();
         int warps = Math.min(4, heads);
-        CudaKernel kernel = new CudaKernel("rope_append_h" + launch.heads() + "_" + suffix(kv) + "_r" + launch.rotary(),
-                "Rotates queries and keys, writes keys and values to the cache.", warps * 32, "kv_cache.cuh", "rope_append.cuh");
+        CudaKernel kernel = new CudaKernel("rope_append_h" + launch.heads() + "_" + suffix(kv) + "_r" + launch.rotary()
+                + (launch.interleaved() ? "_interleaved" : ""), "Rotates queries and keys, writes keys and values to the cache.", warps * 32, "kv_cache.cuh", "rope_append.cuh");
         rowTables(kernel).readAliased("q", launch.q()).readAliased("k", launch.k()).readAliased("v", launch.v());
         if (rotates) {
             kernel.weight("cos", launch.cos()).weight("sin", launch.sin());
@@ -38,10 +38,10 @@ final class AttentionKernels {
                 .size("K_STRIDE", launch.k().rowStride()).size("V_STRIDE", launch.v().rowStride())
                 .size("Y_STRIDE", launch.rotatedQ().rowStride()).size("WARPS", warps)
                 .body("""
-                        rope_append<%s, %s, HEADS, KV_HEADS, DIM, ROTARY, TABLE_ROWS,
+                        rope_append<%s, %s, HEADS, KV_HEADS, DIM, ROTARY, %s, TABLE_ROWS,
                                     Q_STRIDE, K_STRIDE, V_STRIDE, Y_STRIDE, WARPS>(
                             step, positions, row_sequence, page_table, q, k, v, %s, kv, y);""".formatted(pages(kv),
-                        launch.tablesF16() ? "HalfPositions" : "FloatPositions", rotates ? "cos, sin" : "nullptr, nullptr"))
+                        launch.tablesF16() ? "HalfPositions" : "FloatPositions", launch.interleaved(), rotates ? "cos, sin" : "nullptr, nullptr"))
                 .launch(kernels, rows, (heads + warps - 1) / warps);
     }
 
@@ -51,7 +51,8 @@ final class AttentionKernels {
         int queries = queriesOfBlock(kv.dim(), group);
         int blocks = kv.heads() * ((group + queries - 1) / queries);
         boolean split = rows <= MOST_SPLIT_ROWS;
-        CudaKernel attend = new CudaKernel("attention_h" + launch.heads() + "_" + suffix(kv) + (split ? "_split" : ""),
+        CudaKernel attend = new CudaKernel("attention_h" + launch.heads() + "_" + suffix(kv)
+                + (launch.window() > 0 ? "_w" + launch.window() : "") + (launch.softcap() > 0 ? "_capped" : "") + (split ? "_split" : ""),
                 "Attention over the cache, " + queries + " query heads a block.", THREADS, "kv_cache.cuh", "attention.cuh");
         rowTables(attend).read("q", launch.q()).parameter("const uint8 *__restrict__ kv", "kv");
         if (split) {
@@ -60,12 +61,13 @@ final class AttentionKernels {
             attend.write("y", launch.y());
         }
         attend.size("HEADS", launch.heads()).size("KV_HEADS", kv.heads()).size("DIM", kv.dim()).size("QUERIES", queries)
+                .size("WINDOW", launch.window())
                 .size("Q_STRIDE", launch.q().rowStride()).size("Y_STRIDE", split ? 0 : launch.y().rowStride())
                 .body("""
-                constexpr bool SPLIT = %s;
-                attend<%s, HEADS, KV_HEADS, DIM, QUERIES, SPLIT, Q_STRIDE, Y_STRIDE>(
-                    step, positions, row_sequence, page_table, q, %s, kv, %s);""".formatted(split, pages(kv),
-                CudaKernel.literal(launch.scale()), split ? "parts, nullptr" : "nullptr, y"));
+                constexpr bool SPLIT = %s, CAPPED = %s;
+                attend<%s, HEADS, KV_HEADS, DIM, QUERIES, WINDOW, CAPPED, SPLIT, Q_STRIDE, Y_STRIDE>(
+                    step, positions, row_sequence, page_table, q, %s, %s, kv, %s);""".formatted(split, launch.softcap() > 0, pages(kv),
+                CudaKernel.literal(launch.scale()), CudaKernel.literal(launch.softcap()), split ? "parts, nullptr" : "nullptr, y"));
         if (!split) {
             return List.of(attend.launch(kernels, rows, blocks));
         }

@@ -4,6 +4,7 @@ import dev.catena.codegen.AttentionLaunch;
 import dev.catena.codegen.Buffer;
 import dev.catena.codegen.EmbeddingLaunch;
 import dev.catena.codegen.Launch;
+import dev.catena.codegen.LayerNormLaunch;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.LoopNestLaunch;
 import dev.catena.codegen.RmsNormLaunch;
@@ -67,6 +68,8 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
         } else if (launch instanceof RopeAppendLaunch append) {
             return List.of(AttentionKernels.of(append, rows, kernels));
         } else if (launch instanceof RmsNormLaunch norm) {
+            return List.of(RowKernels.of(norm, rows, kernels));
+        } else if (launch instanceof LayerNormLaunch norm) {
             return List.of(RowKernels.of(norm, rows, kernels));
         } else if (launch instanceof EmbeddingLaunch embedding) {
             return List.of(RowKernels.of(embedding, rows, kernels));

@@ -122,8 +122,8 @@ final class LinearKernels {
         return sizes + switch (type.element()) {
             case F32 -> "Floats<OUTPUTS, INPUTS>;\n";
             case F16 -> "Halves<OUTPUTS, INPUTS>;\n";
-            case U8, U4 -> "Codes%d<OUTPUTS, INPUTS, GROUP, Zeros::%s>;\n".formatted(type.element().bits(),
-                    type.symmetric() ? "MIDDLE" : "STORED");
+            case U8, U4 -> "Codes%d<OUTPUTS, INPUTS, GROUP, Zeros::%s, Scales::%s>;\n".formatted(type.element().bits(),
+                    type.symmetric() ? "MIDDLE" : "STORED", type.scale());
             default -> throw CudaKernel.noKernel(type);
         };
     }
@@ -132,7 +132,7 @@ final class LinearKernels {
     private static String name(LinearLaunch launch) {
         MatrixType type = launch.type();
         return "linear_w" + type.element().bits() + (type.element().quantized() ? "_g" + type.group() : "") + "_" + type.rows()
-                + "x" + type.columns() + (type.element().quantized() && type.symmetric() ? "_symmetric" : "")
+                + "x" + type.columns() + (type.element().quantized() && type.symmetric() ? "_symmetric" : "") + (type.f32Scales() ? "_f32_scales" : "")
                 + (launch.bias().isPresent() ? "_bias" : "") + (launch.residual().isPresent() ? "_residual" : "")
                 + CudaKernel.selected(launch.rows());
     }

@@ -1,6 +1,7 @@
 package dev.catena.codegen.cuda;
 
 import dev.catena.codegen.EmbeddingLaunch;
+import dev.catena.codegen.LayerNormLaunch;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.SelectRowsLaunch;
@@ -11,15 +12,39 @@ final class RowKernels {
     private RowKernels() {}
 
     static KernelLaunch of(RmsNormLaunch launch, int rows, KernelSet kernels) {
-        int columns = launch.x().columns();
+        int columns = launch.width();
+        int parts = launch.x().columns() / columns;
         int threads = CudaKernel.threadsForRow(columns);
-        return new CudaKernel("rms_norm_c" + columns + CudaKernel.selected(launch.rows()), "RMS norm of rows of " + columns + ".",
+        return new CudaKernel("rms_norm_c" + columns + parts(parts) + CudaKernel.selected(launch.rows()), "RMS norm of " + of(parts, columns),
                 threads, "rms_norm.cuh")
                 .step().readAliased("x", launch.x()).vector("weight", launch.weight()).write("y", launch.y())
                 .size("COLUMNS", columns).size("X_STRIDE", launch.x().rowStride()).size("Y_STRIDE", launch.y().rowStride())
                 .size("WARPS", threads / 32).body("rms_norm<COLUMNS, X_STRIDE, Y_STRIDE, WARPS>(%s, x, weight, %s, y);".formatted(
                         CudaKernel.rows(launch.rows()), CudaKernel.literal(launch.epsilon())))
-                .launch(kernels, rows);
+                .launch(kernels, rows, parts);
+    }
+
+    static KernelLaunch of(LayerNormLaunch launch, int rows, KernelSet kernels) {
+        int columns = launch.width();
+        int parts = launch.x().columns() / columns;
+        int threads = CudaKernel.threadsForRow(columns);
+        return new CudaKernel("layer_norm_c" + columns + parts(parts) + (launch.bias().isPresent() ? "_biased" : "")
+                + CudaKernel.selected(launch.rows()), "Layer norm of " + of(parts, columns), threads, "layer_norm.cuh")
+                .step().readAliased("x", launch.x()).vector("weight", launch.weight()).vector("bias", launch.bias())
+                .write("y", launch.y()).size("COLUMNS", columns).size("X_STRIDE", launch.x().rowStride())
+                .size("Y_STRIDE", launch.y().rowStride()).size("WARPS", threads / 32)
+                .body("layer_norm<COLUMNS, X_STRIDE, Y_STRIDE, WARPS>(%s, x, weight, %s, %s, y);".formatted(
+                        CudaKernel.rows(launch.rows()), launch.bias().isPresent() ? "bias" : "nullptr",
+                        CudaKernel.literal(launch.epsilon())))
+                .launch(kernels, rows, parts);
+    }
+
+    private static String parts(int parts) {
+        return parts > 1 ? "x" + parts : "";
+    }
+
+    private static String of(int parts, int columns) {
+        return parts > 1 ? "each " + columns + " columns of rows, " + parts + " times." : "rows of " + columns + ".";
     }
 
     static KernelLaunch of(SelectRowsLaunch launch, int rows, KernelSet kernels) {
@@ -39,19 +64,21 @@ final class RowKernels {
         String table = switch (type.element()) {
             case F32 -> "FloatTable<VOCABULARY, WIDTH>";
             case F16 -> "HalfTable<VOCABULARY, WIDTH>";
-            case U8, U4 -> "CodeTable<VOCABULARY, WIDTH, GROUP, STORED_ZEROS, BITS>";
+            case U8, U4 -> "CodeTable<VOCABULARY, WIDTH, GROUP, STORED_ZEROS, BITS, SCALE_BYTES>";
             default -> throw CudaKernel.noKernel(type);
         };
-        String name = "embedding_" + type.element().name().toLowerCase(Locale.ROOT) + "_" + type.rows() + "x" + type.columns()
-                + (type.element().quantized() ? "_g" + type.group() + (type.symmetric() ? "_symmetric" : "") : "");
-        CudaKernel kernel = new CudaKernel(name, "A row of the table for each token.", threads, "embedding.cuh")
+        boolean byToken = launch.key() == EmbeddingLaunch.Key.TOKEN;
+        String name = (byToken ? "embedding_" : "position_rows_") + type.element().name().toLowerCase(Locale.ROOT) + "_" + type.rows() + "x" + type.columns()
+                + type.storageSuffix();
+        CudaKernel kernel = new CudaKernel(name, "The table's row of each " + (byToken ? "token." : "position."), threads, "embedding.cuh")
                 .size("VOCABULARY", type.rows()).size("WIDTH", type.columns());
         if (type.element().quantized()) {
-            kernel.size("GROUP", type.group()).size("STORED_ZEROS", type.symmetric() ? 0 : 1).size("BITS", type.element().bits());
+            kernel.size("GROUP", type.group()).size("STORED_ZEROS", type.symmetric() ? 0 : 1).size("BITS", type.element().bits())
+                    .size("SCALE_BYTES", type.scale().bits() / 8);
         }
         return kernel.size("Y_STRIDE", launch.y().rowStride()).size("WARPS", threads / 32)
-                .step().parameter("const int *tokens", "tokens").weight("table", launch.table()).write("y", launch.y())
-                .body("embedding<%s, WIDTH, Y_STRIDE, WARPS>(step[STEP_ROWS], tokens, table, y);".formatted(table))
+                .step().parameter("const int *keys", byToken ? "tokens" : "positions").weight("table", launch.table()).write("y", launch.y())
+                .body("embedding<%s, WIDTH, Y_STRIDE, WARPS>(step[STEP_ROWS], keys, table, y);".formatted(table))
                 .launch(kernels, rows);
     }
 }

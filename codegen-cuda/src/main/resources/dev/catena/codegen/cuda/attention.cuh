@@ -16,15 +16,17 @@ struct Summary {
   float maximum, total;
 };
 
-/* `sum` of weight times value joins that of another summary. */
+/* `sum` of weight times value joins that of another summary; of one over no position at all nothing does. */
 inline void merge(Summary &into, float &sum, Summary other, float other_sum) {
+  if (other.total == 0) return;
   const float maximum = fmaxf(into.maximum, other.maximum);
   const float ours = expf(into.maximum - maximum), theirs = expf(other.maximum - maximum);
   into = {maximum, fmaf(into.total, ours, other.total * theirs)};
   sum = fmaf(sum, ours, other_sum * theirs);
 }
 
-template <class PAGES, int HEADS, int KV_HEADS, int DIM, int QUERIES> struct Attention {
+/* WINDOW: positions that a row sees, its own among them, or 0 for all; CAPPED: a score s is cap * tanh(s / cap). */
+template <class PAGES, int HEADS, int KV_HEADS, int DIM, int QUERIES, int WINDOW, bool CAPPED> struct Attention {
   static constexpr int GROUP = HEADS / KV_HEADS;
   static constexpr int CHUNKS = divide_up(GROUP, QUERIES); /* blocks that share a KV head */
   static constexpr int THREADS = ATTENTION_WARPS * 32;
@@ -40,7 +42,8 @@ template <class PAGES, int HEADS, int KV_HEADS, int DIM, int QUERIES> struct Att
 
   const int *step, *page_table;
   const uint8 *kv;
-  int row, kv_head, first_query, sequence;
+  int row, kv_head, first_query, sequence, lowest; /* the first position in sight */
+  float cap;
   Shared &shared;
 
   int head(int query) const { return kv_head * GROUP + first_query + query; }
@@ -61,10 +64,11 @@ template <class PAGES, int HEADS, int KV_HEADS, int DIM, int QUERIES> struct Att
     for (int query = 0; query < QUERIES; query++) summaries[query] = {-infinity(), 0};
     for (int first = begin + warp_id() * 32; first < end; first += THREADS) {
       const int count = least(32, end - first), slot = first % PAGE;
+      if (WINDOW > 0 && first + count <= lowest) continue;
       const uint8 *head_page = kv + PAGES::head_offset(step, page_table, sequence, first, kv_head);
       float scores[QUERIES];
       score(head_page, slot, count, scores);
-      weigh(scores, count, summaries, sums);
+      weigh(scores, lane_id() < count && (WINDOW == 0 || first + lane_id() >= lowest), summaries, sums);
       add_values(head_page, slot, count, scores, sums);
     }
 #pragma unroll
@@ -91,16 +95,19 @@ template <class PAGES, int HEADS, int KV_HEADS, int DIM, int QUERIES> struct Att
 #pragma unroll
         for (int i = 0; i < TOGETHER; i++) scores[query] = fmaf(shared.queries[query][d + i], key[i], scores[query]);
     }
+    if (CAPPED)
+#pragma unroll
+      for (int query = 0; query < QUERIES; query++) scores[query] = cap * tanhf(scores[query] / cap);
   }
 
-  /* Scores become weights against the new maximum. */
-  static void weigh(float (&scores)[QUERIES], int count, Summary (&summaries)[QUERIES], float (&sums)[QUERIES][VALUES]) {
+  /* Scores become weights against the new maximum; of the lanes one at least has a position in sight. */
+  static void weigh(float (&scores)[QUERIES], bool in_sight, Summary (&summaries)[QUERIES], float (&sums)[QUERIES][VALUES]) {
 #pragma unroll
     for (int query = 0; query < QUERIES; query++) {
-      const float score = lane_id() < count ? scores[query] : -infinity();
+      const float score = in_sight ? scores[query] : -infinity();
       const float maximum = fmaxf(summaries[query].maximum, warp_max(score));
       const float rescale = expf(summaries[query].maximum - maximum);
-      scores[query] = lane_id() < count ? expf(score - maximum) : 0;
+      scores[query] = in_sight ? expf(score - maximum) : 0;
       summaries[query] = {maximum, fmaf(summaries[query].total, rescale, warp_sum(scores[query]))};
 #pragma unroll
       for (int i = 0; i < VALUES; i++) sums[query][i] *= rescale;
@@ -169,17 +176,17 @@ void attention_whole(ATTENTION attention, SHARED &shared, int positions, float *
 
 /* blockIdx.x: the row; blockIdx.y: KV head and chunk of its queries; SPLIT: blockIdx.z is the split, whose part goes to
    `parts` [rows][HEADS][MOST_SPLITS][DIM + 2]: maximum, total, sums. */
-template <class PAGES, int HEADS, int KV_HEADS, int DIM, int QUERIES, bool SPLIT, int Q_STRIDE, int Y_STRIDE>
+template <class PAGES, int HEADS, int KV_HEADS, int DIM, int QUERIES, int WINDOW, bool CAPPED, bool SPLIT, int Q_STRIDE, int Y_STRIDE>
 void attend(const int *step, const int *positions, const int *row_sequence, const int *page_table, const float *q, float scale,
-            const uint8 *kv, float *parts, float *y) {
-  using Attended = Attention<PAGES, HEADS, KV_HEADS, DIM, QUERIES>;
+            float cap, const uint8 *kv, float *parts, float *y) {
+  using Attended = Attention<PAGES, HEADS, KV_HEADS, DIM, QUERIES, WINDOW, CAPPED>;
   __shared__ typename Attended::Shared shared;
   const int row = blockIdx.x;
   if (row >= step[STEP_ROWS]) return;
   const int count = positions[row] + 1, split = split_positions(count);
   if (SPLIT && blockIdx.z * split >= count) return;
   Attended attention = {step, page_table, kv, row, (int)blockIdx.y / Attended::CHUNKS,
-                        (int)blockIdx.y % Attended::CHUNKS * QUERIES, row_sequence[row], shared};
+                        (int)blockIdx.y % Attended::CHUNKS * QUERIES, row_sequence[row], WINDOW > 0 ? most(0, count - WINDOW) : 0, cap, shared};
   attention.load_queries(q, Q_STRIDE, scale);
   if constexpr (SPLIT) {
     const int begin = blockIdx.z * split;

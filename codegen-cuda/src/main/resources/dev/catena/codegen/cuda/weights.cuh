@@ -9,11 +9,12 @@
                   agrees: lane (g, t) has columns 8 t ... 8 t + 7 of the chunk
    output         the output in row g or g + 8 of the A operand */
 enum class Zeros { MIDDLE, STORED };
+enum class Scales { F16, F32 };
 
-template <int N, int K, int GROUP, Zeros ZEROS, int BITS> struct QuantizedMatrix {
+template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> struct QuantizedMatrix {
   static constexpr bool QUANTIZED = true;
   static constexpr int OUTPUTS = N, INPUTS = K, GROUP_COLUMNS = GROUP, GROUPS = divide_up(K, GROUP), COLUMNS = 32 / BITS;
-  static constexpr int WORDS = divide_up(K, COLUMNS), SCALES = WORDS * 64, ZERO_CODES = SCALES + GROUPS * 32;
+  static constexpr int WORDS = divide_up(K, COLUMNS), SCALES = WORDS * 64, ZERO_CODES = SCALES + GROUPS * (SCALE_TYPE == Scales::F32 ? 64 : 32);
   static constexpr int64 BLOCK_BYTES = divide_up(ZERO_CODES + (ZEROS == Zeros::STORED ? GROUPS * 16 : 0), 64) * 64ll;
 
   static uint32 code(uint32 word, int i) {
@@ -30,7 +31,8 @@ template <int N, int K, int GROUP, Zeros ZEROS, int BITS> struct QuantizedMatrix
   }
 
   static float scale(const uint8 *block, int group, int output) {
-    return float_of_half(*(const uint16 *)(block + SCALES + (group * 16 + output) * 2));
+    const int at = group * 16 + output;
+    return SCALE_TYPE == Scales::F32 ? ((const float *)(block + SCALES))[at] : float_of_half(((const uint16 *)(block + SCALES))[at]);
   }
 
   static int zero(const uint8 *block, int group, int output) {
@@ -72,8 +74,8 @@ template <int N, int K, int GROUP, Zeros ZEROS, int BITS> struct QuantizedMatrix
   static int output(int g, int half) { return g + 8 * half; }
 };
 
-template <int N, int K, int GROUP, Zeros ZEROS> using Codes4 = QuantizedMatrix<N, K, GROUP, ZEROS, 4>;
-template <int N, int K, int GROUP, Zeros ZEROS> using Codes8 = QuantizedMatrix<N, K, GROUP, ZEROS, 8>;
+template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE> using Codes4 = QuantizedMatrix<N, K, GROUP, ZEROS, SCALE_TYPE, 4>;
+template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE> using Codes8 = QuantizedMatrix<N, K, GROUP, ZEROS, SCALE_TYPE, 8>;
 
 template <int N, int K> struct Halves {
   static constexpr bool QUANTIZED = false;

@@ -6,7 +6,7 @@ import dev.catena.ir.ElementType;
 final class ElementTypes {
   private ElementTypes() {}
 
-  /** The type, or null for those that Catena lacks (complex numbers, floats of 8 bits and less). */
+  /** The type, or null for those that Catena lacks (complex numbers). */
   static ElementType of(long number) {
     return switch ((int) number) {
       case 1 -> ElementType.F32;
@@ -23,8 +23,16 @@ final class ElementTypes {
       case 12 -> ElementType.U32;
       case 13 -> ElementType.U64;
       case 16 -> ElementType.BF16;
+      case 17 -> ElementType.F8E4M3FN;
+      case 18 -> ElementType.F8E4M3FNUZ;
+      case 19 -> ElementType.F8E5M2;
+      case 20 -> ElementType.F8E5M2FNUZ;
       case 21 -> ElementType.U4;
       case 22 -> ElementType.I4;
+      case 23 -> ElementType.F4E2M1;
+      case 24 -> ElementType.F8E8M0;
+      case 25 -> ElementType.U2;
+      case 26 -> ElementType.I2;
       default -> null;
     };
   }
@@ -37,11 +45,9 @@ final class ElementTypes {
         case 0 -> "undefined";
         case 14 -> "complex64";
         case 15 -> "complex128";
-        case 17, 18, 19, 20 -> "float8";
-        case 23 -> "float4";
         default -> "number " + number;
       };
-      throw new OnnxException(what + ": element type " + name + " isn't supported");
+      throw new UnsupportedTypeException(what + ": element type " + name + " isn't supported", name);
     }
     return e;
   }

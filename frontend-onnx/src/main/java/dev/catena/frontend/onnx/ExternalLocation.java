@@ -1,10 +1,13 @@
 package dev.catena.frontend.onnx;
 
+import dev.catena.ir.MappedFile;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.stream.Stream;
 
@@ -14,6 +17,11 @@ import java.util.stream.Stream;
  * writing, replace) anything else on the machine.
  */
 public final class ExternalLocation {
+  private static final Path OPEN_FILES = Path.of("/proc/self/fd");
+  private static final long MOST_FILES = 100_000;
+  private static final int KIND = 0170000;
+  private static final int REGULAR = 0100000;
+
   private ExternalLocation() {}
 
   /**
@@ -37,7 +45,7 @@ public final class ExternalLocation {
       if (part.equals("..")) {
         throw new OnnxException(what + ": external location '" + location + "' leads out of the model's folder");
       }
-      if (part.isEmpty() || part.equals(".") && !location.startsWith("./")) {
+      if (part.isEmpty() || part.equals(".") && (path != folder || location.equals("."))) {
         throw new OnnxException(what + ": external location '" + location + "' isn't a plain relative path");
       }
       try {
@@ -70,26 +78,70 @@ public final class ExternalLocation {
       }
       // A FIFO would block the open and a device could do anything: neither is opened.
       if (!Files.isRegularFile(real, LinkOption.NOFOLLOW_LINKS)) {
-        throw new OnnxException(what + ": external file '" + location + "' isn't a regular file");
+        throw notRegular(location, what);
       }
-      requireNoForeignHardLink(real.getParent(), real, location, what);
       return real;
     } catch (IOException e) {
       throw new OnnxException(what + ": external file '" + location + "' can't be examined: " + e.getMessage(), e);
     }
   }
 
+  /**
+   * Opens what {@link #existing} found. What was opened is examined once more, by its descriptor: between the look and the
+   * opening, somebody could have put a link or another file in its place.
+   *
+   * @throws OnnxException where another file was opened, or one that has a name outside the folder, too
+   */
+  public static MappedFile open(Path real, String location, String what) {
+    try {
+      FileChannel channel = FileChannel.open(real, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+      try {
+        requireOpened(real, location, what);
+        return new MappedFile(real, location, channel);
+      } catch (RuntimeException | IOException e) {
+        channel.close();
+        throw e;
+      }
+    } catch (IOException e) {
+      throw new OnnxException(what + ": external file '" + location + "' can't be opened: " + e.getMessage(), e);
+    }
+  }
+
+  private static void requireOpened(Path real, String location, String what) throws IOException {
+    try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(OPEN_FILES)) {
+      for (Path d : descriptors) {
+        if (real.equals(target(d))) {
+          // Through the descriptor, not by the name: these are the opened file's.
+          Map<String, Object> file = Files.readAttributes(d, "unix:mode,nlink,ino,dev");
+          if (((Integer) file.get("mode") & KIND) != REGULAR) {
+            throw notRegular(location, what);
+          }
+          requireNoForeignName(real.getParent(), file, location, what);
+          return;
+        }
+      }
+    }
+    throw new OnnxException(what + ": external file '" + location + "' was replaced while it was opened");
+  }
+
+  private static Path target(Path descriptor) {
+    try {
+      return Files.readSymbolicLink(descriptor);
+    } catch (IOException e) {
+      return null; // closed since, by another thread
+    }
+  }
+
   /** A second name of the file must lie in the same folder: an archive could have planted a link to any file. */
-  private static void requireNoForeignHardLink(Path folder, Path real, String location, String what) throws IOException {
-    Map<String, Object> a = Files.readAttributes(real, "unix:nlink,ino,dev", LinkOption.NOFOLLOW_LINKS);
-    int links = ((Number) a.get("nlink")).intValue();
+  private static void requireNoForeignName(Path folder, Map<String, Object> file, String location, String what)
+      throws IOException {
+    int links = (Integer) file.get("nlink");
     if (links == 1) {
       return;
     }
-    Object key = Files.readAttributes(real, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS).fileKey();
     long here;
     try (Stream<Path> files = Files.list(folder)) {
-      here = files.limit(100_000).filter(p -> isSameFile(p, key)).count();
+      here = files.limit(MOST_FILES).filter(p -> isSameFile(p, file)).count();
     }
     if (here < links) {
       throw new OnnxException(what + ": external file '" + location
@@ -97,11 +149,16 @@ public final class ExternalLocation {
     }
   }
 
-  private static boolean isSameFile(Path p, Object key) {
+  private static boolean isSameFile(Path p, Map<String, Object> file) {
     try {
-      return key.equals(Files.readAttributes(p, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS).fileKey());
+      Map<String, Object> other = Files.readAttributes(p, "unix:ino,dev", LinkOption.NOFOLLOW_LINKS);
+      return other.get("ino").equals(file.get("ino")) && other.get("dev").equals(file.get("dev"));
     } catch (IOException e) {
       return false;
     }
+  }
+
+  private static OnnxException notRegular(String location, String what) {
+    return new OnnxException(what + ": external file '" + location + "' isn't a regular file");
   }
 }

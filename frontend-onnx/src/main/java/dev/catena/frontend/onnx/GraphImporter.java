@@ -13,11 +13,9 @@ import dev.catena.ir.Value;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /** Imports one graph into a stage of the {@code onnx} dialect. */
 final class GraphImporter {
@@ -33,24 +31,29 @@ final class GraphImporter {
   private final Stage stage;
   private final WeightPool weights;
   private final TensorLoader loader;
-  private final NameHints names = new NameHints();
+  private final NameHints hints = new NameHints();
   private final StageBuilder out;
   private final NodeForms forms;
-  private final Map<String, Value> values = new HashMap<>();
+  private boolean languageModel;
+  private final ScopedNames names = new ScopedNames();
   private final Map<String, Value> arguments = new LinkedHashMap<>();
   private final Map<String, Tensor> assumed = new HashMap<>();
-  /** Initializers, those of branches that were taken among them. */
-  private final Map<String, OnnxTensor> tensors;
 
-  GraphImporter(OnnxGraph graph, String stageName, Path path, OpenFiles files, WeightPool weights,
-      Set<String> warnings) {
+  GraphImporter(OnnxGraph graph, String stageName, Path path, OpenFiles files, WeightPool weights) {
     this.graph = graph;
     this.stage = new Stage(stageName);
-    this.tensors = new HashMap<>(graph.initializers());
+    graph.initializers().forEach(names::define);
     this.weights = weights;
     this.loader = new TensorLoader(graph.file(), path, files);
-    this.out = new StageBuilder(stage, graph.fileName(), names);
-    this.forms = new NodeForms(out, loader, graph.opset(), new ContribForms(out, weights, warnings));
+    this.out = new StageBuilder(stage, graph.fileName(), hints);
+    QuantizedConstants quantized = new QuantizedConstants(out, weights);
+    this.forms = new NodeForms(out, loader, graph.opset(), new ContribForms(out, weights, quantized), quantized);
+  }
+
+  /** The graph is a language model or a piece of one, not any graph. */
+  void ofLanguageModel() {
+    languageModel = true;
+    forms.ofLanguageModel();
   }
 
   /** The name of the stage's argument that the graph's input {@code input} became. */
@@ -70,36 +73,55 @@ final class GraphImporter {
         throw new OnnxException(graph.fileName() + ": two inputs are named '" + input.name() + "'");
       }
       if (assumed.containsKey(input.name())) {
-        values.put(input.name(), out.constant(assumed.get(input.name()), input.name()));
+        names.put(input.name(), out.constant(assumed.get(input.name()), input.name()));
         continue;
       }
-      String name = names.argument(input.name());
-      Value argument = stage.addArgument(name, type(input, name));
+      String name = hints.argument(input.name());
+      TensorType type = type(input, name);
+      if (languageModel && StackedCache.fits(type)) {
+        TensorType half = type.withShape(type.shape().subList(1, type.rank()));
+        names.put(input.name(), StackedCache.joined(out, stage.addArgument(hints.argument(name + "_key"), half),
+            stage.addArgument(hints.argument(name + "_value"), half)));
+        continue;
+      }
+      Value argument = stage.addArgument(name, type);
       arguments.put(input.name(), argument);
-      values.put(input.name(), argument);
+      names.put(input.name(), argument);
     }
     for (Node node : NodeOrder.of(graph)) {
       out.begin(node);
       importNode(node);
     }
     for (ValueInfo output : outputs) {
-      Value v = values.containsKey(output.name()) || tensors.containsKey(output.name())
-          ? value(output.name()) : null;
+      Value v = names.knows(output.name()) ? value(output.name()) : null;
       if (v == null) {
         throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is computed by no node");
       }
+      requireTensor(output, graph.fileName() + ": output '" + output.name() + "'");
       ElementType declared = ElementTypes.of(output.elementType());
       if (declared != null && v.tensorType().element() != declared) {
         throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is declared as "
             + declared.keyword() + ", its node gives " + v.tensorType().element().keyword());
+      }
+      if (languageModel && StackedCache.fits(v.tensorType()) && StackedCache.isStack(v.producer())) {
+        stage.addOutput(NameHints.plain(output.name()) + "_key", StackedCache.part(out, v, 0));
+        stage.addOutput(NameHints.plain(output.name()) + "_value", StackedCache.part(out, v, 1));
+        continue;
       }
       stage.addOutput(NameHints.plain(output.name()), v);
     }
     return stage;
   }
 
+  private static void requireTensor(ValueInfo v, String what) {
+    if (v.other() != null) {
+      throw new UnsupportedTypeException(what + " is of type " + v.other() + ", which isn't supported", v.other());
+    }
+  }
+
   private TensorType type(ValueInfo input, String name) {
     String what = graph.fileName() + ": input '" + input.name() + "'";
+    requireTensor(input, what);
     if (input.shape() == null) {
       throw new OnnxException(what + " isn't a tensor of known rank");
     }
@@ -115,12 +137,27 @@ final class GraphImporter {
     return new TensorType(e, dims);
   }
 
+  /**
+   * A node that is wrong in a way that nobody thought of is refused like any other. What is wrong with a graph inside it has
+   * been said about the node there.
+   */
   private void importNode(Node node) {
+    try {
+      convert(node);
+    } catch (OnnxException e) {
+      throw e;
+    } catch (RuntimeException | StackOverflowError e) {
+      throw new OnnxException(out.origin() + ": " + node.operation() + " can't be understood: "
+          + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()), e);
+    }
+  }
+
+  private void convert(Node node) {
     if (node.is("Constant")) {
       if (node.outputs().isEmpty()) {
         throw out.broken("has no output");
       }
-      values.put(node.outputs().get(0), constant(node));
+      names.put(node.outputs().get(0), constant(node));
       return;
     }
     if (node.is("If")) {
@@ -134,7 +171,7 @@ final class GraphImporter {
     List<Value> results = forms.convert(node, operands);
     for (int i = 0; i < results.size(); i++) {
       if (i < node.outputs().size() && !node.outputs().get(i).isEmpty() && results.get(i) != null) {
-        values.put(node.outputs().get(i), results.get(i));
+        names.put(node.outputs().get(i), results.get(i));
       }
     }
   }
@@ -146,11 +183,16 @@ final class GraphImporter {
       throw out.broken("lacks the input 'cond'");
     }
     Dim[] known = condition.contents();
-    List<Value> results = known != null && known.length == 1 && known[0].isKnown()
-        ? importNodes(node, branch(node, known[0].is(0) ? "else_branch" : "then_branch"))
-        : choice(node, condition);
+    List<Value> results;
+    if (known != null && known.length == 1 && known[0].isKnown()) {
+      names.enter(); // another If may use the same names inside
+      results = importNodes(node, branch(node, known[0].is(0) ? "else_branch" : "then_branch"));
+      names.leave();
+    } else {
+      results = choice(node, condition);
+    }
     for (int i = 0; i < node.outputs().size(); i++) {
-      values.put(node.outputs().get(i), results.get(i));
+      names.put(node.outputs().get(i), results.get(i));
     }
   }
 
@@ -169,7 +211,7 @@ final class GraphImporter {
     Map<String, Value> captured = new LinkedHashMap<>();
     for (OnnxSubgraph branch : List.of(taken, other)) {
       for (String name : branch.captured()) {
-        if (!name.isEmpty() && (values.containsKey(name) || tensors.containsKey(name))) {
+        if (!name.isEmpty() && names.knows(name)) {
           captured.put(name, value(name));
         }
       }
@@ -183,23 +225,19 @@ final class GraphImporter {
 
   private Block region(Node node, OnnxSubgraph branch, Map<String, Value> captured) {
     Block region = new Block();
-    Map<String, Value> around = Map.copyOf(values);
-    Map<String, OnnxTensor> tensorsAround = Map.copyOf(tensors);
+    names.enter();
     Block before = out.into(region);
-    captured.forEach((name, v) -> values.put(name, v.constant() != null ? out.constant(v.constant(), name)
+    captured.forEach((name, v) -> names.put(name, v.constant() != null ? out.constant(v.constant(), name)
         : argument(region, name, v)));
     List<Value> results = importNodes(node, branch);
     results.subList(0, node.outputs().size()).forEach(region::addOutput);
     out.into(before);
-    values.clear();
-    values.putAll(around);
-    tensors.clear();
-    tensors.putAll(tensorsAround);
+    names.leave();
     return region;
   }
 
   private Value argument(Block region, String name, Value captured) {
-    Value argument = region.addArgument(names.argument(name), captured.type());
+    Value argument = region.addArgument(hints.argument(name), captured.type());
     argument.setContents(captured.contents());
     return argument;
   }
@@ -207,20 +245,19 @@ final class GraphImporter {
   /** Imports a branch's nodes where the builder stands; gives the branch's results. */
   private List<Value> importNodes(Node node, OnnxSubgraph branch) {
     branch.initializers().forEach((name, tensor) -> {
-      if (tensors.put(name, tensor) != null) {
+      if (names.knows(name)) {
         throw out.broken("defines '" + name + "' a second time");
       }
+      names.define(name, tensor);
     });
-    Set<String> given = new HashSet<>(tensors.keySet());
-    given.addAll(values.keySet());
-    for (Node inner : NodeOrder.of(graph.fileName(), branch.nodes(), given)) {
+    for (Node inner : NodeOrder.of(graph.fileName(), branch.nodes(), names::knows)) {
       out.begin(inner);
       importNode(inner);
     }
     out.begin(node);
     List<Value> results = new ArrayList<>();
     for (ValueInfo output : branch.outputs()) {
-      if (!given.contains(output.name()) && !values.containsKey(output.name())) {
+      if (!names.knows(output.name())) {
         throw out.broken("gives '" + output.name() + "', which its branch doesn't compute");
       }
       results.add(value(output.name()));
@@ -230,12 +267,12 @@ final class GraphImporter {
 
   /** The value of that name; an initializer becomes a value where it is first used. */
   private Value value(String name) {
-    Value v = values.get(name);
+    Value v = names.value(name);
     if (v == null) {
-      OnnxTensor t = tensors.get(name);
+      OnnxTensor t = names.tensor(name);
       TensorType type = loader.type(t);
       v = type.element().isFloat() && type.rank() > 0 && loader.elements(t) > 1 ? weight(t, name) : literal(t, name);
-      values.put(name, v);
+      names.put(name, v);
     }
     return v;
   }

@@ -110,6 +110,9 @@ final class LayerCut {
   private void cut() {
     StageCopy embed = new StageCopy(model, "embed", Pieces.Role.EMBED);
     embed.argument("ids", model.ids(), model.ids().tensorType());
+    embed.offer("mask", model.mask()); // learned positions are counted from these
+    embed.offer("positions", model.positions());
+    embed.offer("past_key", layers.get(0).pastValue); // for its length; keys may be kept turned
     stages.add(embed.end("hidden", layers.get(0).begin));
     for (int i = 0; i + 1 < layers.size(); i++) {
       stages.add(decoder(i));

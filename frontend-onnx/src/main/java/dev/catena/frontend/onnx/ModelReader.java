@@ -5,17 +5,23 @@ import dev.catena.frontend.onnx.OnnxGraph.Node;
 import dev.catena.frontend.onnx.OnnxGraph.ValueInfo;
 import dev.catena.ir.MappedFile;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** Reads a ModelProto down to its nodes; tensors keep their place in the file. */
 final class ModelReader {
   static final long OLDEST_OPSET = 7;
   static final long NEWEST_OPSET = 27;
+  static final long OLDEST_IR = 3;
+  static final long NEWEST_IR = 13;
 
   /** More of anything than any model has; keeps a hostile file from filling the heap with tiny entries. */
   private static final int MOST_ENTRIES = 1 << 20;
+  private static final int HIGHEST_RANK = 64;
 
   private final MappedFile file;
   private final WireReader in;
@@ -24,6 +30,7 @@ final class ModelReader {
   private long opset = -1;
   private boolean hasGraph;
   private GraphFields graph = new GraphFields();
+  private final Map<String, OnnxFunction> functions = new HashMap<>();
 
   private ModelReader(MappedFile file) {
     this.file = file;
@@ -51,11 +58,16 @@ final class ModelReader {
           in.message(this::graphField);
         }
         case 8 -> opsetImport();
+        case 25 -> function();
         default -> in.skip();
       }
     });
     if (!hasGraph || irVersion <= 0) {
       throw new OnnxException(file.name() + ": not an ONNX file: it holds no graph (is it truncated?)");
+    }
+    if (irVersion < OLDEST_IR) {
+      throw new OnnxException(file.name() + ": IR version " + irVersion + " isn't supported, " + OLDEST_IR + " to "
+          + NEWEST_IR + " are; save the model again with a newer onnx");
     }
     if (opset < 0) {
       throw new OnnxException(file.name() + ": names no opset of the ONNX domain (is it truncated?)");
@@ -64,9 +76,22 @@ final class ModelReader {
       throw new OnnxException(file.name() + ": opset " + opset + " isn't supported, " + OLDEST_OPSET + " to "
           + NEWEST_OPSET + " are; convert the model with onnx.version_converter");
     }
+    requireOutputs();
     List<ValueInfo> given = graph.inputs.stream().filter(i -> !graph.initializers.containsKey(i.name())).toList();
-    return new OnnxGraph(file, irVersion, opset, List.copyOf(graph.nodes), graph.initializers, given,
+    return new OnnxGraph(file, irVersion, opset, FunctionInliner.inline(file.name(), List.copyOf(graph.nodes), functions), graph.initializers, given,
         List.copyOf(graph.outputs));
+  }
+
+  private void requireOutputs() {
+    if (graph.outputs.isEmpty()) {
+      throw new OnnxException(file.name() + ": the graph has no outputs, so it computes nothing");
+    }
+    Set<String> names = new HashSet<>();
+    for (ValueInfo output : graph.outputs) {
+      if (!names.add(output.name())) {
+        throw new OnnxException(file.name() + ": two outputs are named '" + output.name() + "'");
+      }
+    }
   }
 
   private void opsetImport() {
@@ -117,11 +142,48 @@ final class ModelReader {
     return read;
   }
 
+  private void function() {
+    count();
+    GraphFields outer = graph;
+    graph = new GraphFields();
+    String[] texts = {"", "", ""};
+    List<String> inputs = new ArrayList<>();
+    List<String> outputs = new ArrayList<>();
+    Map<String, OnnxAttribute> defaults = new LinkedHashMap<>();
+    in.message(number -> {
+      switch (number) {
+        case 1 -> texts[0] = in.text();
+        case 4 -> {
+          count();
+          inputs.add(in.text());
+        }
+        case 5 -> {
+          count();
+          outputs.add(in.text());
+        }
+        case 7 -> graph.nodes.add(node());
+        case 10 -> texts[1] = in.text();
+        case 11 -> {
+          OnnxAttribute a = attribute();
+          defaults.put(a.name(), a);
+        }
+        case 13 -> texts[2] = in.text();
+        default -> in.skip();
+      }
+    });
+    OnnxFunction f = new OnnxFunction(texts[1], texts[0], texts[2], List.copyOf(inputs), List.copyOf(outputs), defaults,
+        List.copyOf(graph.nodes));
+    graph = outer;
+    if (functions.put(f.key(), f) != null) {
+      throw new OnnxException(file.name() + ": two functions are named '" + f.name() + "' (domain " + f.domain() + ")");
+    }
+  }
+
   private Node node() {
     count();
     List<String> from = new ArrayList<>();
     List<String> to = new ArrayList<>();
-    String[] texts = {"", "", ""};
+    String[] texts = {"", "", "", ""};
     Map<String, OnnxAttribute> attributes = new LinkedHashMap<>();
     in.message(number -> {
       switch (number) {
@@ -137,13 +199,19 @@ final class ModelReader {
         case 4 -> texts[1] = in.text();
         case 5 -> {
           OnnxAttribute a = attribute();
-          attributes.put(a.name(), a);
+          if (attributes.put(a.name(), a) != null) {
+            throw in.broken("a node has the attribute '" + a.name() + "' twice");
+          }
         }
         case 7 -> texts[2] = in.text();
+        case 8 -> texts[3] = in.text();
         default -> in.skip();
       }
     });
-    return new Node(graph.nodes.size(), texts[0], texts[2], texts[1], List.copyOf(from), List.copyOf(to), attributes);
+    if (texts[1].isEmpty()) {
+      throw in.broken("node '" + texts[0] + "' names no operation");
+    }
+    return new Node(graph.nodes.size(), texts[0], texts[2], texts[1], texts[3], List.copyOf(from), List.copyOf(to), attributes);
   }
 
   /** Collects the fields of one GraphProto. */
@@ -167,6 +235,7 @@ final class ModelReader {
     final List<String> texts = new ArrayList<>();
     OnnxTensor tensor;
     OnnxSubgraph subgraph;
+    String reference = "";
 
     void field(int number) {
       switch (number) {
@@ -208,6 +277,7 @@ final class ModelReader {
           texts.add(in.text());
           seen = OnnxAttribute.Type.TEXTS;
         }
+        case 21 -> reference = in.text();
         case 20 -> type = OnnxAttribute.Type.of(in.smallInteger());
         default -> in.skip();
       }
@@ -221,7 +291,7 @@ final class ModelReader {
       }
       // Files from before IR 4 may leave the type out.
       return new OnnxAttribute(name, type == null ? seen : type, integer, real, text, integers.toArray(), values,
-          List.copyOf(texts), tensor, subgraph);
+          List.copyOf(texts), tensor, subgraph, reference);
     }
   }
 
@@ -255,7 +325,10 @@ final class ModelReader {
           texts.add(in.text());
         }
         case 8 -> name = in.text();
-        case 9 -> raw = in.range();
+        case 9 -> {
+          requireNoElements();
+          raw = in.range();
+        }
         case 10 -> typed(8);
         case 13 -> externalEntry();
         case 14 -> isExternal = in.integer() == 1;
@@ -263,14 +336,29 @@ final class ModelReader {
       }
     }
 
+    private void requireNoElements() {
+      if (raw != null || words.size() > 0) {
+        throw severalRuns();
+      }
+    }
+
+    private OnnxException severalRuns() {
+      return in.broken("tensor '" + name + "' holds its elements in several runs");
+    }
+
     /** Packed reals in one run look exactly like raw data, so they stay where they are too. */
     private void typed(int width) {
-      if (in.wireType() == WireReader.BYTES && raw == null && words.size() == 0) {
+      if (wordBits != 0 && wordBits != width * 8) {
+        throw severalRuns();
+      }
+      if (in.wireType() == WireReader.BYTES) {
+        requireNoElements();
         raw = in.range();
+        wordBits = width * 8;
         return;
       }
       if (raw != null) {
-        throw in.broken("tensor '" + name + "' holds its elements in several runs");
+        throw severalRuns();
       }
       wordBits = width * 8;
       if (width == 4) {
@@ -296,6 +384,16 @@ final class ModelReader {
     }
 
     OnnxTensor build() {
+      boolean hasElements = raw != null && raw.length() > 0 || words.size() > 0 || !texts.isEmpty();
+      if (raw != null && (words.size() > 0 || !texts.isEmpty()) || words.size() > 0 && !texts.isEmpty()) {
+        throw severalRuns();
+      }
+      if (isExternal && hasElements) {
+        throw in.broken("tensor '" + name + "' holds elements, and says that they lie in another file");
+      }
+      if (dims.size() > HIGHEST_RANK) {
+        throw in.broken("tensor '" + name + "' has " + dims.size() + " dimensions");
+      }
       return new OnnxTensor(name, elementType, dims.toArray(), raw, words.size() == 0 ? null : words.toArray(), wordBits,
           texts.isEmpty() ? null : List.copyOf(texts), isExternal ? Map.copyOf(external) : null);
     }
@@ -305,9 +403,6 @@ final class ModelReader {
     count();
     TensorFields t = new TensorFields();
     in.message(t::field);
-    if (t.dims.size() > 64) {
-      throw in.broken("tensor '" + t.name + "' has " + t.dims.size() + " dimensions");
-    }
     return t.build();
   }
 
@@ -317,11 +412,19 @@ final class ModelReader {
     int[] element = {0};
     List<Dimension> dims = new ArrayList<>();
     boolean[] shaped = {false};
+    String[] other = {null};
     in.message(number -> {
       switch (number) {
         case 1 -> name[0] = in.text();
         case 2 -> in.message(type -> {
           if (type != 1) { // only tensors are of interest; the element type stays 0 for the rest
+            other[0] = switch (type) {
+              case 4 -> "sequence";
+              case 5 -> "map";
+              case 8 -> "sparse tensor";
+              case 9 -> "optional";
+              default -> other[0];
+            };
             in.skip();
             return;
           }
@@ -346,7 +449,10 @@ final class ModelReader {
         default -> in.skip();
       }
     });
-    return new ValueInfo(name[0], element[0], shaped[0] ? List.copyOf(dims) : null);
+    if (dims.size() > HIGHEST_RANK) {
+      throw in.broken("'" + name[0] + "' has " + dims.size() + " dimensions");
+    }
+    return new ValueInfo(name[0], element[0], shaped[0] ? List.copyOf(dims) : null, other[0]);
   }
 
   private Dimension dimension() {

@@ -19,7 +19,7 @@ final class NameHints {
   String value(String name, String operation) {
     String s = withoutCounter(name);
     String[] parts = s.split("/");
-    String last = parts[parts.length - 1];
+    String last = parts.length == 0 ? operation : parts[parts.length - 1]; // of "/" nothing is left
     // "/self_attn/q_proj/MatMul" reads best as q_proj_matmul; "onnx::Mul_117" as mul.
     if (GENERATED.matcher(last).matches() && parts.length < 2) {
       last = operation;

@@ -23,12 +23,32 @@ final class NodeForms {
   private final TensorLoader loader;
   private final long opset;
   private final ContribForms contrib;
+  private final AttentionForms attention;
+  private boolean languageModel;
+  private final FormBuilder builder;
+  private final ActivationForms activations;
+  private final NormalizationForms normalizations;
+  private final QuantizationForms quantization;
+  private final TensorForms tensors;
+  private final QuantizedConstants quantized;
 
-  NodeForms(StageBuilder out, TensorLoader loader, long opset, ContribForms contrib) {
+  NodeForms(StageBuilder out, TensorLoader loader, long opset, ContribForms contrib, QuantizedConstants quantized) {
     this.out = out;
     this.loader = loader;
     this.opset = opset;
     this.contrib = contrib;
+    this.attention = new AttentionForms(out);
+    this.builder = new FormBuilder(out);
+    this.activations = new ActivationForms(builder);
+    this.normalizations = new NormalizationForms(builder, opset);
+    this.quantization = new QuantizationForms(builder);
+    this.tensors = new TensorForms(builder, opset);
+    this.quantized = quantized;
+  }
+
+  /** From now on attention is said in products and a softmax, among which a decoder's parts are looked for. */
+  void ofLanguageModel() {
+    languageModel = true;
   }
 
   /** The values of the node's results; operands that are absent are null. */
@@ -43,15 +63,22 @@ final class NodeForms {
     List<Value> in = new ArrayList<>(operands);
     Map<String, OnnxAttribute> given = new LinkedHashMap<>(node.attributes());
     return switch (node.operation()) {
+      case "Attention", "RotaryEmbedding" -> {
+        List<Value> parts = !languageModel ? null
+            : node.operation().equals("Attention") ? attention.standard(node, in) : attention.rotary(node, in);
+        yield parts != null ? parts : plain(node, node.operation(), in, given);
+      }
       case "Dropout" -> dropout(node, in);
+      case "DequantizeLinear" -> {
+        Value constant = quantized.dequantizeLinear(node, in);
+        yield constant != null ? List.of(constant) : plain(node, node.operation(), in, given);
+      }
       case "Softmax", "LogSoftmax" -> opset < 13 ? flatSoftmax(node, in) : plain(node, node.operation(), in, given);
       case "ConstantOfShape" -> plain(node, node.operation(), in, given);
-      case "Cast", "CastLike" -> {
-        given.remove("saturate"); // says something about float8 only, which Catena lacks
-        given.remove("round_mode");
-        yield plain(node, node.operation(), in, given);
+      case "Einsum" -> {
+        builder.begin(node, in);
+        yield isOuterProduct(node, in) ? outerProduct(in) : List.of(new EinsumForm(builder).convert());
       }
-      case "Einsum" -> outerProduct(node, in);
       case "Scatter" -> plain(node, "ScatterElements", in, given);
       case "Squeeze", "Unsqueeze", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSumSquare",
           "ReduceL2" -> {
@@ -76,22 +103,45 @@ final class NodeForms {
         attributeToOperand(given, "k", in, 1);
         yield plain(node, "TopK", in, given);
       }
+      case "Pad" -> {
+        attributeToOperand(given, "pads", in, 1);
+        bound(given, "value", in, 2);
+        yield plain(node, "Pad", in, given);
+      }
+      case "Resize" -> opset < 11 ? List.of(tensors.resizeOfOpset10(node, in)) : plain(node, "Resize", in, given);
       case "Clip" -> {
         bound(given, "min", in, 1);
         bound(given, "max", in, 2);
         yield plain(node, "Clip", in, given);
       }
-      default -> plain(node, node.operation(), in, given);
+      default -> {
+        List<Value> said = inOthers(node, in);
+        yield said != null ? said : plain(node, node.operation(), in, given);
+      }
     };
   }
 
-  /** Of all that Einsum can say, the outer product of two vectors, as angles of rotary positions are computed. */
-  private List<Value> outerProduct(OnnxGraph.Node node, List<Value> in) {
+  /** The results of an operation that others of the dialect say, or null. */
+  private List<Value> inOthers(OnnxGraph.Node node, List<Value> in) {
+    builder.begin(node, in);
+    List<Value> codes = quantization.convert(node.operation());
+    if (codes != null) {
+      return codes;
+    }
+    Value one = activations.convert(node.operation());
+    one = one != null ? one : normalizations.convert(node.operation());
+    one = one != null ? one : tensors.convert(node.operation());
+    return one == null ? null : List.of(one);
+  }
+
+  private static boolean isOuterProduct(OnnxGraph.Node node, List<Value> in) {
     OnnxAttribute equation = node.attributes().get("equation");
     String text = equation == null || equation.text() == null ? "" : equation.text().replace(" ", "");
-    if (!OUTER_PRODUCT.matcher(text).matches() || in.size() != 2 || in.contains(null)) {
-      throw out.broken("with the equation '" + text + "' isn't supported; of Einsum, Catena knows i,j->ij");
-    }
+    return OUTER_PRODUCT.matcher(text).matches() && in.size() == 2 && !in.contains(null);
+  }
+
+  /** The outer product of two vectors, as angles of rotary positions are computed, in the words that rules know. */
+  private List<Value> outerProduct(List<Value> in) {
     return List.of(out.append("Mul", out.append("Unsqueeze", in.get(0), out.constant(Tensor.i64(new long[] {1}, 1), "axes")),
         out.append("Unsqueeze", in.get(1), out.constant(Tensor.i64(new long[] {0}, 1), "axes"))));
   }
@@ -194,7 +244,7 @@ final class NodeForms {
     place(in, index, out.constant(Tensor.i64(values, values.length), name));
   }
 
-  /** Clip before opset 11. */
+  /** A bound of Clip or the constant of Pad, before opset 11. */
   private void bound(Map<String, OnnxAttribute> given, String name, List<Value> in, int index) {
     OnnxAttribute a = given.get(name);
     if (a == null || a.type() != OnnxAttribute.Type.REAL || in.isEmpty() || in.get(0) == null) {

@@ -10,6 +10,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /** The nodes of a graph so that each stands after those it reads from; checks that every name is defined once. */
 final class NodeOrder {
@@ -22,18 +23,18 @@ final class NodeOrder {
     for (ValueInfo input : graph.inputs()) {
       given.add(input.name());
     }
-    return of(graph.fileName(), graph.nodes(), given);
+    return of(graph.fileName(), graph.nodes(), given::contains);
   }
 
-  /** @param given the names that are known before the first node */
-  static List<Node> of(String file, List<Node> nodes, Set<String> given) {
+  /** @param given whether a name is known before the first node */
+  static List<Node> of(String file, List<Node> nodes, Predicate<String> given) {
     Map<String, Node> producers = new HashMap<>();
     for (Node node : nodes) {
       for (String output : node.outputs()) {
         if (output.isEmpty()) {
           continue;
         }
-        if (given.contains(output)) {
+        if (given.test(output)) {
           throw new OnnxException(file + ": " + node.label() + ": output '" + output
               + "' has the name of an input or initializer");
         }
@@ -59,7 +60,7 @@ final class NodeOrder {
         state[node.index()] = State.OPEN;
         boolean ready = true;
         for (String input : node.reads()) {
-          if (given.contains(input)) {
+          if (given.test(input)) {
             continue;
           }
           Node producer = producers.get(input);

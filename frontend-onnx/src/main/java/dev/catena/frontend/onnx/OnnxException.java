@@ -3,7 +3,7 @@ package dev.catena.frontend.onnx;
 import dev.catena.ir.IrException;
 
 /** A model that can't be imported. The message is one line: the file, the node or tensor, and what is wrong. */
-public final class OnnxException extends IrException {
+public class OnnxException extends IrException {
   private static final long serialVersionUID = 1;
 
   public OnnxException(String message) {

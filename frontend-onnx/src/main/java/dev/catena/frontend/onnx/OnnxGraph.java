@@ -21,8 +21,12 @@ record OnnxGraph(MappedFile file, long irVersion, long opset, List<Node> nodes, 
     return file.name();
   }
 
-  /** A graph input or output; {@code elementType} is ONNX's number, {@code shape} is null where none is given. */
-  record ValueInfo(String name, int elementType, List<Dimension> shape) {
+  /**
+   * A graph input or output; {@code elementType} is ONNX's number, {@code shape} is null where none is given.
+   *
+   * @param other what it is where it isn't a tensor ({@code sequence}, {@code optional}, {@code map}), else null
+   */
+  record ValueInfo(String name, int elementType, List<Dimension> shape, String other) {
     int rank() {
       return shape == null ? -1 : shape.size();
     }
@@ -35,8 +39,13 @@ record OnnxGraph(MappedFile file, long irVersion, long opset, List<Node> nodes, 
     }
   }
 
-  /** One node. Absent operands and results have the empty name. */
-  record Node(int index, String name, String domain, String operation, List<String> inputs, List<String> outputs,
+  /**
+   * One node. Absent operands and results have the empty name.
+   *
+   * @param index    its place among its graph's nodes
+   * @param overload which of a model's functions of one name is called, mostly empty
+   */
+  record Node(int index, String name, String domain, String operation, String overload, List<String> inputs, List<String> outputs,
       Map<String, OnnxAttribute> attributes) {
 
     /** How messages call it: its name, else what it computes. */

@@ -57,9 +57,10 @@ public final class OnnxImporter {
     Path path = file.toAbsolutePath().normalize();
     OnnxImporter importer = new OnnxImporter(moduleName(path));
     return importer.guarded(() -> {
-      OnnxGraph graph = importer.read(path);
-      GraphImporter g = new GraphImporter(graph, moduleName(path), path, importer.files, importer.weights,
-          importer.warnings);
+      OnnxGraph read = importer.read(path);
+      // Elsewhere what a file computes is computed, quantized activations included.
+      OnnxGraph graph = DecoderInterface.fits(read) ? DynamicQuantization.joined(read) : read;
+      GraphImporter g = new GraphImporter(graph, moduleName(path), path, importer.files, importer.weights);
       Stage stage = g.run(graph.inputs(), graph.outputs());
       stage.setAttribute("source", new Attribute.Text(graph.fileName()));
       if (DecoderInterface.fits(graph)) {
@@ -107,9 +108,17 @@ public final class OnnxImporter {
 
   private OnnxGraph read(Path file) {
     OnnxGraph graph = ModelReader.read(files.model(file));
+    if (graph.irVersion() > ModelReader.NEWEST_IR) {
+      warnings.add(graph.fileName() + ": IR version " + graph.irVersion() + " is newer than " + ModelReader.NEWEST_IR
+          + ", the newest that Catena knows");
+    }
     if (graph.opset() > ModelReader.NEWEST_OPSET) {
       warnings.add(graph.fileName() + ": opset " + graph.opset() + " is newer than " + ModelReader.NEWEST_OPSET
           + ", the newest that Catena knows; operations that changed since may compute something else");
+    }
+    if (graph.irVersion() > ModelReader.NEWEST_IR) {
+      warnings.add(graph.fileName() + ": IR version " + graph.irVersion() + " is newer than " + ModelReader.NEWEST_IR
+          + ", the newest that Catena knows; what it added isn't read");
     }
     return graph;
   }
@@ -120,7 +129,7 @@ public final class OnnxImporter {
   }
 
   private void pieces(Path path) {
-    Pieces pieces = Pieces.find(path, this::read);
+    Pieces pieces = Pieces.find(path, file -> DynamicQuantization.joined(read(file)));
     if (pieces.whole() != null) {
       whole(path, pieces.whole());
       return;
@@ -135,7 +144,8 @@ public final class OnnxImporter {
   /** A whole model in one file is imported as one stage, then cut. */
   private void whole(Path path, OnnxGraph graph) {
     Path file = Files.isDirectory(path) ? path.resolve(graph.fileName()) : path;
-    GraphImporter g = new GraphImporter(graph, module.name(), file, files, weights, warnings);
+    GraphImporter g = new GraphImporter(graph, module.name(), file, files, weights);
+    g.ofLanguageModel();
     for (OnnxGraph.ValueInfo input : graph.inputs()) {
       if (choosesBranch(graph, input)) { // of a merged decoder the branch with a past serves an empty one, too
         g.assume(input.name(), Tensor.ofLongs(ElementType.BOOL, new long[] {1}, input.rank() == 0 ? new long[0] : new long[] {1}));
@@ -158,7 +168,8 @@ public final class OnnxImporter {
 
   private Stage importPiece(Path path, Pieces.Piece piece) {
     Path file = path.resolve(piece.graph().fileName());
-    GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), file, files, weights, warnings);
+    GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), file, files, weights);
+    g.ofLanguageModel();
     Stage stage = g.run(List.copyOf(piece.inputs().values()), List.copyOf(piece.outputs().values()));
     setRoles(stage, g, piece.inputs(), piece.outputs());
     stage.setAttribute("role", new Attribute.Text(piece.role().text()));

@@ -8,7 +8,7 @@ import java.util.Map;
  *
  * @param raw      the place of little-endian elements in the file, or null
  * @param words    elements of a typed field that isn't laid out like raw data, as 64-bit words (bits of reals), or null
- * @param wordBits how the words came: 32 or 64 for fixed fields (reals), 0 for integers
+ * @param wordBits how words, or a packed run of them, came: 32 or 64 for fixed fields (reals), 0 for integers and raw data
  * @param texts    elements of a tensor of strings, or null
  * @param external the entries of external_data where the data lies in another file, else null
  */

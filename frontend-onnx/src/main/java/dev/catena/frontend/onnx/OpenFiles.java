@@ -8,6 +8,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +16,7 @@ import java.util.Map;
 /** The files of one import: each is opened once, and all are closed together. */
 final class OpenFiles implements AutoCloseable {
   private final Map<Path, MappedFile> files = new LinkedHashMap<>();
+  private final Map<String, MappedFile> byLocation = new HashMap<>();
 
   /** Opens a model file that the user named. */
   MappedFile model(Path path) {
@@ -32,10 +34,12 @@ final class OpenFiles implements AutoCloseable {
     }
   }
 
-  /** Opens the file that external data of a tensor lie in. */
+  /** Opens the file that external data of a tensor lie in; thousands of tensors lie in the same. */
   MappedFile external(Path model, String location, String what) {
-    Path real = ExternalLocation.existing(model, location, what);
-    return open(real, location);
+    return byLocation.computeIfAbsent(model.getParent() + "/" + location, key -> {
+      Path real = ExternalLocation.existing(model, location, what);
+      return files.computeIfAbsent(real, r -> ExternalLocation.open(r, location, what));
+    });
   }
 
   private MappedFile open(Path real, String name) {

@@ -65,7 +65,8 @@ final class StageCopy {
     Set<Operation> needed = needed(outputs, available);
     roles.forEach((role, original) -> {
       boolean read = needed.stream().anyMatch(op -> op.operands().contains(original)
-          && !(DataFlow.asksSize(op) && !available.contains(op.operand(0))));
+          && !(DataFlow.asksSize(op) && !available.contains(op.operand(0))))
+          || role.equals("past_key") && needed.stream().anyMatch(op -> asksPast(op, available));
       if (read || !offered.containsKey(role)) {
         Value argument = stage.addArgument(NameHints.plain(original.isArgument() ? original.name() : role),
             types.get(original));
@@ -85,6 +86,18 @@ final class StageCopy {
       stage.setAttribute("out." + role, new Attribute.Text(role));
     }
     return stage;
+  }
+
+  /** Whether an operation needs to know how long the past is, of a value that isn't here. */
+  private boolean asksPast(Operation op, Set<Value> available) {
+    if (!DataFlow.asksSize(op) || available.contains(op.operand(0))) {
+      return false;
+    }
+    List<Dim> dims = op.operand(0).tensorType().shape();
+    int start = bound(op.intAttribute("start", 0), dims.size());
+    int end = Math.max(start, bound(op.intAttribute("end", dims.size()), dims.size()));
+    List<Dim> ids = model.ids().tensorType().shape();
+    return dims.subList(start, end).stream().anyMatch(d -> !d.isKnown() && !ids.contains(d));
   }
 
   /** What can be computed from the arguments; sizes always can be. */
@@ -200,7 +213,8 @@ final class StageCopy {
     Value rows = copies.get(roles.getOrDefault("hidden", model.ids()));
     sources.put(model.ids().tensorType().dim(0), new Axis(rows, 0));
     sources.putIfAbsent(model.ids().tensorType().dim(1), new Axis(rows, 1));
-    Value past = copies.get(roles.get("past_value")); // keys may be kept turned, [batch, heads, size, past]
+    // Keys may be kept turned, [batch, heads, size, past].
+    Value past = copies.get(roles.containsKey("past_value") ? roles.get("past_value") : roles.get("past_key"));
     for (Value other : past == null ? Set.<Value>of() : model.caches().keySet()) {
       Dim length = other.tensorType().dim(2);
       sources.putIfAbsent(length.isKnown() ? other.tensorType().dim(3) : length, new Axis(past, 2));

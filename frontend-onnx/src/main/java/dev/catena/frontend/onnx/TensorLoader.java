@@ -5,6 +5,7 @@ import dev.catena.ir.FileWeight;
 import dev.catena.ir.HalfFloat;
 import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.MappedFile;
+import dev.catena.ir.NarrowFloat;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.WeightData;
@@ -51,7 +52,7 @@ final class TensorLoader {
       for (long d : t.dims()) {
         n = Math.multiplyExact(n, d);
       }
-      Math.multiplyExact(n, 8L);
+      Math.multiplyExact(n, (long) Long.SIZE); // bits, as places are computed
     } catch (ArithmeticException overflow) {
       throw new OnnxException(what(t) + ": dimensions " + Arrays.toString(t.dims()) + " overflow", overflow);
     }
@@ -64,7 +65,7 @@ final class TensorLoader {
     if (type.element() == ElementType.STRING) {
       throw new OnnxException(what(t) + ": a weight of strings isn't supported");
     }
-    if (type.element().bits() < 8) {
+    if (type.element().bits() < 8 && type.element() != ElementType.I4 && type.element() != ElementType.U4) {
       return new LiteralWeight(tensor(t));
     }
     Place p = place(t, type);
@@ -81,26 +82,38 @@ final class TensorLoader {
     }
     Place p = place(t, type);
     if (p != null) {
-      return type.element().bits() < 8 ? nibbles(p, type, shape) : new FileWeight(p.file, p.offset, type).tensor();
+      return type.element().bits() < 8 ? packed(p, type, shape) : new FileWeight(p.file, p.offset, type).tensor();
     }
     return fromWords(t, type, shape);
   }
 
-  private static Tensor nibbles(Place p, TensorType type, long[] shape) {
+  private static Tensor packed(Place p, TensorType type, long[] shape) {
     Tensor out = new Tensor(type.element(), shape);
     ByteBuffer b = p.file.bytes(p.offset, Math.toIntExact(p.length));
+    int perByte = 8 / type.element().bits();
     for (int i = 0; i < out.size(); i++) {
-      out.setLong(i, (b.get(i / 2) >> (i % 2 * 4)) & 15); // the first element in the low half
+      setPacked(out, i, b.get(i / perByte));
     }
     return out;
+  }
+
+  /** Element {@code i} of a type narrower than a byte: the first of those in a byte stands in its lowest bits. */
+  private static void setPacked(Tensor out, int i, long container) {
+    int bits = out.element().bits();
+    long pattern = container >> (i % (8 / bits) * bits) & (1 << bits) - 1;
+    if (out.element().isFloat()) {
+      out.set(i, NarrowFloat.decode((int) pattern, out.element()));
+    } else {
+      out.setLong(i, pattern);
+    }
   }
 
   /** Elements of a typed field. */
   private Tensor fromWords(OnnxTensor t, TensorType type, long[] shape) {
     long[] words = t.words() == null ? new long[0] : t.words();
     ElementType e = type.element();
-    boolean packed = e.bits() < 8;
-    requireCount(t, packed ? Math.min(elements(t), words.length * 2L) : words.length);
+    int perWord = Math.max(1, 8 / e.bits());
+    requireCount(t, perWord == 1 ? words.length : Math.min(elements(t), words.length * (long) perWord));
     Tensor out = new Tensor(e, shape);
     for (int i = 0; i < out.size(); i++) {
       switch (e) {
@@ -109,15 +122,20 @@ final class TensorLoader {
         // 16-bit reals stand as bit patterns in int32_data.
         case F16 -> out.set(i, HalfFloat.f16ToFloat((short) words[i]));
         case BF16 -> out.set(i, HalfFloat.bf16ToFloat((short) words[i]));
-        case I4, U4 -> out.setLong(i, (words[i / 2] >> (i % 2 * 4)) & 15);
+        case F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0 -> out.set(i, NarrowFloat.decode((int) words[i] & 0xff, e));
+        case F4E2M1, I4, U4, I2, U2 -> setPacked(out, i, words[i / perWord]);
         default -> out.setLong(i, words[i]);
       }
     }
     boolean reals = e == ElementType.F32 || e == ElementType.F64;
     if (reals && out.size() > 0 && t.wordBits() != e.bits() || !reals && t.wordBits() != 0) {
-      throw new OnnxException(what(t) + ": elements of type " + e.keyword() + " are given in another type's field");
+      throw anotherField(t, e);
     }
     return out;
+  }
+
+  private OnnxException anotherField(OnnxTensor t, ElementType e) {
+    return new OnnxException(what(t) + ": elements of type " + e.keyword() + " are given in another type's field");
   }
 
   private void requireCount(OnnxTensor t, long given) {
@@ -135,6 +153,9 @@ final class TensorLoader {
     }
     if (t.raw() == null) {
       return null;
+    }
+    if (t.wordBits() != 0 && (!type.element().isFloat() || t.wordBits() != type.element().bits())) {
+      throw anotherField(t, type.element());
     }
     if (t.raw().length() != bytes) {
       throw new OnnxException(what(t) + ": dimensions " + Arrays.toString(t.dims()) + " of " + type.element().keyword()
@@ -167,13 +188,5 @@ final class TensorLoader {
       throw new OnnxException(what(t) + ": external " + key + " '" + text + "' isn't a number of bytes");
     }
     return Long.parseLong(text);
-  }
-
-  /** The tensor in a .pb file of test data. */
-  static Tensor read(MappedFile file) {
-    OnnxTensor t = ModelReader.readTensor(file);
-    try (OpenFiles none = new OpenFiles()) {
-      return new TensorLoader(file, file.path(), none).tensor(t);
-    }
   }
 }

@@ -55,6 +55,9 @@ final class WeightPool {
   }
 
   private static boolean equal(FileWeight a, FileWeight b) {
+    if (a.file() == b.file() && a.offset() == b.offset()) {
+      return true;
+    }
     for (long at = 0; at < a.bytes(); at += BLOCK) {
       int n = (int) Math.min(BLOCK, a.bytes() - at);
       if (!a.file().bytes(a.offset() + at, n).equals(b.file().bytes(b.offset() + at, n))) {

@@ -3,6 +3,8 @@ package dev.catena.frontend.onnx;
 import dev.catena.ir.MappedFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CharsetDecoder;
 import java.nio.charset.StandardCharsets;
 
 /**
@@ -36,6 +38,7 @@ final class WireReader {
   private long limit;
   private int depth;
   private int wireType;
+  private final CharsetDecoder utf8 = StandardCharsets.UTF_8.newDecoder();
   private ByteBuffer window = ByteBuffer.allocate(0);
   private long windowStart;
 
@@ -162,9 +165,12 @@ final class WireReader {
     if (r.length > MAX_TEXT) {
       throw broken("a name of " + r.length + " bytes");
     }
-    byte[] b = new byte[(int) r.length];
-    file.bytes(r.offset, b.length).get(b);
-    return new String(b, StandardCharsets.UTF_8);
+    try {
+      // Two names that differ in broken bytes must not become one.
+      return utf8.decode(file.bytes(r.offset, (int) r.length)).toString();
+    } catch (CharacterCodingException e) {
+      throw broken("a name that isn't UTF-8");
+    }
   }
 
   /** The place of a length-delimited field, which is left unread. */

@@ -1,7 +1,6 @@
 package dev.catena.frontend.onnx;
 
 import dev.catena.ir.EvalValue;
-import dev.catena.ir.MappedFile;
 import dev.catena.ir.Tensor;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,9 +18,7 @@ final class TestData {
     List<Tensor> tensors = new ArrayList<>();
     for (int i = 0; Files.exists(set.resolve(kind + "_" + i + ".pb")); i++) {
       Path p = set.resolve(kind + "_" + i + ".pb");
-      try (MappedFile file = new MappedFile(p, p.getFileName().toString())) {
-        tensors.add(TensorLoader.read(file));
-      }
+      tensors.add(TensorFile.read(p));
     }
     return tensors;
   }

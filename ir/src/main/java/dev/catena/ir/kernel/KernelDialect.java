@@ -25,9 +25,13 @@ public final class KernelDialect {
   public static final List<OpDefinition> OPERATIONS = List.of(
       like("nn.embedding").operand("ids").operand("table").attribute("element", Attribute.Element.class, null).build(),
       like("nn.select_rows").operand("x").operand("seqs").build(),
+      like("nn.table_rows").operand("table").operand("positions").build(),
       like("nn.rms_norm").operand("x").operand("weight").attribute("eps", Attribute.Real.class).build(),
+      like("nn.layer_norm").operand("x").operand("weight").optional("bias").attribute("eps", Attribute.Real.class).build(),
       like("nn.attention").operand("q").operand("cache").operand("seqs")
-          .attribute("heads", Attribute.Int.class).attribute("scale", Attribute.Real.class).build(),
+          .attribute("heads", Attribute.Int.class).attribute("scale", Attribute.Real.class)
+          .attribute("window", Attribute.Int.class, Attribute.of(0)).attribute("softcap", Attribute.Real.class, Attribute.of(0.0))
+          .build(),
       launch("kernel.linear", "x · Wᵀ (+ bias) (+ residual): [rows, k] and [n, k] give [rows, n].")
           .operand("x").operand("weight").optional("bias").optional("residual")
           .shape(op -> NnDialect.get("nn.linear").shape().infer(op)).meaning(KernelDialect::linear).build(),
@@ -36,11 +40,13 @@ public final class KernelDialect {
           .operand("q").operand("k").operand("v").optional("cos").optional("sin").consumed("cache").operand("seqs")
           .result("rotated").result("cache")
           .attribute("heads", Attribute.Int.class).attribute("dim", Attribute.Int.class)
+          .attribute("interleaved", Attribute.Int.class, Attribute.of(0))
           .shape(op -> List.of(Inferred.of(op.operand(0).type()), Inferred.of(op.operand(5).type())))
           .meaning(KernelDialect::ropeAppend).build(),
-      launch("kernel.elementwise", "A function of each element: add(a, b), silu(x), swiglu(gate, up).")
+      launch("kernel.elementwise", "The nn operation of the function's name on each element: add(a, b), silu(x), swiglu(gate, up), with its number.")
           .variadic("operands")
           .attribute("function", Attribute.Text.class)
+          .attribute("factor", Attribute.Real.class, null).attribute("cap", Attribute.Real.class, null)
           .traits(Trait.ELEMENTWISE, Trait.IN_PLACE)
           .shape(op -> List.of(Inferred.of(op.operand(0).type())))
           .meaning((op, in) -> NnDialect.get("nn." + op.textAttribute("function")).meaning().evaluate(op, in)).build(),

@@ -15,13 +15,15 @@ import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Trait;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** Rotary positions, attention with past tensors (as exporters write it) and attention over the cache. */
 final class AttentionOps {
   static final List<OpDefinition> OPERATIONS = List.of(
       OpDefinition.named("nn.table_rows",
-              "Rows of a table [rows, width] at integer positions [b, s]: [b, s, width]. Positions lie in the table.")
+              "Rows of a table [rows, width] at positions: of integers [b, s] it makes [b, s, width], of seqs [tokens, width]. "
+                  + "Positions lie in the table.")
           .operand("table").operand("positions")
           .traits(Trait.PURE, Trait.MOVES_DATA)
           .shape(AttentionOps::tableRowsShape).meaning(AttentionOps::tableRows).build(),
@@ -32,10 +34,11 @@ final class AttentionOps {
           .traits(Trait.PURE)
           .shape(AttentionOps::positionsShape).meaning(AttentionOps::positions).build(),
       OpDefinition.named("nn.rope",
-              "Rotary position embedding (Su 2021), halves rotated, for heads of size dim side by side in the last "
-                  + "dimension: x[i]·cos[p,i] − x[i+h]·sin[p,i] and x[i+h]·cos[p,i+h] + x[i]·sin[p,i+h], h = rotary / 2.")
+              "Rotary position embedding (Su 2021) for heads of size dim side by side in the last dimension, of which the "
+                  + "tables' columns turn: pairs (i, j) become x[i]·cos[p,i] − x[j]·sin[p,i] and x[j]·cos[p,j] + x[i]·sin[p,j], "
+                  + "j = i + rotary / 2, or, interleaved, neighbours.")
           .operand("x").operand("cos").operand("sin").operand("positions")
-          .attribute("dim", Attribute.Int.class)
+          .attribute("dim", Attribute.Int.class).attribute("interleaved", Attribute.Int.class, Attribute.of(0))
           .traits(Trait.PURE)
           .shape(AttentionOps::ropeShape).meaning(AttentionOps::rope).build(),
       OpDefinition.named("nn.repeat_kv", "Each KV head repeated for the heads that share it: [b, kv, t, d] to [b, kv·times, t, d].")
@@ -45,39 +48,44 @@ final class AttentionOps {
           .shape(AttentionOps::repeatShape).meaning(AttentionOps::repeat).build(),
       OpDefinition.named("nn.past_attention",
               "Attention with the past as tensors: q [b, s, heads·dim], k and v [b, s, kv_heads·dim], past [b, kv_heads, "
-                  + "past, dim], additive mask, causal where the flag says so; gives the output and the concatenated keys "
-                  + "and values.")
+                  + "past, dim], additive mask, causal where the flag says so, over the window's last positions unless that "
+                  + "is 0, scaled scores held within softcap unless that is 0; gives the output and the concatenated keys and "
+                  + "values.")
           .operand("q").operand("k").operand("v").operand("past_key").operand("past_value").optional("mask")
           .result("out").result("present_key").result("present_value")
           .attribute("heads", Attribute.Int.class).attribute("kv_heads", Attribute.Int.class)
           .attribute("scale", Attribute.Real.class).attribute("causal", Attribute.Flag.class, Attribute.of(false))
+          .attribute("window", Attribute.Int.class, Attribute.of(0)).attribute("softcap", Attribute.Real.class, Attribute.of(0.0))
           .traits(Trait.PURE)
           .shape(AttentionOps::pastShape).meaning(AttentionOps::past).build(),
       OpDefinition.named("nn.kv_append", "The cache with the rows' keys and values at their positions.")
           .consumed("cache").operand("k").operand("v").operand("seqs")
           .shape(AttentionOps::appendShape).meaning(AttentionOps::append).build(),
       OpDefinition.named("nn.attention",
-              "Attention of each row over its sequence's cache up to its own position: [tokens, heads·dim].")
+              "Attention of each row over its sequence's cache up to its own position, the window's last of them unless that is "
+                  + "0, scaled scores held within softcap unless that is 0: [tokens, heads·dim].")
           .operand("q").operand("cache").operand("seqs")
           .attribute("heads", Attribute.Int.class).attribute("scale", Attribute.Real.class)
           .attribute("mask", Attribute.Text.class, Attribute.of("causal"))
+          .attribute("window", Attribute.Int.class, Attribute.of(0)).attribute("softcap", Attribute.Real.class, Attribute.of(0.0))
           .shape(AttentionOps::attentionShape).meaning(AttentionOps::attention).build());
 
   private AttentionOps() {}
 
   private static List<Inferred> tableRowsShape(Operation op) {
     TensorType table = op.operand(0).tensorType();
-    TensorType positions = op.operand(1).tensorType();
-    List<Dim> shape = new ArrayList<>(positions.shape());
+    List<Dim> shape = op.operand(1).type() instanceof SeqsType ? new ArrayList<>(List.of(Dim.symbol("tokens")))
+        : new ArrayList<>(op.operand(1).tensorType().shape());
     shape.add(table.dim(-1));
     return List.of(Inferred.of(table.withShape(shape)));
   }
 
   private static List<EvalValue> tableRows(Operation op, List<EvalValue> in) {
     Tensor table = (Tensor) in.get(0);
-    Tensor positions = (Tensor) in.get(1);
+    Tensor positions = in.get(1) instanceof Sequences s
+        ? Tensor.i64(Arrays.stream(s.positions()).asLongStream().toArray(), s.rows()) : (Tensor) in.get(1);
     int width = (int) table.dim(-1);
-    long[] shape = java.util.Arrays.copyOf(positions.shape(), positions.rank() + 1);
+    long[] shape = Arrays.copyOf(positions.shape(), positions.rank() + 1);
     shape[positions.rank()] = width;
     Tensor out = new Tensor(table.element(), shape);
     for (int i = 0; i < positions.size(); i++) {
@@ -130,7 +138,7 @@ final class AttentionOps {
     Tensor sin = (Tensor) in.get(2);
     int dim = (int) op.intAttribute("dim");
     int rotary = (int) cos.dim(-1);
-    int half = rotary / 2;
+    boolean interleaved = op.intAttribute("interleaved", 0) != 0;
     int width = (int) x.dim(-1);
     Tensor out = new Tensor(x.element(), x.shape());
     for (int row = 0; row < x.size() / width; row++) {
@@ -139,10 +147,10 @@ final class AttentionOps {
       for (int at = row * width; at < (row + 1) * width; at += dim) {
         for (int i = 0; i < dim; i++) {
           double y = x.get(at + i);
-          if (i < half) {
-            y = y * cos.get(table + i) - x.get(at + i + half) * sin.get(table + i);
-          } else if (i < rotary) {
-            y = y * cos.get(table + i) + x.get(at + i - half) * sin.get(table + i);
+          if (i < rotary) {
+            boolean first = interleaved ? i % 2 == 0 : i < rotary / 2;
+            int other = i + (first ? 1 : -1) * (interleaved ? 1 : rotary / 2);
+            y = y * cos.get(table + i) + (first ? -1 : 1) * x.get(at + other) * sin.get(table + i);
           }
           out.set(at + i, y);
         }
@@ -200,6 +208,8 @@ final class AttentionOps {
     int total = (int) presentK.dim(2);
     int dim = (int) presentK.dim(3);
     int kvHeads = (int) presentK.dim(1);
+    long window = op.intAttribute("window", 0);
+    double cap = op.realAttribute("softcap");
     Tensor out = new Tensor(q.element(), q.shape());
     for (int b = 0; b < batch; b++) {
       for (int r = 0; r < rows; r++) {
@@ -212,9 +222,10 @@ final class AttentionOps {
             for (int i = 0; i < dim; i++) {
               s += q.get(qAt + i) * presentK.get(kvAt + t * dim + i);
             }
-            boolean hidden = op.flagAttribute("causal") && t > total - rows + r;
+            int own = total - rows + r;
+            boolean hidden = op.flagAttribute("causal") && t > own || window > 0 && t <= own - window;
             score[t] = hidden ? Double.NEGATIVE_INFINITY
-                : s * op.realAttribute("scale") + (mask == null ? 0 : maskAt(mask, b, h, r, t));
+                : capped(s * op.realAttribute("scale"), cap) + (mask == null ? 0 : maskAt(mask, b, h, r, t));
           }
           softmax(score);
           for (int i = 0; i < dim; i++) {
@@ -228,6 +239,10 @@ final class AttentionOps {
       }
     }
     return List.of(out, presentK, presentV);
+  }
+
+  private static double capped(double score, double cap) {
+    return cap == 0 ? score : ActivationOps.softcap(score, cap);
   }
 
   private static double maskAt(Tensor mask, int b, int h, int r, int t) {
@@ -318,11 +333,11 @@ final class AttentionOps {
 
   private static List<EvalValue> attention(Operation op, List<EvalValue> in) {
     return List.of(attention((Tensor) in.get(0), (Cache) in.get(1), (Sequences) in.get(2),
-        (int) op.intAttribute("heads"), op.realAttribute("scale")));
+        (int) op.intAttribute("heads"), op.realAttribute("scale"), op.intAttribute("window", 0), op.realAttribute("softcap")));
   }
 
-  /** q [tokens, heads·dim]; each row sees positions 0 to its own. */
-  static Tensor attention(Tensor q, Cache cache, Sequences seqs, int heads, double scale) {
+  /** q [tokens, heads·dim]; each row sees the window's last positions up to its own, all from 0 on without a window. */
+  private static Tensor attention(Tensor q, Cache cache, Sequences seqs, int heads, double scale, long window, double cap) {
     int dim = (int) cache.type().dim();
     int group = heads / (int) cache.type().heads();
     Tensor out = new Tensor(q.element(), q.shape());
@@ -333,12 +348,14 @@ final class AttentionOps {
         int at = (r * heads + h) * dim;
         int kv = h / group * dim;
         double[] score = new double[total];
-        for (int t = 0; t < total; t++) {
+        int from = window > 0 ? (int) Math.max(0, total - window) : 0;
+        Arrays.fill(score, 0, from, Double.NEGATIVE_INFINITY);
+        for (int t = from; t < total; t++) {
           float[] key = cache.key(sequence, t);
           for (int i = 0; i < dim; i++) {
             score[t] += q.get(at + i) * key[kv + i];
           }
-          score[t] *= scale;
+          score[t] = capped(score[t] * scale, cap);
         }
         softmax(score);
         for (int i = 0; i < dim; i++) {

@@ -15,10 +15,8 @@ import dev.catena.ir.Type;
 import dev.catena.ir.Value;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.DoubleBinaryOperator;
-import java.util.function.DoubleUnaryOperator;
 
-/** Operations on rows of features that mix nothing between rows: projections, norms, activations. */
+/** Operations on rows of features that mix nothing between rows: look-up, projections, cuts. */
 final class LayerOps {
   static final List<OpDefinition> OPERATIONS = List.of(
       OpDefinition.named("nn.embedding", "Rows of a table by token id: [...] and [vocab, width] give [..., width].")
@@ -30,24 +28,6 @@ final class LayerOps {
           .operand("x").operand("weight").optional("bias")
           .traits(Trait.PURE)
           .shape(LayerOps::linearShape).meaning(LayerOps::linear).build(),
-      OpDefinition.named("nn.rms_norm",
-              "x / sqrt(mean(x²) + eps) · weight over the last dimension, the mean and the quotient in f32 (Zhang 2019).")
-          .operand("x").operand("weight")
-          .attribute("eps", Attribute.Real.class)
-          .traits(Trait.PURE)
-          .shape(op -> like(op, 0)).meaning(LayerOps::rmsNorm).build(),
-      OpDefinition.named("nn.add", "a + b, equal shapes: the residual.")
-          .operand("a").operand("b")
-          .traits(Trait.PURE, Trait.COMMUTATIVE, Trait.ELEMENTWISE, Trait.IN_PLACE)
-          .shape(LayerOps::sameShapes).meaning((op, in) -> zip(in, (a, b) -> a + b)).build(),
-      OpDefinition.named("nn.silu", "x · sigmoid(x).")
-          .operand("x")
-          .traits(Trait.PURE, Trait.ELEMENTWISE, Trait.IN_PLACE)
-          .shape(op -> like(op, 0)).meaning((op, in) -> map(in, LayerOps::silu)).build(),
-      OpDefinition.named("nn.swiglu", "silu(gate) · up (Shazeer 2020).")
-          .operand("gate").operand("up")
-          .traits(Trait.PURE, Trait.ELEMENTWISE)
-          .shape(LayerOps::sameShapes).meaning((op, in) -> zip(in, (g, u) -> silu(g) * u)).build(),
       OpDefinition.named("nn.split", "Cuts the last dimension into parts of the given sizes.")
           .operand("x").results("part")
           .attribute("sizes", Attribute.Ints.class)
@@ -58,15 +38,6 @@ final class LayerOps {
 
   static List<Inferred> like(Operation op, int operand) {
     return List.of(Inferred.of(op.operand(operand).tensorType()));
-  }
-
-  private static List<Inferred> sameShapes(Operation op) {
-    TensorType a = op.operand(0).tensorType();
-    TensorType b = op.operand(1).tensorType();
-    if (a.element() != b.element() || a.rank() != b.rank() || !a.dim(-1).equals(b.dim(-1))) {
-      throw op.broken("operands must have one type, are " + a.text() + " and " + b.text());
-    }
-    return List.of(Inferred.of(a));
   }
 
   private static List<Inferred> embeddingShape(Operation op) {
@@ -159,50 +130,6 @@ final class LayerOps {
       }
     }
     return out;
-  }
-
-  private static List<EvalValue> rmsNorm(Operation op, List<EvalValue> in) {
-    return List.of(rmsNorm((Tensor) in.get(0), (Tensor) in.get(1), op.realAttribute("eps")));
-  }
-
-  static Tensor rmsNorm(Tensor x, Tensor w, double eps) {
-    int width = (int) x.dim(-1);
-    Tensor out = new Tensor(x.element(), x.shape());
-    for (int r = 0; r < x.size() / width; r++) {
-      double squares = 0;
-      for (int i = 0; i < width; i++) {
-        squares += x.get(r * width + i) * x.get(r * width + i);
-      }
-      double factor = 1 / Math.sqrt(squares / width + eps);
-      for (int i = 0; i < width; i++) {
-        out.set(r * width + i, x.get(r * width + i) * factor); // rounded to x's type, as exporters do
-        out.set(r * width + i, out.get(r * width + i) * w.get(i));
-      }
-    }
-    return out;
-  }
-
-  static double silu(double x) {
-    return x / (1 + Math.exp(-x));
-  }
-
-  private static List<EvalValue> map(List<EvalValue> in, DoubleUnaryOperator f) {
-    Tensor x = (Tensor) in.get(0);
-    Tensor out = new Tensor(x.element(), x.shape());
-    for (int i = 0; i < x.size(); i++) {
-      out.set(i, f.applyAsDouble(x.get(i)));
-    }
-    return List.of(out);
-  }
-
-  static List<EvalValue> zip(List<EvalValue> in, DoubleBinaryOperator f) {
-    Tensor a = (Tensor) in.get(0);
-    Tensor b = (Tensor) in.get(1);
-    Tensor out = new Tensor(a.element(), a.shape());
-    for (int i = 0; i < a.size(); i++) {
-      out.set(i, f.applyAsDouble(a.get(i), b.get(i)));
-    }
-    return List.of(out);
   }
 
   private static List<EvalValue> split(Operation op, List<EvalValue> in) {

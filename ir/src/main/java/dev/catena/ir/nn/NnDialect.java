@@ -11,6 +11,8 @@ public final class NnDialect {
   static {
     List<OpDefinition> all = new ArrayList<>();
     all.addAll(LayerOps.OPERATIONS);
+    all.addAll(NormOps.OPERATIONS);
+    all.addAll(ActivationOps.OPERATIONS);
     all.addAll(AttentionOps.OPERATIONS);
     all.addAll(RowOps.OPERATIONS);
     OPERATIONS = List.copyOf(all);

@@ -4,6 +4,7 @@ import dev.catena.ir.Attribute;
 import dev.catena.ir.CastWeight;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.NarrowFloat;
 import dev.catena.ir.OpDefinition;
 import dev.catena.ir.OpDefinition.Inferred;
 import dev.catena.ir.Operation;
@@ -32,13 +33,17 @@ final class ConstantOps {
           .operand("start").operand("limit").operand("delta").traits(Trait.PURE)
           .shape(op -> List.of(inferRange(op)))
           .meaning((op, in) -> List.of(range(op, (Tensor) in.get(0), (Tensor) in.get(1), (Tensor) in.get(2)))).build(),
-      OpDefinition.named("onnx.Cast", "x in another element type; reals are truncated to integers.").operand("x")
-          .attribute("to", Attribute.Element.class).traits(Trait.PURE, Trait.ELEMENTWISE)
+      OpDefinition.named("onnx.Cast", "x in another element type; reals are truncated to integers. saturate and round_mode "
+              + "(up, down, nearest: of f8e8m0) say how floats of 8 bits round.")
+          .operand("x").attribute("to", Attribute.Element.class)
+          .attribute("saturate", Attribute.Int.class, Attribute.of(1))
+          .attribute("round_mode", Attribute.Text.class, Attribute.of("up")).traits(Trait.PURE, Trait.ELEMENTWISE)
           .weightView(ConstantOps::castOfWeight)
           .shape(op -> List.of(inferCast(op, op.elementAttribute("to"))))
           .meaning((op, in) -> List.of(cast(op, (Tensor) in.get(0), op.elementAttribute("to")))).build(),
-      OpDefinition.named("onnx.CastLike", "x in the element type of like.").operand("x").operand("like")
-          .traits(Trait.PURE, Trait.ELEMENTWISE)
+      OpDefinition.named("onnx.CastLike", "x in the element type of like, as Cast does it.").operand("x").operand("like")
+          .attribute("saturate", Attribute.Int.class, Attribute.of(1))
+          .attribute("round_mode", Attribute.Text.class, Attribute.of("up")).traits(Trait.PURE, Trait.ELEMENTWISE)
           .shape(op -> List.of(inferCast(op, op.operand(1).tensorType().element())))
           .meaning((op, in) -> List.of(cast(op, (Tensor) in.get(0), ((Tensor) in.get(1)).element()))).build());
 
@@ -46,7 +51,8 @@ final class ConstantOps {
 
   private static WeightData castOfWeight(Operation op, WeightData data) {
     ElementType to = op.result().tensorType().element();
-    return data.tensorType().element().isFloat() && to.isFloat() ? CastWeight.of(data, to) : null;
+    boolean byDefault = !to.isNarrowFloat() || saturates(op) && roundMode(op) == NarrowFloat.RoundMode.UP;
+    return data.tensorType().element().isFloat() && to.isFloat() && byDefault ? CastWeight.of(data, to) : null;
   }
 
   private static Tensor value(Operation op) {
@@ -151,8 +157,22 @@ final class ConstantOps {
     return out;
   }
 
+  private static boolean saturates(Operation op) {
+    return op.intAttribute("saturate") != 0;
+  }
+
+  private static NarrowFloat.RoundMode roundMode(Operation op) {
+    return switch (op.textAttribute("round_mode")) {
+      case "up" -> NarrowFloat.RoundMode.UP;
+      case "down" -> NarrowFloat.RoundMode.DOWN;
+      case "nearest" -> NarrowFloat.RoundMode.NEAREST;
+      default -> throw op.broken("round_mode = " + op.textAttribute("round_mode") + ", which is neither up, down nor nearest");
+    };
+  }
+
   private static Inferred inferCast(Operation op, ElementType to) {
     Value x = op.operand(0);
+    roundMode(op);
     TensorType type = x.tensorType().withElement(to);
     ElementType from = x.tensorType().element();
     return Contents.infer(type, () -> {
@@ -180,6 +200,13 @@ final class ConstantOps {
     if ((to == ElementType.STRING) != (x.element() == ElementType.STRING)) {
       throw op.broken("from " + x.element().keyword() + " to " + to.keyword() + " isn't supported");
     }
-    return x.cast(to);
+    if (!to.isNarrowFloat()) {
+      return x.cast(to);
+    }
+    Tensor out = new Tensor(to, x.shape());
+    for (int i = 0; i < x.size(); i++) {
+      out.set(i, NarrowFloat.round(x.get(i), to, saturates(op), roundMode(op)));
+    }
+    return out;
   }
 }

@@ -27,7 +27,7 @@ final class DataMovementOps {
       OpDefinition.named("onnx.Concat", "The operands laid end to end along axis.").variadic("data")
           .attribute("axis", Attribute.Int.class).traits(Trait.PURE, Trait.MOVES_DATA)
           .shape(op -> List.of(inferConcat(op)))
-          .meaning((op, in) -> List.of(concat(op, in))).build(),
+          .meaning((op, in) -> List.of(concat(op, in, Axes.attribute(op, ((Tensor) in.get(0)).rank())))).build(),
       OpDefinition.named("onnx.Split", "x cut along axis into parts of the given sizes, or into num_outputs equal ones.")
           .operand("x").optional("split").results("part")
           .attribute("axis", Attribute.Int.class, Attribute.of(0))
@@ -51,6 +51,28 @@ final class DataMovementOps {
           .traits(Trait.PURE, Trait.MOVES_DATA)
           .shape(op -> List.of(inferTile(op)))
           .meaning((op, in) -> List.of(tile(op, (Tensor) in.get(0), ((Tensor) in.get(1)).longs()))).build(),
+      OpDefinition.named("onnx.Pad", "x with pads elements before and (second half of pads) behind each of axes: a constant (zero), "
+              + "or by mode its mirror image (reflect), its edge, or itself anew (wrap); negative pads cut off.")
+          .operand("x").operand("pads").optional("constant").optional("axes")
+          .attribute("mode", Attribute.Text.class, Attribute.of("constant")).traits(Trait.PURE)
+          .shape(op -> List.of(PaddingRule.infer(op)))
+          .meaning((op, in) -> List.of(PaddingRule.evaluate(op, (Tensor) in.get(0), (Tensor) in.get(1),
+              in.size() > 2 ? (Tensor) in.get(2) : null, in.size() > 3 ? (Tensor) in.get(3) : null))).build(),
+      OpDefinition.named("onnx.Resize", "x with its axes scaled, or brought to sizes; each element is mixed of its neighbours: the "
+              + "nearest, two (linear) or four (cubic) along each axis.")
+          .operand("x").optional("roi").optional("scales").optional("sizes")
+          .attribute("antialias", Attribute.Int.class, Attribute.of(0))
+          .attribute("axes", Attribute.Ints.class, null)
+          .attribute("coordinate_transformation_mode", Attribute.Text.class, Attribute.of("half_pixel"))
+          .attribute("cubic_coeff_a", Attribute.Real.class, Attribute.of(-0.75))
+          .attribute("exclude_outside", Attribute.Int.class, Attribute.of(0))
+          .attribute("extrapolation_value", Attribute.Real.class, Attribute.of(0.0))
+          .attribute("keep_aspect_ratio_policy", Attribute.Text.class, Attribute.of("stretch"))
+          .attribute("mode", Attribute.Text.class, Attribute.of("nearest"))
+          .attribute("nearest_mode", Attribute.Text.class, Attribute.of("round_prefer_floor")).traits(Trait.PURE)
+          .shape(op -> List.of(ResizeRule.infer(op)))
+          .meaning((op, in) -> List.of(ResizeRule.evaluate(op, (Tensor) in.get(0), (Tensor) in.get(1),
+              in.size() > 2 ? (Tensor) in.get(2) : null, in.size() > 3 ? (Tensor) in.get(3) : null))).build(),
       OpDefinition.named("onnx.Trilu", "The upper (or lower) triangle of x's last two axes, shifted by k; zeros elsewhere.")
           .operand("x").optional("k").attribute("upper", Attribute.Int.class, Attribute.of(1)).traits(Trait.PURE)
           .shape(op -> {
@@ -102,7 +124,7 @@ final class DataMovementOps {
     return Contents.infer(x.withShape(out), () -> x.rank() <= 1 ? op.operand(0).contents() : null);
   }
 
-  private static Tensor transpose(Tensor x, int[] perm) {
+  static Tensor transpose(Tensor x, int... perm) {
     long[] from = Strides.of(x.shape());
     long[] shape = new long[perm.length];
     long[] stride = new long[perm.length];
@@ -161,9 +183,9 @@ final class DataMovementOps {
     });
   }
 
-  private static Tensor concat(Operation op, List<EvalValue> in) {
+  /** The tensors {@code in} laid end to end along {@code axis}. */
+  static Tensor concat(Operation op, List<? extends EvalValue> in, int axis) {
     Tensor first = (Tensor) in.get(0);
-    int axis = Axes.attribute(op, first.rank());
     long[] shape = first.shape();
     shape[axis] = 0;
     for (EvalValue v : in) {

@@ -49,6 +49,15 @@ final class ElementwiseOps {
       unary("Tanh", "The hyperbolic tangent.", Math::tanh, null).build(),
       unary("Sin", "The sine.", Math::sin, null).build(),
       unary("Cos", "The cosine.", Math::cos, null).build(),
+      unary("Tan", "The tangent.", Math::tan, null).build(),
+      unary("Asin", "The angle of a sine.", Math::asin, null).build(),
+      unary("Acos", "The angle of a cosine.", Math::acos, null).build(),
+      unary("Atan", "The angle of a tangent.", Math::atan, null).build(),
+      unary("Sinh", "The hyperbolic sine.", Math::sinh, null).build(),
+      unary("Cosh", "The hyperbolic cosine.", Math::cosh, null).build(),
+      unary("Asinh", "The inverse of the hyperbolic sine.", Scalars::asinh, null).build(),
+      unary("Acosh", "The inverse of the hyperbolic cosine.", a -> Math.log(a + Math.sqrt(a * a - 1)), null).build(),
+      unary("Atanh", "The inverse of the hyperbolic tangent.", a -> 0.5 * Math.log((1 + a) / (1 - a)), null).build(),
       unary("Relu", "max(x, 0).", a -> a < 0 ? 0 : a, (e, a) -> Scalars.isUnsigned(e) ? a : Math.max(a, 0)).build(),
       OpDefinition.named("onnx.Gelu", "x times the normal distribution function, exactly or by tanh.").operand("x")
           .attribute("approximate", Attribute.Text.class, Attribute.of("none"))
@@ -109,10 +118,25 @@ final class ElementwiseOps {
   }
 
   private static Tensor power(Operation op, Tensor base, Tensor exponent) {
-    // The exponent may have a type of its own; integers below 2^53 are exact in f64.
+    // The exponent may have a type of its own.
+    if (!base.element().isFloat() && !exponent.element().isFloat()) {
+      return Elementwise.combine(op, base, exponent, null, (e, a, b) -> power(a, b));
+    }
     Tensor wide = base.element().isFloat() ? base : base.cast(ElementType.F64);
     Tensor out = Elementwise.combine(op, wide, exponent, Math::pow, null);
     return out.cast(base.element());
+  }
+
+  /** By squaring, modulo 2^64; of negative exponents the part before the point. */
+  private static long power(long base, long exponent) {
+    if (exponent < 0) {
+      return base == 1 ? 1 : base == -1 ? exponent % 2 == 0 ? 1 : -1 : 0;
+    }
+    long result = 1;
+    for (long square = base, left = exponent; left != 0; left >>>= 1, square *= square) {
+      result *= (left & 1) != 0 ? square : 1;
+    }
+    return result;
   }
 
   private static Inferred negated(Operation op) {

@@ -53,11 +53,12 @@ final class IndexingOps {
 
   private IndexingOps() {}
 
-  private static long place(Operation op, long index, long dim) {
+  /** {@code index} into a dimension of {@code dim}, counted from its start. */
+  static int place(Operation op, long index, long dim) {
     if (index < -dim || index >= dim) {
       throw op.broken("index " + index + " into a dimension of " + dim);
     }
-    return index < 0 ? index + dim : index;
+    return (int) (index < 0 ? index + dim : index);
   }
 
   private static Inferred inferGather(Operation op) {
@@ -76,7 +77,7 @@ final class IndexingOps {
       }
       Dim[] picked = new Dim[at.length];
       for (int i = 0; i < at.length; i++) {
-        picked[i] = c[(int) place(op, at[i], c.length)];
+        picked[i] = c[place(op, at[i], c.length)];
       }
       return picked;
     });
@@ -95,7 +96,7 @@ final class IndexingOps {
     int at = 0;
     for (int o = 0; o < outer; o++) {
       for (int i = 0; i < indices.size(); i++) {
-        int from = (o * dim + (int) place(op, indices.getLong(i), dim)) * inner;
+        int from = (o * dim + place(op, indices.getLong(i), dim)) * inner;
         for (int j = 0; j < inner; j++) {
           out.copy(at++, data, from + j);
         }

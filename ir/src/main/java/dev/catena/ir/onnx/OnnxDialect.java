@@ -9,7 +9,8 @@ public final class OnnxDialect {
   public static final List<OpDefinition> OPERATIONS = Stream.of(
       ElementwiseOps.OPERATIONS, LogicOps.OPERATIONS, ConstantOps.OPERATIONS, ShapeOps.OPERATIONS,
       DataMovementOps.OPERATIONS, IndexingOps.OPERATIONS, MatMulOps.OPERATIONS, ReductionOps.OPERATIONS,
-      SortingOps.OPERATIONS, NormalizationOps.OPERATIONS, ControlOps.OPERATIONS).flatMap(List::stream).toList();
+      SortingOps.OPERATIONS, NormalizationOps.OPERATIONS, AttentionOps.OPERATIONS, ConvolutionOps.OPERATIONS,
+      PoolingOps.OPERATIONS, SelectionOps.OPERATIONS, BitwiseOps.OPERATIONS, ControlOps.OPERATIONS).flatMap(List::stream).toList();
 
   private OnnxDialect() {}
 }

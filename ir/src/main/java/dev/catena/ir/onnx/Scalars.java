@@ -1,16 +1,22 @@
 package dev.catena.ir.onnx;
 
 import dev.catena.ir.ElementType;
+import dev.catena.ir.NarrowFloat;
 
 /** Functions of one or two numbers that {@link Math} lacks. */
-final class Scalars {
+public final class Scalars {
   private Scalars() {}
 
   static boolean isUnsigned(ElementType e) {
     return switch (e) {
-      case U64, U32, U16, U8, U4, BOOL -> true;
+      case U64, U32, U16, U8, U4, U3, U2, BOOL -> true;
       default -> false;
     };
+  }
+
+  /** {@code value} as an element of type {@code e}, which is a float. */
+  static double round(double value, ElementType e) {
+    return e == ElementType.F64 ? value : NarrowFloat.round(value, e);
   }
 
   /** Order by value; only 64-bit unsigned numbers don't fit their bit pattern's sign. */
@@ -34,8 +40,14 @@ final class Scalars {
     return e / (1 + e);
   }
 
+  /** Computed for |x|, where nothing cancels. */
+  static double asinh(double x) {
+    double a = Math.abs(x);
+    return Math.copySign(Math.log1p(a + a * a / (1 + Math.sqrt(a * a + 1))), x);
+  }
+
   /** The error function to about 1e-12: Taylor's series near zero, the continued fraction of erfc further out. */
-  static double erf(double x) {
+  public static double erf(double x) {
     double a = Math.abs(x);
     if (Double.isNaN(x)) {
       return x;

@@ -56,7 +56,7 @@ final class SortingOps {
         .meaning((op, in) -> List.of(extreme(op, (Tensor) in.get(0), sign))).build();
   }
 
-  private static int compare(Tensor x, int a, int b) {
+  static int compare(Tensor x, int a, int b) {
     return x.element().isFloat() ? Double.compare(x.get(a), x.get(b))
         : Scalars.compare(x.element(), x.getLong(a), x.getLong(b));
   }

@@ -3,10 +3,12 @@ package dev.catena.ir.text;
 import dev.catena.ir.BlockQuantizedWeight;
 import dev.catena.ir.CastWeight;
 import dev.catena.ir.ConcatenatedWeight;
+import dev.catena.ir.DequantizedWeight;
 import dev.catena.ir.FileWeight;
 import dev.catena.ir.Hashes;
 import dev.catena.ir.GroupFit;
 import dev.catena.ir.IrException;
+import dev.catena.ir.KeptCodes;
 import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.MappedFile;
 import dev.catena.ir.QuantType;
@@ -89,6 +91,16 @@ final class Origins {
     if (view.equals("blocks") && type instanceof QuantType q && arguments.size() == parts.size()
         && (parts.size() == 2 || parts.size() == 3)) {
       return new BlockQuantizedWeight(parts.get(0), parts.get(1), parts.size() == 3 ? parts.get(2) : null, q);
+    }
+    if (view.equals("dequantize") && arguments.size() == parts.size() + 1 && (parts.size() == 2 || parts.size() == 3)) {
+      List<Long> place = ints(arguments.get(parts.size()));
+      if (place.size() == 2) {
+        return new DequantizedWeight(parts.get(0), parts.get(1), parts.size() == 3 ? parts.get(2) : null,
+            Math.toIntExact(place.get(0)), place.get(1));
+      }
+    }
+    if (view.equals("kept") && arguments.size() == 1 && parts.size() == 1) {
+      return KeptCodes.of(parts.get(0)).orElseThrow(() -> new IrException("there are no codes behind this view"));
     }
     int others = view.equals("concat") ? 0 : arguments.size() - parts.size();
     if (!view.equals("computed") && (parts.isEmpty() || !view.equals("concat") && parts.size() != 1

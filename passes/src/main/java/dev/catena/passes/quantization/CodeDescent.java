@@ -9,7 +9,7 @@ import dev.catena.ir.QuantType;
  * beside all the others, in turn with the scales that suit the codes best (least squares over the row's groups). The loss never
  * grows. GPTQ looks at each column once, from one side; this looks back. Not thread-safe.
  */
-final class CodeDescent {
+public final class CodeDescent {
   private static final int ROUNDS = 3;
   private static final int SWEEPS = 2;
 
@@ -22,7 +22,7 @@ final class CodeDescent {
   private final double[] gradient;
 
   /** @param hessian damped, {@code [columns, columns]}; not changed */
-  CodeDescent(double[] hessian, QuantType type) {
+  public CodeDescent(double[] hessian, QuantType type) {
     this.hessian = hessian;
     this.type = type;
     columns = Math.toIntExact(type.columns());
@@ -33,7 +33,7 @@ final class CodeDescent {
   }
 
   /** Improves one row in place; offsets are the row's in each array. */
-  void improve(float[] weights, int at, byte[] codes, float[] scales, byte[] zeros, int groupsAt) {
+  public void improve(float[] weights, int at, byte[] codes, float[] scales, byte[] zeros, int groupsAt) {
     for (int round = 0; round < ROUNDS; round++) {
       double loss = look(weights, at, codes, scales, zeros, groupsAt);
       boolean changed = false;

@@ -188,6 +188,49 @@ public final class Gptq {
     }
   }
 
+  /**
+   * What the layer should aim at, given that its inputs x̃ come from quantized layers and aren't the x it was made for: the W′ for
+   * which W′x̃ is nearest to Wx over the calibration's rows, W + W D (H + λ)⁻¹ with D = Σ (x − x̃) x̃ᵀ, H = Σ x̃ x̃ᵀ (the normal
+   * equations of Li et al. 2025, "GPTAQ: Efficient Finetuning-Free Quantization for Asymmetric Calibration", equation 3). So a
+   * layer mends what the ones before it have lost.
+   *
+   * @param weights {@code [rows, columns]}; not changed
+   * @param drift   D, {@code [columns, columns]}; λ is the damping
+   */
+  public float[] target(float[] weights, int rows, double[] drift) {
+    float[] target = new float[rows * columns];
+    double[] moved = new double[columns];
+    double[] ordered = new double[columns];
+    double[] product = new double[columns];
+    for (int r = 0; r < rows; r++) {
+      Arrays.fill(moved, 0);
+      for (int i = 0; i < columns; i++) {
+        add(moved, drift, i * columns, weights[r * columns + i], 0);
+      }
+      for (int i = 0; i < columns; i++) {
+        ordered[i] = moved[order[i]];
+      }
+      Arrays.fill(product, 0);
+      for (int i = 0; i < columns; i++) {
+        double sum = 0;
+        for (int j = i; j < columns; j++) {
+          sum += factor[i * columns + j] * ordered[j];
+        }
+        add(product, factor, i * columns, sum, i);
+      }
+      for (int i = 0; i < columns; i++) {
+        target[r * columns + order[i]] = (float) (weights[r * columns + order[i]] + product[i]);
+      }
+    }
+    return target;
+  }
+
+  private void add(double[] to, double[] matrix, int row, double factorOfRow, int from) {
+    for (int j = from; j < columns; j++) {
+      to[j] += factorOfRow * matrix[row + j];
+    }
+  }
+
   private void subtract(double[] work, int from, int to, double error, int row) {
     int u = row * columns;
     for (int j = from; j < to; j++) {

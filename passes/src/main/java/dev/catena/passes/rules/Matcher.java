@@ -10,6 +10,9 @@ import java.util.Map;
 
 /** Matches patterns against the expression that computes a value. */
 final class Matcher {
+  /** More ways to match than any model's graph offers: sums of sums of equal values would double them again and again. */
+  private static final int MOST_WAYS = 256;
+
   private final NearMiss misses;
 
   /** @param misses is told what stops each attempt; may be null */
@@ -80,7 +83,7 @@ final class Matcher {
       return start;
     }
     List<Match> found = new ArrayList<>(operands(pattern, op, 0, 1, start.get(0)));
-    if (pattern.eitherOrder() && pattern.operands().size() == 2) {
+    if (pattern.eitherOrder() && pattern.operands().size() == 2 && op.operand(0) != op.operand(1)) {
       found.addAll(operands(pattern, op, 1, 0, start.get(0)));
     }
     return found;
@@ -141,7 +144,7 @@ final class Matcher {
       for (Match m : matches) {
         next.addAll(match(pattern.operands().get(i), v, m));
       }
-      matches = next;
+      matches = next.size() > MOST_WAYS ? next.subList(0, MOST_WAYS) : next;
     }
     return matches;
   }

@@ -178,7 +178,7 @@ final class PatternReader {
       }
       checkOperands(o.operation().getStart(), d, operands.size());
       boolean eitherOrder = o.getChild(o.result() == null ? 2 : 3).getText().equals("~");
-      int result = o.result() == null ? 0 : Integer.parseInt(o.result().INT().getText());
+      int result = o.result() == null ? 0 : (int) Math.min(Integer.MAX_VALUE, Long.parseLong(o.result().INT().getText()));
       if (result > 0 && d.results().size() <= result && d.results().get(0).arity() != OpDefinition.Arity.VARIADIC) {
         errors.at(o.result(), d.name() + " has " + d.results().size() + " results, counted from 0");
       }

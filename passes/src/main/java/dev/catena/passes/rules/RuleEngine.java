@@ -1,11 +1,14 @@
 package dev.catena.passes.rules;
 
 import dev.catena.ir.Module;
+import dev.catena.ir.OpDefinition;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
 import dev.catena.ir.Value;
 import dev.catena.passes.DeadCode;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,7 +32,9 @@ public final class RuleEngine {
 
   /** Tells {@code seen} of each rule that matches, and where, before it is applied. */
   static void apply(List<Rule> rules, Module module, Stage stage, BiConsumer<Rule, Operation> seen) {
-    for (int sweep = 0; sweep(rules, module, stage, seen); sweep++) {
+    Map<OpDefinition, List<Rule>> byRoot = new HashMap<>();
+    rules.forEach(rule -> rule.roots().forEach(root -> byRoot.computeIfAbsent(root, r -> new ArrayList<>()).add(rule)));
+    for (int sweep = 0; sweep(byRoot, module, stage, seen); sweep++) {
       if (sweep == MOST_SWEEPS) {
         throw new IllegalStateException("rules don't come to an end in stage @" + stage.name() + ": "
             + rules.stream().map(Rule::name).toList());
@@ -37,14 +42,14 @@ public final class RuleEngine {
     }
   }
 
-  private static boolean sweep(List<Rule> rules, Module module, Stage stage, BiConsumer<Rule, Operation> seen) {
+  private static boolean sweep(Map<OpDefinition, List<Rule>> byRoot, Module module, Stage stage, BiConsumer<Rule, Operation> seen) {
     boolean changed = false;
     for (Operation op : List.copyOf(stage.operations())) {
       if (op.results().stream().allMatch(r -> r.uses().isEmpty())) {
         continue; // replaced by an earlier rule of this sweep
       }
-      for (Rule rule : rules) {
-        if (rule.roots().contains(op.definition()) && applyAt(rule, op, module, stage, seen)) {
+      for (Rule rule : byRoot.getOrDefault(op.definition(), List.of())) {
+        if (applyAt(rule, op, module, stage, seen)) {
           changed = true;
           break;
         }
@@ -64,7 +69,7 @@ public final class RuleEngine {
     }
     seen.accept(rule, op);
     new Rewrite(rule, m, op, module, stage).apply();
-    if (!inOrder(stage)) {
+    if (rule.replacements().stream().anyMatch(r -> !r.replaced().equals(List.of(Rule.ROOT))) && !inOrder(stage)) {
       DeadCode.remove(stage); // what stood between an escaping value and the root may depend on both
       stage.sortTopologically();
     }

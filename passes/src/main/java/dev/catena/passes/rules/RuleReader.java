@@ -32,14 +32,25 @@ public final class RuleReader {
   }
 
   static RuleFile file(String text, String name) {
+    try {
+      return read(text, name);
+    } catch (StackOverflowError e) {
+      throw new RuleException(List.of(name + ":1:1: patterns or expressions are nested too deeply"));
+    }
+  }
+
+  private static RuleFile read(String text, String name) {
     RuleErrors errors = new RuleErrors(name, text);
     RulesLexer lexer = new RulesLexer(CharStreams.fromString(text, name));
     lexer.removeErrorListeners();
     lexer.addErrorListener(errors);
-    RulesParser parser = new RulesParser(new CommonTokenStream(lexer));
+    CommonTokenStream tokens = new CommonTokenStream(lexer);
+    RulesParser parser = new RulesParser(tokens);
     parser.removeErrorListeners();
     parser.addErrorListener(errors);
     RulesParser.FileContext tree = parser.file();
+    tokens.getTokens().stream().filter(t -> t.getType() == RulesParser.INT && !fitsLong(t.getText()))
+        .forEach(t -> errors.at(t, "expected a number that fits 64 bits"));
     if (errors.any()) { // a tree with holes has no meaning to look for
       throw new RuleException(errors.list());
     }
@@ -50,6 +61,15 @@ public final class RuleReader {
     RulesParser.PhaseContext phase = tree.phase();
     return new RuleFile(name.replaceFirst("\\.rules$", ""), phase.name(0).getText(),
         phase.name().stream().skip(1).map(n -> n.getText()).toList(), rules);
+  }
+
+  private static boolean fitsLong(String digits) {
+    try {
+      Long.parseLong(digits);
+      return true;
+    } catch (NumberFormatException e) {
+      return false;
+    }
   }
 
   private List<Rule> rules(RulesParser.FileContext tree) {

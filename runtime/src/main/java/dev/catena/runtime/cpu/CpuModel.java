@@ -86,7 +86,7 @@ public final class CpuModel implements DeviceModel {
     }
 
     @Override
-    public Manifest.Target target() {
+    public Manifest.Target target(String device) {
         return target;
     }
 

@@ -44,6 +44,9 @@ final class Native {
     /** @return the symbol's address, or 0 */
     static native long symbol(long library, ByteBuffer name);
 
+    /** Calls a C function of up to {@value SystemLibrary#MOST_ARGUMENTS} whole numbers and pointers that gives an int. */
+    static native int call(long function, long arguments);
+
     static native void closeLibrary(long library);
 
     /** Puts EAX, EBX, ECX, EDX into {@code out}. */

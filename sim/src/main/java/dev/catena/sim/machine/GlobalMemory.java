@@ -14,6 +14,11 @@ final class GlobalMemory {
         return allocation;
     }
 
+    /** Its number stays free, so that an address which is still in use hits nothing. */
+    void free(Allocation allocation) {
+        allocations.set(allocations.indexOf(allocation), null);
+    }
+
     /** The allocation in whose neighbourhood the address lies, or null. */
     Allocation near(long address) {
         long at = (address >>> Allocation.ID_SHIFT) - FIRST_ID;

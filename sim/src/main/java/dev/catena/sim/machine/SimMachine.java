@@ -77,6 +77,30 @@ public final class SimMachine {
         return memory.allocate(name, bytes, true, contents);
     }
 
+    /** Global memory that the host writes and kernels may only read. */
+    public Allocation allocateReadOnly(String name, long bytes) {
+        return memory.allocate(name, bytes, true, null);
+    }
+
+    /** Gives memory back: who still uses it is out of bounds. No launch may be running. */
+    public void free(Allocation allocation) {
+        memory.free(allocation);
+    }
+
+    /**
+     * The memory that an address lies in, or just outside of.
+     *
+     * @throws SimFault when that is none
+     */
+    public Allocation allocation(long address) {
+        Allocation allocation = memory.near(address);
+        if (allocation == null) {
+            throw new SimFault(FaultKind.OUT_OF_BOUNDS, "the host's copy", null, null, -1, -1,
+                    "address " + Long.toHexString(address) + " is in no memory");
+        }
+        return allocation;
+    }
+
     /** Parses a module and places its variables. */
     public SimModule load(String ptx) {
         return new SimModule(this, PtxModule.parse(ptx));

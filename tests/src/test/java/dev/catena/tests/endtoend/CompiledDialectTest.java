@@ -30,7 +30,8 @@ class CompiledDialectTest {
   private static final LlamaShape SHAPE = LlamaShape.of(4, 2, 20, 96, 105, 2, 40);
   private static final LlamaShape EQUAL_HEADS = LlamaShape.of(4, 4, 20, 96, 105, 2, 40);
   private static final int[][] STEPS = {{1, 17, 50, 3, 99}, {42}, {8}, {77, 0, 104}};
-  private static final EnumSet<Form> NOT_HERE = EnumSet.of(Form.STRANGE, Form.QKV_INTERLEAVED, Form.NORM_OPERATOR);
+  private static final EnumSet<Form> NOT_HERE = EnumSet.of(Form.STRANGE, Form.QKV_INTERLEAVED, Form.NORM_OPERATOR,
+      Form.WEIGHTS_IN_BF16);
 
   @TempDir Path folder;
 

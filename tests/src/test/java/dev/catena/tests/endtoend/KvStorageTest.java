@@ -44,7 +44,7 @@ class KvStorageTest {
     PieceFolder pieces = LlamaModel.write(folder.resolve("model"), shape, ExportStyle.F32, 29);
     int[] ids = ModelBench.prompt(PROMPT, shape.vocab(), 31);
     ImportedModel imported = OnnxImporter.importModel(pieces.path());
-    Pipeline.parse("fold,widen,clean,rope-tables,raise,causal-mask,share,merge,name,kv-cache{key=" + key + " value=" + value + "},select-rows")
+    Pipeline.parse("fold,widen,clean,sizes,rope-tables,raise,causal-mask,share,merge,name,kv-cache{key=" + key + " value=" + value + "},select-rows")
         .run(imported.module(), new PassContext(), true, (n, pass, module) -> { });
     float[][] expected = new EvaluatedModel(imported.module()).feed(ids);
 

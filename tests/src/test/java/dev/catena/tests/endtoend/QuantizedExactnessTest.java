@@ -92,7 +92,7 @@ class QuantizedExactnessTest {
 
   /** Up to the point where only the choice of kernels is left; weights are dequantized as the evaluator reads them. */
   private EvaluatedModel evaluated(PieceFolder pieces, int bits, int group, boolean symmetric) {
-    String pipeline = "fold,widen,clean,rope-tables,raise,causal-mask,share,merge,name,quantize{bits=" + bits + " group=" + group + " symmetric="
+    String pipeline = "fold,widen,clean,sizes,rope-tables,raise,causal-mask,share,merge,name,quantize{bits=" + bits + " group=" + group + " symmetric="
         + symmetric + " embed=16 head=8},kv-cache{key=32 value=32},select-rows";
     ImportedModel imported = OnnxImporter.importModel(pieces.path());
     Pipeline.parse(pipeline).run(imported.module(), new PassContext(), false, (n, pass, module) -> { });

@@ -1,5 +1,10 @@
 package dev.catena.tests.endtoend;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.catena.runtime.CatenaModel;
+import dev.catena.runtime.DeviceException;
+import dev.catena.runtime.Session;
 import dev.catena.runtime.SessionOptions;
 import dev.catena.tests.model.ExportStyle;
 import dev.catena.tests.model.LlamaModel;
@@ -43,11 +48,35 @@ class SimulatedGpuTest {
     check("sm_86", "4", devices);
   }
 
+  /** Weights that don't fit pass through two buffers, whichever stream is behind; so do rows from one GPU to the next. */
+  @ParameterizedTest
+  @CsvSource(delimiter = ';', value = {"5;sim:0", "6;sim:0,sim:1", "7;sim:0,sim:0"})
+  void weightsAreStreamedThroughTheSmallestMemory(String seed, String devices) {
+    SessionOptions options = SessionOptions.defaults().withThreads(2).withDevices(List.of(devices.split(",")));
+    check("sm_86", seed, options.withDeviceMemory(leastMemory(options)));
+  }
+
+  /** About the least of each GPU's memory that is enough. */
+  private long leastMemory(SessionOptions options) {
+    try (CatenaModel model = CatenaModel.open(artifact)) {
+      for (long bytes = 64 << 10;; bytes += bytes / 16) {
+        try (Session enough = model.newSession(options.withDeviceMemory(bytes))) {
+          return bytes;
+        } catch (DeviceException e) {
+          assertTrue(e.getMessage().contains("--device-memory"), e.getMessage());
+        }
+      }
+    }
+  }
+
   private void check(String target, String seed, String devices) {
+    check(target, seed, SessionOptions.defaults().withThreads(2).withDevices(List.of(devices.split(","))));
+  }
+
+  private void check(String target, String seed, SessionOptions options) {
     System.setProperty("catena.sim.target", target);
     System.setProperty("catena.sim.seed", seed);
-    try (CompiledModel model = new CompiledModel(artifact,
-        SessionOptions.defaults().withThreads(2).withDevices(List.of(devices.split(","))))) {
+    try (CompiledModel model = new CompiledModel(artifact, options)) {
       new Agreement(judge, 1e-4).check(model);
     } finally {
       System.clearProperty("catena.sim.target");

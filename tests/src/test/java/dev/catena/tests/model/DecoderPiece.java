@@ -24,7 +24,7 @@ final class DecoderPiece {
 
   PieceGraph graph() {
     declare();
-    boolean half = style.element() == OnnxElement.F16;
+    boolean half = style.element() != OnnxElement.F32;
     boolean direct = half || style.has(Form.NORM_WITHOUT_CASTS, Form.NORM_OPERATOR, Form.NORM_OF_ONNXRUNTIME,
         Form.NORM_SCALE_FIRST, Form.NORM_SCALE_RIGHT);
     String residual = names.hidden();

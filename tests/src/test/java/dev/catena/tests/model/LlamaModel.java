@@ -102,6 +102,9 @@ public final class LlamaModel {
   }
 
   private void write(PieceGraph graph, String file) {
+    if (style.has(Form.WEIGHTS_IN_BF16)) {
+      graph.writer().castFromBf16();
+    }
     graph.writer().write(folder.resolve(file), style.external() ? DATA : null);
   }
 

@@ -1,6 +1,6 @@
 package dev.catena.tests.model;
 
-/** An attribute of a node: a number, a list of integers, a text, a tensor, or a graph. */
+/** An attribute of a node: a number, a list of numbers, a text, a tensor, or a graph. */
 public record OnnxAttribute(String name, Object value) {
   public static OnnxAttribute of(String name, long value) {
     return new OnnxAttribute(name, value);
@@ -15,6 +15,10 @@ public record OnnxAttribute(String name, Object value) {
   }
 
   public static OnnxAttribute ints(String name, long... values) {
+    return new OnnxAttribute(name, values);
+  }
+
+  public static OnnxAttribute reals(String name, float... values) {
     return new OnnxAttribute(name, values);
   }
 

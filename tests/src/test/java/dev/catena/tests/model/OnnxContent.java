@@ -12,6 +12,8 @@ public record OnnxContent(OnnxElement element, long[] shape, byte[] raw) {
     for (float v : values) {
       if (element == OnnxElement.F16) {
         raw.putShort(Fp16Conversions.floatToFp16(v));
+      } else if (element == OnnxElement.BF16) {
+        raw.putShort(Fp16Conversions.floatToBf16(v));
       } else {
         raw.putFloat(v);
       }
@@ -19,8 +21,25 @@ public record OnnxContent(OnnxElement element, long[] shape, byte[] raw) {
     return new OnnxContent(element, shape, raw.array());
   }
 
+  /** These f32 elements, rounded to another type. */
+  OnnxContent in(OnnxElement other) {
+    float[] values = new float[raw.length / element.bytes];
+    ByteBuffer.wrap(raw).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
+    return reals(other, values, shape);
+  }
+
   public static OnnxContent bytes(byte[] values, long... shape) {
     return new OnnxContent(OnnxElement.U8, shape, values);
+  }
+
+  /** Whole numbers of 8 bits, or of 4 with two in a byte. */
+  public static OnnxContent codes(OnnxElement element, int[] values, long... shape) {
+    boolean nibbles = element == OnnxElement.I4 || element == OnnxElement.U4;
+    byte[] raw = new byte[nibbles ? (values.length + 1) / 2 : values.length];
+    for (int i = 0; i < values.length; i++) {
+      raw[nibbles ? i / 2 : i] |= (byte) (nibbles ? (values[i] & 15) << i % 2 * 4 : values[i]);
+    }
+    return new OnnxContent(element, shape, raw);
   }
 
   public static OnnxContent longs(long[] values, long... shape) {

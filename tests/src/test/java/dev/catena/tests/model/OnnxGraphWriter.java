@@ -56,6 +56,11 @@ public final class OnnxGraphWriter {
     outputs.add(new Output(name, element, dims));
   }
 
+  /** Declares an output whose type its node tells. */
+  public void output(String name) {
+    outputs.add(new Output(name, null, null));
+  }
+
   public void initializer(String name, OnnxContent content) {
     initializers.add(new Initializer(name, content));
   }
@@ -80,6 +85,19 @@ public final class OnnxGraphWriter {
     UnaryOperator<String> value = name -> name.isEmpty() ? name : wires.getOrDefault(name, prefix + name);
     other.nodes.forEach(n -> nodes.add(n.renamed(prefix, value)));
     other.initializers.forEach(i -> initializers.add(new Initializer(value.apply(i.name()), i.content())));
+  }
+
+  /** Stores the f32 initializers in bf16, each with a Cast to f32. */
+  void castFromBf16() {
+    for (int i = 0; i < initializers.size(); i++) {
+      Initializer full = initializers.get(i);
+      if (full.content().element() == OnnxElement.F32) {
+        String stored = full.name() + ".bf16";
+        initializers.set(i, new Initializer(stored, full.content().in(OnnxElement.BF16)));
+        nodes.add(0, new Node("", "Cast", stored + "/Cast", List.of(stored), List.of(full.name()),
+            List.of(OnnxAttribute.of("to", OnnxElement.F32.number))));
+      }
+    }
   }
 
   /** Adds all of another graph under names with {@code prefix}, but for names that begin as one of {@code kept}. */
@@ -107,7 +125,7 @@ public final class OnnxGraphWriter {
         long offset = outside ? append(file.resolveSibling(data), i.content().raw()) : -1;
         graph.message(5, tensor(i.name(), i.content(), data, offset));
       }
-      ProtoMessage model = new ProtoMessage().number(1, opset >= 19 ? 9 : opset >= 15 ? 8 : 7).text(2, "catena-tests")
+      ProtoMessage model = new ProtoMessage().number(1, opset >= 21 ? 10 : opset >= 19 ? 9 : opset >= 15 ? 8 : 7).text(2, "catena-tests")
           .message(7, graph).message(8, new ProtoMessage().text(1, "").number(2, opset));
       if (nodes.stream().anyMatch(n -> !n.domain().isEmpty())) {
         model.message(8, new ProtoMessage().text(1, "com.microsoft").number(2, 1));
@@ -161,6 +179,9 @@ public final class OnnxGraphWriter {
   }
 
   private static ProtoMessage valueInfo(String name, OnnxElement element, Object... dims) {
+    if (element == null) {
+      return new ProtoMessage().text(1, name);
+    }
     ProtoMessage shape = new ProtoMessage();
     for (Object d : dims) {
       shape.message(1, d instanceof Number n ? new ProtoMessage().number(1, n.longValue())
@@ -186,6 +207,12 @@ public final class OnnxGraphWriter {
         m.number(8, i);
       }
       return m.number(20, 7);
+    }
+    if (a.value() instanceof float[] reals) {
+      for (float f : reals) {
+        m.real(7, f);
+      }
+      return m.number(20, 6);
     }
     if (a.value() instanceof OnnxGraphWriter g) {
       return m.message(6, g.body(a.name())).number(20, 5);

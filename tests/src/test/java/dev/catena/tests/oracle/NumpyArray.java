@@ -13,10 +13,10 @@ import java.util.zip.ZipFile;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** An array of reals as NumPy's {@code .npy} format holds it. */
+/** An array of reals as NumPy's {@code .npy} format holds it; of integers those that f32 holds exactly. */
 public record NumpyArray(int[] shape, float[] values) {
   private static final Pattern HEADER = Pattern.compile(
-      "\\{'descr': '<f([24])', 'fortran_order': False, 'shape': \\(([0-9, ]*)\\), \\}\\s*\n");
+      "\\{'descr': '<(f[24]|i8)', 'fortran_order': False, 'shape': \\(([0-9, ]*)\\), \\}\\s*\n");
 
   public static NumpyArray read(Path file) {
     try {
@@ -54,15 +54,22 @@ public record NumpyArray(int[] shape, float[] values) {
     }
     int[] shape = Arrays.stream(m.group(2).split(",")).map(String::strip).filter(s -> !s.isEmpty())
         .mapToInt(Integer::parseInt).toArray();
-    int width = Integer.parseInt(m.group(1));
+    int width = m.group(1).charAt(1) - '0';
     float[] values = new float[b.remaining() / width];
     if (count(shape) != values.length || b.remaining() % width != 0) {
       throw new IllegalArgumentException(b.remaining() + " bytes for " + m.group(2));
     }
     for (int i = 0; i < values.length; i++) {
-      values[i] = width == 2 ? Fp16Conversions.fp16ToFloat(b.getShort()) : b.getFloat();
+      values[i] = width == 2 ? Fp16Conversions.fp16ToFloat(b.getShort()) : width == 8 ? exactly(b.getLong()) : b.getFloat();
     }
     return new NumpyArray(shape, values);
+  }
+
+  private static float exactly(long value) {
+    if ((long) (float) value != value) {
+      throw new IllegalArgumentException(value + " is not an f32");
+    }
+    return value;
   }
 
   private static int count(int[] shape) {

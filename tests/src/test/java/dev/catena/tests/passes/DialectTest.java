@@ -78,7 +78,7 @@ class DialectTest {
     }
     try (ImportedModel imported = OnnxImporter.importModel(pieces.path())) {
       Module module = imported.module();
-      Pipeline.parse("fold,widen,clean,rope-tables{positions=64},raise,causal-mask,share,merge,name,kv-cache{key=32 value=32}")
+      Pipeline.parse("fold,widen,clean,sizes,rope-tables{positions=64},raise,causal-mask,share,merge,name,kv-cache{key=32 value=32}")
           .run(module, new PassContext(), true, (step, pass, m) -> { });
       for (int layer = 1; layer <= SHAPE.layers(); layer++) {
         Map<String, Integer> counts = new TreeMap<>();

@@ -62,7 +62,7 @@ class OperationCountTest {
   private static void assertRaised(PieceFolder pieces, int layers) {
     try (ImportedModel imported = OnnxImporter.importModel(pieces.path())) {
       Module module = imported.module();
-      Pipeline.parse("fold,widen,clean,rope-tables,raise,causal-mask,share,merge").run(module, new PassContext(), true, (n, pass, m) -> { });
+      Pipeline.parse("fold,widen,clean,sizes,rope-tables,raise,causal-mask,share,merge").run(module, new PassContext(), true, (n, pass, m) -> { });
       List<Stage> stages = module.stages();
       assertEquals(layers + 3, stages.size());
       assertEquals(Map.of("nn.embedding", 1), counts(stages.get(0)));

@@ -34,7 +34,7 @@ class ShortfallTest {
   void theWarningNamesTheOperation() {
     PassContext context = new PassContext();
     try (ImportedModel imported = OnnxImporter.importModel(folder)) {
-      Pipeline.parse("fold,widen,clean,rope-tables,raise,causal-mask,share,merge").run(imported.module(), context);
+      Pipeline.parse("fold,widen,clean,sizes,rope-tables,raise,causal-mask,share,merge").run(imported.module(), context);
       assertEquals(2, context.warnings().size(), "one for each layer: " + context.warnings());
       String warning = context.warnings().get(1);
       assertTrue(warning.startsWith("decoder_1: ") && warning.contains("attention 0 of 1")
@@ -51,7 +51,7 @@ class ShortfallTest {
     Path model = folder.resolve("interleaved");
     LlamaModel.write(model, LlamaShape.of(4, 4, 20, 96, 105, 1, 40), ExportStyle.F32.with(Form.QKV_INTERLEAVED), 5);
     try (ImportedModel imported = OnnxImporter.importModel(model)) {
-      PassException e = assertThrows(PassException.class, () -> Pipeline.parse("fold,widen,clean,rope-tables,raise,causal-mask,share,merge,kv-cache")
+      PassException e = assertThrows(PassException.class, () -> Pipeline.parse("fold,widen,clean,sizes,rope-tables,raise,causal-mask,share,merge,kv-cache")
           .run(imported.module(), new PassContext()));
       assertTrue(e.getMessage().matches("decoder-merge-0.onnx: .*onnx\\.[A-Z].*node '.*'.*"), e.getMessage());
     }
@@ -60,7 +60,7 @@ class ShortfallTest {
   @Test
   void theExplanationTellsWhatDiffers() {
     try (ImportedModel imported = OnnxImporter.importModel(folder)) {
-      Pipeline.parse("fold,widen,clean,rope-tables").run(imported.module(), new PassContext());
+      Pipeline.parse("fold,widen,clean,sizes,rope-tables").run(imported.module(), new PassContext());
       String text = RuleExplanation.of("attention", imported.module());
       assertTrue(text.contains("@decoder_0: matched 0 times") && text.contains("@decoder_0: nearly matched")
           && text.contains("found onnx.Tanh"), text);

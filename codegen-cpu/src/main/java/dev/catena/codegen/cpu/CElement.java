@@ -1,0 +1,66 @@
+package dev.catena.codegen.cpu;
+
+import dev.catena.codegen.tensor.ScalarType;
+import dev.catena.codegen.tensor.TensorBytes;
+import dev.catena.ir.ElementType;
+import dev.catena.ir.Tensor;
+
+/**
+ * How elements of a type lie in memory, and how they are read and written in C.
+ *
+ * @param storage the C type of an element in memory
+ * @param bytes   of an element
+ * @param read    the value of what {@code %s} holds
+ * @param write   what holds the value {@code %s}
+ */
+record CElement(String storage, int bytes, String read, String write) {
+    static CElement of(ElementType element) {
+        return switch (element) {
+            case F64 -> plain("double", 8);
+            case F32 -> plain("float", 4);
+            case F16 -> new CElement("_Float16", 2, "(float)%s", "(_Float16)%s");
+            case BF16 -> new CElement("uint16_t", 2, "value_bf16(%s)", "bf16_of(%s)");
+            case I64 -> plain("int64_t", 8);
+            case I32 -> plain("int32_t", 4);
+            case I16 -> plain("int16_t", 2);
+            case U64 -> plain("uint64_t", 8);
+            case U32 -> plain("uint32_t", 4);
+            case U16 -> plain("uint16_t", 2);
+            case STRING -> throw new IllegalArgumentException("texts are not compiled");
+            default -> element.isInteger() || element == ElementType.BOOL ? plain(CScalars.type(ScalarType.of(element)), 1)
+                    : new CElement("uint8_t", 1, "value_" + element.keyword() + "(%s)", element.keyword() + "_of(%s)");
+        };
+    }
+
+    private static CElement plain(String type, int bytes) {
+        return new CElement(type, bytes, "%s", "%s");
+    }
+
+    String load(String lvalue) {
+        return read.formatted(lvalue);
+    }
+
+    String store(String value) {
+        return write.formatted(value.startsWith("(") ? value : "(" + value + ")");
+    }
+
+    /** The elements of a constant as an initializer. */
+    String literals(Tensor tensor) {
+        StringBuilder text = new StringBuilder();
+        byte[] bytes = TensorBytes.of(tensor);
+        for (int i = 0; i < tensor.size(); i++) {
+            text.append(i == 0 ? "" : ", ").append(literal(tensor, bytes, i));
+        }
+        return text.isEmpty() ? "0" : text.toString();
+    }
+
+    private String literal(Tensor tensor, byte[] bytes, int i) {
+        return switch (tensor.element()) {
+            case F64 -> CScalars.real(tensor.get(i), false);
+            case F32, F16 -> CScalars.real(tensor.get(i), true);
+            case I64, U64, I32, U32, I16, U16, I8, U8, BOOL -> CScalars.integer(ScalarType.of(tensor.element()), tensor.getLong(i));
+            case BF16 -> Integer.toString((bytes[2 * i] & 0xff) | (bytes[2 * i + 1] & 0xff) << 8);
+            default -> Integer.toString(bytes[i]);
+        };
+    }
+}

@@ -1,0 +1,276 @@
+package dev.catena.codegen.cpu;
+
+import dev.catena.codegen.StructureHash;
+import dev.catena.codegen.tensor.Buffer;
+import dev.catena.codegen.tensor.Failure;
+import dev.catena.codegen.tensor.Index;
+import dev.catena.codegen.tensor.Nest;
+import dev.catena.codegen.tensor.Scalar;
+import dev.catena.codegen.tensor.ScalarType;
+import dev.catena.codegen.tensor.Statement;
+import dev.catena.codegen.tensor.TensorProgram;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * The C of a tensor program: one function of docs/tensor-abi.md, which every thread of a team runs.
+ *
+ * @param symbol  the function's name, made from a hash of its code
+ * @param source  its C
+ * @param kernels the C of the kernels that it calls, by name
+ */
+record TensorFunction(String symbol, String source, Map<String, String> kernels) {
+    static TensorFunction of(TensorProgram program, CpuTarget target) {
+        Writer writer = new Writer(target);
+        writer.statements(program.statements(), "  ");
+        String body = writer.prelude(program) + writer.text;
+        String symbol = "graph_" + StructureHash.of(String.join("\n", writer.kernels.values()) + body);
+        String source = """
+                __attribute__((visibility("default")))
+                void %s(catena_graph *g, const catena_thread *t) {
+                  heap memory = {0};
+                %s}
+                """.formatted(symbol, body);
+        return new TensorFunction(symbol, source, writer.kernels);
+    }
+
+    /** Prints statements, and notes what must be declared before them. */
+    private static final class Writer {
+        private final CpuTarget target;
+        private final CScalars scalars = new CScalars(this::pointer);
+        private final StringBuilder text = new StringBuilder();
+        private final Map<String, String> kernels = new LinkedHashMap<>();
+        private final Set<Buffer> outside = new LinkedHashSet<>();
+
+        Writer(CpuTarget target) {
+            this.target = target;
+        }
+
+        /** The name of the pointer to a buffer's elements. */
+        private String pointer(Buffer buffer) {
+            Buffer owner = buffer.owner();
+            if (!(owner.place() instanceof Buffer.Allocated)) {
+                outside.add(owner);
+            }
+            return owner.toString();
+        }
+
+        String prelude(TensorProgram program) {
+            StringBuilder declarations = new StringBuilder();
+            for (int i = 0; i < program.inputs().size(); i++) {
+                List<Scalar> dims = program.inputs().get(i).dims();
+                for (int axis = 0; axis < dims.size(); axis++) {
+                    declarations.append("  const int64_t in%d_%d = g->inputs[%d].dims[%d];%n".formatted(i, axis, i, axis));
+                }
+            }
+            for (Buffer buffer : outside) {
+                String type = CElement.of(buffer.element()).storage();
+                if (buffer.place() instanceof Buffer.Input input) {
+                    declarations.append("  const %s *const %s = g->inputs[%d].data;%n".formatted(type, buffer, input.index()));
+                } else if (buffer.place() instanceof Buffer.Weight weight) {
+                    declarations.append("  const %s *const %s = g->weights[%d];%n".formatted(type, buffer, weight.index()));
+                } else {
+                    declarations.append("  static const %s %s[] = {%s};%n".formatted(type, buffer,
+                            CElement.of(buffer.element()).literals(((Buffer.Constant) buffer.place()).value())));
+                }
+            }
+            return declarations.toString();
+        }
+
+        private void line(String indent, String format, Object... values) {
+            text.append(indent).append(format.formatted(values)).append('\n');
+        }
+
+        private String value(Scalar x) {
+            return scalars.text(x);
+        }
+
+        void statements(List<Statement> list, String indent) {
+            for (Statement statement : list) {
+                statement(statement, indent);
+            }
+        }
+
+        private void statement(Statement statement, String in) {
+            if (statement instanceof Statement.Operation operation) {
+                line(in, "/* %d: %s */", operation.number(), operation.text().replace("*/", ""));
+            } else if (statement instanceof Statement.Define define) {
+                line(in, "const %s %s = %s;", CScalars.type(define.variable().type()), define.variable().name(), value(define.value()));
+            } else if (statement instanceof Statement.Declare declare) {
+                line(in, "%s %s;", CScalars.type(declare.variable().type()), declare.variable().name());
+            } else if (statement instanceof Statement.Assign assign) {
+                line(in, "%s = %s;", assign.variable().name(), value(assign.value()));
+            } else if (statement instanceof Statement.Check check) {
+                line(in, "if (!(%s)) return fail(g, %d, %d);", value(check.condition()), check.operation(), check.failure().code());
+            } else if (statement instanceof Statement.CheckSize check) {
+                line(in, "if (%s < 0) return fail(g, %d, %d);", bytes(check.dims(), 1), check.operation(), Failure.MEMORY.code());
+            } else if (statement instanceof Statement.Allocate allocate) {
+                allocate(allocate, in);
+            } else if (statement instanceof Statement.DeclareBuffer declare) {
+                line(in, "%s *%s;", CElement.of(declare.buffer().element()).storage(), declare.buffer());
+            } else if (statement instanceof Statement.AssignBuffer assign) {
+                line(in, "%s = %s;", assign.buffer(), assign.of());
+            } else if (statement instanceof Statement.Release release) {
+                Buffer buffer = release.buffer();
+                line(in, "heap_give(&memory, (char *)%s - g->memory, %s);", buffer,
+                        bytes(buffer.dims(), CElement.of(buffer.element()).bytes()));
+            } else if (statement instanceof Statement.Compute compute) {
+                nest(compute.nest(), in);
+            } else if (statement instanceof Statement.MatMul product) {
+                matMul(product, in);
+            } else if (statement instanceof Statement.Call call) {
+                call(call, in);
+            } else if (statement instanceof Statement.Barrier) {
+                line(in, "t->barrier(t->team, t->id);");
+            } else if (statement instanceof Statement.Branch branch) {
+                line(in, "if (%s) {", value(branch.condition()));
+                statements(branch.yes(), in + "  ");
+                line(in, "} else {");
+                statements(branch.no(), in + "  ");
+                line(in, "}");
+            } else if (statement instanceof Statement.Output output) {
+                line(in, "if (t->id == 0) {");
+                line(in, "  g->outputs[%d].data = (void *)%s;", output.index(), pointer(output.buffer()));
+                for (int axis = 0; axis < output.buffer().dims().size(); axis++) {
+                    line(in, "  g->outputs[%d].dims[%d] = %s;", output.index(), axis, value(output.buffer().dims().get(axis)));
+                }
+                line(in, "}");
+            }
+        }
+
+        private String bytes(List<Scalar> dims, int width) {
+            return dims.isEmpty() ? width + "L" : "tensor_bytes((int64_t[]){%s}, %d, %d)".formatted(
+                    dims.stream().map(this::value).collect(Collectors.joining(", ")), dims.size(), width);
+        }
+
+        private void allocate(Statement.Allocate allocate, String in) {
+            Buffer buffer = allocate.buffer();
+            String type = CElement.of(buffer.element()).storage();
+            line(in, "const int64_t at_%s = heap_take(&memory, g, %s);", buffer,
+                    bytes(buffer.dims(), CElement.of(buffer.element()).bytes()));
+            line(in, "if (at_%s < 0) return fail(g, %d, %d);", buffer, allocate.operation(), Failure.MEMORY.code());
+            line(in, "%s *const %s = (%s *)(g->memory + at_%s);", type, buffer, type, buffer);
+        }
+
+        /**
+         * The space flattened, a thread's part of it from one place to another: the last dimension is the inner loop, the others
+         * are found by division once for each of its runs.
+         */
+        private void nest(Nest nest, String in) {
+            List<Scalar.Loop> loops = nest.loops().stream().filter(loop -> !Index.is(loop.extent(), 1)).toList();
+            List<Scalar.Loop> single = nest.loops().stream().filter(loop -> Index.is(loop.extent(), 1)).toList();
+            line(in, "{");
+            String deeper = in + "  ";
+            single.forEach(loop -> line(deeper, "const int64_t %s = 0;", loop.counter().name()));
+            String output = pointer(nest.output());
+            // What a walk in order stores it may also read.
+            line(deeper, "%s *%sout = %s;", CElement.of(nest.output().element()).storage(), nest.sequential() ? "" : "restrict ", output);
+            String total = value(Index.product(loops.stream().map(Scalar.Loop::extent).toList()));
+            if (nest.sequential()) {
+                line(deeper, "const int64_t from = 0, to = t->id == 0 ? %s : 0;", total);
+            } else {
+                line(deeper, "int64_t from, to;");
+                line(deeper, "share(%s, %s, t, &from, &to);", total, value(work(nest.value())));
+            }
+            Scalar inner = loops.isEmpty() ? Index.ONE : loops.get(loops.size() - 1).extent();
+            line(deeper, "for (int64_t at = from; at < to;) {");
+            String body = deeper + "  ";
+            if (!loops.isEmpty()) {
+                line(body, "int64_t rest = at / %s;", value(inner));
+                for (int i = loops.size() - 2; i >= 0; i--) {
+                    line(body, i == 0 ? "const int64_t %s = rest;" : "const int64_t %s = rest %% %s; rest /= %s;",
+                            loops.get(i).counter().name(), value(loops.get(i).extent()), value(loops.get(i).extent()));
+                }
+            }
+            line(body, "const int64_t start = at %% %s;", value(inner));
+            line(body, "const int64_t end = to - at < %s - start ? start + (to - at) : %s;", value(inner), value(inner));
+            line(body, "%s *%srun = out + (at - start);", CElement.of(nest.output().element()).storage(), nest.sequential() ? "" : "restrict ");
+            String counter = loops.isEmpty() ? "only" : loops.get(loops.size() - 1).counter().name();
+            line(body, "for (int64_t %s = start; %s < end; %s++) {", counter, counter, counter);
+            store(nest, counter, body + "  ");
+            line(body, "}");
+            line(body, "at += end - start;");
+            line(deeper, "}");
+            line(in, "}");
+        }
+
+        private void store(Nest nest, String counter, String in) {
+            CElement element = CElement.of(nest.output().element());
+            String place = nest.place().map(p -> "out[" + value(p) + "]").orElse("run[" + counter + "]");
+            if (nest.combine().isPresent()) {
+                line(in, "%s *const place = &%s;", element.storage(), place);
+                Scalar old = new Scalar.Variable(nest.value().type(), "old");
+                Scalar added = new Scalar.Variable(nest.value().type(), "added");
+                line(in, "const %s old = %s, added = %s;", CScalars.type(nest.value().type()), element.load("*place"), value(nest.value()));
+                line(in, "*place = %s;", element.store(value(new Scalar.Binary(nest.combine().get(), old, added))));
+            } else {
+                line(in, "%s = %s;", place, element.store(value(nest.value())));
+            }
+        }
+
+        /** A guess at the steps that one value takes. */
+        private static Scalar work(Scalar value) {
+            Scalar steps = Index.of(value.size());
+            if (value instanceof Scalar.Reduce reduce) {
+                steps = Index.multiply(steps, Index.product(reduce.loops().stream().map(Scalar.Loop::extent).toList()));
+            } else if (value instanceof Scalar.Unary unary) {
+                return work(unary.x());
+            } else if (value instanceof Scalar.Binary binary) {
+                Scalar a = work(binary.a());
+                return Index.isKnown(a) && binary.b() instanceof Scalar.Reduce ? work(binary.b()) : a;
+            }
+            return steps;
+        }
+
+        private void matMul(Statement.MatMul product, String in) {
+            TensorMatMul kernel = TensorMatMul.of(product, target);
+            kernels.putIfAbsent(kernel.name(), kernel.source());
+            line(in, "{");
+            String d = in + "  ";
+            String m = value(product.m());
+            String n = value(product.n());
+            line(d, "const int64_t rows = (%s + %d) / %d, columns = (%s + %d) / %d;", m, TensorMatMul.ROW_BLOCK - 1,
+                    TensorMatMul.ROW_BLOCK, n, kernel.width() - 1, kernel.width());
+            line(d, "int64_t from, to;");
+            line(d, "share(%s * rows * columns, 1024 + %s * %s, t, &from, &to);",
+                    value(Index.product(product.batch().stream().map(Scalar.Loop::extent).toList())),
+                    value(product.k()), Integer.toString(kernel.width() * 8));
+            line(d, "for (int64_t tile = from; tile < to; tile++) {");
+            String b = d + "  ";
+            line(b, "const int64_t row = tile %% rows * %d, column = tile / rows %% columns * %d, batch = tile / rows / columns;",
+                    TensorMatMul.ROW_BLOCK, kernel.width());
+            List<Scalar> counters = Index.unravel(product.batch().stream().map(Scalar.Loop::extent).toList(),
+                    new Scalar.Variable(ScalarType.INDEX, "batch"));
+            for (int i = 0; i < counters.size(); i++) {
+                line(b, "const int64_t %s = %s;", product.batch().get(i).counter().name(), value(counters.get(i)));
+            }
+            line(b, "%s(%s + batch * %s * %s, %s + %s, %s + %s, %s, %s, %s, row, column, %s, %s, %s, %s);", kernel.name(),
+                    pointer(product.c()), m, n, pointer(product.a()), value(product.aOffset()), pointer(product.b()),
+                    value(product.bOffset()), m, value(product.k()), n,
+                    product.aZero() == null ? "0" : pointer(product.aZero()), value(product.aZeroStep()),
+                    product.bZero() == null ? "0" : pointer(product.bZero()), value(product.bZeroStep()));
+            line(d, "}");
+            line(in, "}");
+        }
+
+        private void call(Statement.Call call, String in) {
+            if (!call.kernel().equals("top_k")) {
+                throw new IllegalStateException("no kernel " + call.kernel());
+            }
+            CElement element = CElement.of(call.output().element());
+            String name = call.output().element().keyword();
+            kernels.putIfAbsent("top_k_" + name, CTemplate.fill(Map.of("name", name, "t", element.storage(), "scalar",
+                    CScalars.type(ScalarType.of(call.output().element())), "load", element.load("from[i * inner]"),
+                    "load_other", element.load("best[(at - 1) * inner]")), "tensor_top_k.c"));
+            List<String> arguments = new ArrayList<>(List.of(pointer(call.output())));
+            call.buffers().forEach(buffer -> arguments.add(pointer(buffer)));
+            call.sizes().forEach(size -> arguments.add(value(size)));
+            line(in, "if (t->id == 0) top_k_%s(%s);", name, String.join(", ", arguments));
+        }
+    }
+}

@@ -1,0 +1,43 @@
+package dev.catena.codegen.cpu;
+
+import dev.catena.codegen.tensor.Statement;
+import dev.catena.ir.ElementType;
+import java.util.Map;
+
+/**
+ * A kernel for matrix products of given element types.
+ *
+ * @param width columns of a tile
+ */
+record TensorMatMul(String name, String source, int width) {
+    /** Rows of a tile: those that share a packed panel. */
+    static final int ROW_BLOCK = 48;
+
+    private static final int ROWS = 6;
+
+    static TensorMatMul of(Statement.MatMul product, CpuTarget target) {
+        CElement a = CElement.of(product.a().element());
+        CElement b = CElement.of(product.b().element());
+        CElement c = CElement.of(product.c().element());
+        String sum = CScalars.type(product.sum());
+        int lanes = target.lanes() * 32 / product.sum().bits();
+        int vectors = target.lanes() == 16 ? 4 : 2;
+        ElementType aZero = product.aZero() == null ? ElementType.U8 : product.aZero().element();
+        ElementType bZero = product.bZero() == null ? ElementType.U8 : product.bZero().element();
+        String name = "mat_mul_" + product.a().element().keyword() + "_" + product.b().element().keyword() + "_"
+                + product.c().element().keyword() + (product.aZero() == null ? "" : "_a" + aZero.keyword())
+                + (product.bZero() == null ? "" : "_b" + bZero.keyword());
+        String zeroB = product.bZero() == null ? "" : " - (" + sum + ")" + CElement.of(bZero).load("b_zero[(column + j) * b_step]");
+        String source = CTemplate.fill(Map.ofEntries(Map.entry("name", name), Map.entry("a", a.storage()), Map.entry("b", b.storage()),
+                Map.entry("c", c.storage()), Map.entry("sum", sum), Map.entry("a_zero", CElement.of(aZero).storage()),
+                Map.entry("b_zero", CElement.of(bZero).storage()), Map.entry("vector_bytes", target.lanes() * 4),
+                Map.entry("vectors", vectors), Map.entry("rows", ROWS), Map.entry("width", vectors * lanes),
+                Map.entry("row_block", ROW_BLOCK), Map.entry("depth", 128), Map.entry("load_b", "(" + sum + ")" + b.load("x") + zeroB),
+                Map.entry("zero_a", product.aZero() == null ? "0" : "(" + sum + ")" + CElement.of(aZero).load("a_zero[(row + at) * a_step]")),
+                Map.entry("load_a", "(" + sum + ")" + a.load("x")),
+                Map.entry("multiply_add", product.sum().isFloat() ? "__builtin_elementwise_fma(left, right[v], sum[i][v])"
+                        : "sum[i][v] + left * right[v]"),
+                Map.entry("store", c.store("x"))), "tensor_matmul.c");
+        return new TensorMatMul(name, source, vectors * lanes);
+    }
+}

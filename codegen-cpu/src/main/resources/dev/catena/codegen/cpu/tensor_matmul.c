@@ -1,0 +1,58 @@
+/* One tile of a matrix product: ${row_block} rows, ${width} columns, all of k. b is packed into panels as the sum has it. */
+typedef ${sum} ${name}_vector __attribute__((vector_size(${vector_bytes})));
+static __attribute__((noinline)) void ${name}(${c} *restrict c, const ${a} *restrict a, const ${b} *restrict b, int64_t m, int64_t k,
+    int64_t n, int64_t row, int64_t column, const ${a_zero} *a_zero, int64_t a_step, const ${b_zero} *b_zero, int64_t b_step) {
+  enum { ROWS = ${rows}, VECTORS = ${vectors}, WIDTH = ${width}, LANES = WIDTH / VECTORS, ROW_BLOCK = ${row_block}, DEPTH = ${depth} };
+  _Alignas(64) ${sum} tile[ROW_BLOCK][WIDTH];
+  _Alignas(64) ${sum} panel[DEPTH][WIDTH];
+  const int64_t rows = m - row < ROW_BLOCK ? m - row : ROW_BLOCK;
+  const int64_t columns = n - column < WIDTH ? n - column : WIDTH;
+  for (int64_t r = 0; r < ROW_BLOCK; r++)
+    for (int64_t j = 0; j < WIDTH; j++) tile[r][j] = 0;
+  for (int64_t k0 = 0; k0 < k; k0 += DEPTH) {
+    const int64_t depth = k - k0 < DEPTH ? k - k0 : DEPTH;
+    for (int64_t i = 0; i < depth; i++) {
+      const ${b} *from = b + (k0 + i) * n + column;
+      if (columns == WIDTH) {
+        for (int64_t j = 0; j < WIDTH; j++) {
+          const ${b} x = from[j];
+          panel[i][j] = ${load_b};
+        }
+      } else {
+        for (int64_t j = 0; j < WIDTH; j++) panel[i][j] = 0;
+        for (int64_t j = 0; j < columns; j++) {
+          const ${b} x = from[j];
+          panel[i][j] = ${load_b};
+        }
+      }
+    }
+    for (int64_t r = 0; r < rows; r += ROWS) {
+      const ${a} *line[ROWS];
+      ${sum} zero[ROWS];
+      UNROLL for (int64_t i = 0; i < ROWS; i++) {
+        const int64_t at = r + i < rows ? r + i : rows - 1;
+        line[i] = a + (row + at) * k + k0;
+        zero[i] = ${zero_a};
+      }
+      ${name}_vector sum[ROWS][VECTORS];
+      UNROLL for (int64_t i = 0; i < ROWS; i++)
+        UNROLL for (int64_t v = 0; v < VECTORS; v++) sum[i][v] = *(const ${name}_vector *)&tile[r + i][v * LANES];
+      for (int64_t p = 0; p < depth; p++) {
+        ${name}_vector right[VECTORS];
+        UNROLL for (int64_t v = 0; v < VECTORS; v++) right[v] = *(const ${name}_vector *)&panel[p][v * LANES];
+        UNROLL for (int64_t i = 0; i < ROWS; i++) {
+          const ${a} x = line[i][p];
+          const ${name}_vector left = ((${name}_vector){} + (${sum})(${load_a} - zero[i]));
+          UNROLL for (int64_t v = 0; v < VECTORS; v++) sum[i][v] = ${multiply_add};
+        }
+      }
+      UNROLL for (int64_t i = 0; i < ROWS; i++)
+        UNROLL for (int64_t v = 0; v < VECTORS; v++) *(${name}_vector *)&tile[r + i][v * LANES] = sum[i][v];
+    }
+  }
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t j = 0; j < columns; j++) {
+      const ${sum} x = tile[r][j];
+      c[(row + r) * n + column + j] = ${store};
+    }
+}

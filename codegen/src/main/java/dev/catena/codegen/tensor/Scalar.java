@@ -1,0 +1,169 @@
+package dev.catena.codegen.tensor;
+
+import dev.catena.ir.ElementType;
+import dev.catena.ir.NarrowFloat;
+import java.util.List;
+
+/** An expression of one value: what a tensor's element is made of, a dimension, or a place in memory. */
+public sealed interface Scalar {
+    ScalarType type();
+
+    /** Nodes of the tree. */
+    int size();
+
+    /** @param bits an integer's value, or {@link Double#doubleToRawLongBits} of a real's */
+    record Literal(ScalarType type, long bits) implements Scalar {
+        @Override
+        public int size() {
+            return 1;
+        }
+
+        public double real() {
+            return type.isFloat() ? Double.longBitsToDouble(bits) : bits;
+        }
+    }
+
+    /** A loop's counter, or what {@link Statement.Define} has named. */
+    record Variable(ScalarType type, String name) implements Scalar {
+        @Override
+        public int size() {
+            return 1;
+        }
+    }
+
+    /** Element {@code index} of a buffer, counted in row-major order. */
+    record Load(Buffer buffer, Scalar index) implements Scalar {
+        @Override
+        public ScalarType type() {
+            return ScalarType.of(buffer.element());
+        }
+
+        @Override
+        public int size() {
+            return 1 + index.size();
+        }
+    }
+
+    record Unary(UnaryFunction function, Scalar x) implements Scalar {
+        @Override
+        public ScalarType type() {
+            return function.isTest() ? ScalarType.BOOL : x.type();
+        }
+
+        @Override
+        public int size() {
+            return 1 + x.size();
+        }
+    }
+
+    record Binary(BinaryFunction function, Scalar a, Scalar b) implements Scalar {
+        public Binary {
+            if (a.type() != b.type()) {
+                throw new IllegalArgumentException(function + " of " + a.type() + " and " + b.type());
+            }
+        }
+
+        @Override
+        public ScalarType type() {
+            return function.isTest() ? ScalarType.BOOL : a.type();
+        }
+
+        @Override
+        public int size() {
+            return 1 + a.size() + b.size();
+        }
+    }
+
+    /** An integer division, of which a zero divisor is an error of operation {@code operation}. */
+    record Division(BinaryFunction function, Scalar a, Scalar b, int operation) implements Scalar {
+        @Override
+        public ScalarType type() {
+            return a.type();
+        }
+
+        @Override
+        public int size() {
+            return 1 + a.size() + b.size();
+        }
+    }
+
+    record Select(Scalar condition, Scalar yes, Scalar no) implements Scalar {
+        public Select {
+            if (yes.type() != no.type()) {
+                throw new IllegalArgumentException("a choice between " + yes.type() + " and " + no.type());
+            }
+        }
+
+        @Override
+        public ScalarType type() {
+            return yes.type();
+        }
+
+        @Override
+        public int size() {
+            return 1 + condition.size() + yes.size() + no.size();
+        }
+    }
+
+    /** A value in another type: reals are truncated to integers (what doesn't fit gives no particular one), integers wrap. */
+    record Convert(ScalarType type, Scalar x) implements Scalar {
+        @Override
+        public int size() {
+            return 1 + x.size();
+        }
+    }
+
+    /**
+     * A value rounded to one that {@code element} can hold, ties to even.
+     *
+     * @param saturate what is too large for a float of 8 bits becomes the largest it has, not infinity or NaN
+     * @param mode     of powers of two alone
+     */
+    record Round(ElementType element, Scalar x, boolean saturate, NarrowFloat.RoundMode mode) implements Scalar {
+        @Override
+        public ScalarType type() {
+            return ScalarType.of(element);
+        }
+
+        @Override
+        public int size() {
+            return 1 + x.size();
+        }
+    }
+
+    /** An index that counts from the end when it is negative; one outside [−size, size) is an error of the operation. */
+    record CheckedIndex(Scalar index, Scalar extent, int operation) implements Scalar {
+        @Override
+        public ScalarType type() {
+            return ScalarType.INDEX;
+        }
+
+        @Override
+        public int size() {
+            return 1 + index.size() + extent.size();
+        }
+    }
+
+    /**
+     * All values of {@code body} while the loops' counters run, brought together by ADD, MULTIPLY, MAXIMUM, MINIMUM, AND
+     * or OR, from {@code start} on. The order is fixed for a given machine code, not by this description.
+     */
+    record Reduce(BinaryFunction function, Scalar start, List<Loop> loops, Scalar body) implements Scalar {
+        public Reduce {
+            loops = List.copyOf(loops);
+        }
+
+        @Override
+        public ScalarType type() {
+            return body.type();
+        }
+
+        @Override
+        public int size() {
+            return 1 + body.size();
+        }
+    }
+
+    /** A counter from 0 to {@code extent} − 1. */
+    record Loop(Variable counter, Scalar extent) {}
+}

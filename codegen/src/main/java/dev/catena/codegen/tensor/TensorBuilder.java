@@ -1,0 +1,556 @@
+package dev.catena.codegen.tensor;
+
+import dev.catena.ir.Dim;
+import dev.catena.ir.ElementType;
+import dev.catena.ir.IrException;
+import dev.catena.ir.LiteralWeight;
+import dev.catena.ir.Operation;
+import dev.catena.ir.Tensor;
+import dev.catena.ir.TensorType;
+import dev.catena.ir.Value;
+import dev.catena.ir.WeightData;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+
+/** What the code of operations is written with: names, checks, memory, nests, products. */
+public final class TensorBuilder {
+    /** Larger constants don't stand in the code. */
+    private static final int MOST_IN_CODE = 1024;
+
+    private final List<TensorProgram.Weight> weights = new ArrayList<>();
+    private final List<String> operations = new ArrayList<>();
+    private final Map<WeightData, Buffer> weightBuffers = new IdentityHashMap<>();
+    private final Map<Dim, Scalar> dims = new HashMap<>();
+    private List<Statement> statements = new ArrayList<>();
+    private Set<Buffer> allocated = new LinkedHashSet<>();
+    private int buffers;
+    private int names;
+    private boolean memoryRead;
+
+    // ---- operations, for messages ----
+
+    void begin(Operation op) {
+        operations.add(op.origin().isEmpty() ? op.name() : op.origin() + " (" + op.name() + ")");
+        add(new Statement.Operation(operation(), op.name()));
+    }
+
+    /** The number of the operation whose code is made. */
+    public int operation() {
+        return operations.size() - 1;
+    }
+
+    List<String> operations() {
+        return operations;
+    }
+
+    List<TensorProgram.Weight> weights() {
+        return weights;
+    }
+
+    List<Statement> statements() {
+        return statements;
+    }
+
+    private void add(Statement statement) {
+        statements.add(statement);
+    }
+
+    // ---- values that every thread computes ----
+
+    private Scalar.Variable name(ScalarType type, String hint) {
+        return new Scalar.Variable(type, hint + names++);
+    }
+
+    /** A size as a literal or a variable. */
+    public Scalar define(Scalar value) {
+        if (value instanceof Scalar.Literal || value instanceof Scalar.Variable) {
+            return value;
+        }
+        memoryRead |= readsMemory(value);
+        Scalar.Variable variable = name(value.type(), "n");
+        add(new Statement.Define(variable, value));
+        return variable;
+    }
+
+    private static boolean readsMemory(Scalar x) {
+        if (x instanceof Scalar.Load || x instanceof Scalar.Reduce) {
+            return true;
+        } else if (x instanceof Scalar.Unary u) {
+            return readsMemory(u.x());
+        } else if (x instanceof Scalar.Binary b) {
+            return readsMemory(b.a()) || readsMemory(b.b());
+        } else if (x instanceof Scalar.Division d) {
+            return readsMemory(d.a()) || readsMemory(d.b());
+        } else if (x instanceof Scalar.Select s) {
+            return readsMemory(s.condition()) || readsMemory(s.yes()) || readsMemory(s.no());
+        } else if (x instanceof Scalar.Convert c) {
+            return readsMemory(c.x());
+        } else if (x instanceof Scalar.Round r) {
+            return readsMemory(r.x());
+        } else if (x instanceof Scalar.CheckedIndex c) {
+            return readsMemory(c.index()) || readsMemory(c.extent());
+        }
+        return false;
+    }
+
+    /** Ends the run where the condition doesn't hold; an error now where it is known not to. */
+    public void check(Scalar condition, Failure failure) {
+        if (Index.isKnown(condition)) {
+            if (Index.value(condition) == 0) {
+                throw new IrException(operations.get(operation()) + ": shapes do not fit");
+            }
+            return;
+        }
+        memoryRead |= readsMemory(condition);
+        add(new Statement.Check(condition, failure, operation()));
+    }
+
+    /**
+     * The dimensions of a result: what its type says, where that is known, and the same variable for the same expression
+     * over symbols. That the operation's own arithmetic agrees is checked when it runs.
+     */
+    public List<Scalar> dims(Value result, List<Scalar> computed) {
+        TensorType type = result.tensorType();
+        if (type.rank() != computed.size()) {
+            throw new IrException(operations.get(operation()) + ": rank " + computed.size() + " where " + type.text() + " is declared");
+        }
+        List<Scalar> agreed = new ArrayList<>();
+        for (int axis = 0; axis < type.rank(); axis++) {
+            agreed.add(dim(type.dim(axis), computed.get(axis)));
+        }
+        if (!agreed.stream().allMatch(Index::isKnown)) {
+            add(new Statement.CheckSize(agreed, operation()));
+        }
+        return agreed;
+    }
+
+    private Scalar dim(Dim declared, Scalar computed) {
+        if (declared.isKnown()) {
+            Scalar known = Index.of(declared.value());
+            check(Index.equal(computed, known), Failure.SHAPE);
+            return known;
+        }
+        Scalar earlier = dims.get(declared);
+        if (earlier != null) {
+            check(Index.equal(computed, earlier), Failure.SHAPE);
+            return earlier;
+        }
+        Scalar defined = define(computed);
+        if (!(defined instanceof Scalar.Literal)) {
+            check(Index.lessOrEqual(Index.ZERO, defined), Failure.SHAPE);
+        }
+        dims.put(declared, defined);
+        return defined;
+    }
+
+    // ---- memory ----
+
+    private Buffer buffer(ElementType element, List<Scalar> shape, Buffer.Place place) {
+        return new Buffer(buffers++, element, shape, place);
+    }
+
+    /**
+     * An argument of the stage: symbols that it is the first to have are variables that the caller gives.
+     *
+     * @param read whether anything but its element type matters
+     */
+    Buffer input(int index, TensorType type, boolean read) {
+        if (!read) {
+            return buffer(type.element(), List.of(), new Buffer.Input(index));
+        }
+        List<Scalar> shape = new ArrayList<>();
+        List<Statement> checks = new ArrayList<>();
+        for (int axis = 0; axis < type.rank(); axis++) {
+            Dim declared = type.dim(axis);
+            Scalar.Variable given = new Scalar.Variable(ScalarType.INDEX, "in" + index + "_" + axis);
+            if (declared.isKnown()) {
+                shape.add(Index.of(declared.value()));
+            } else {
+                shape.add(dims.computeIfAbsent(declared, d -> given));
+            }
+            if (!shape.get(axis).equals(given)) {
+                checks.add(new Statement.Check(Index.equal(given, shape.get(axis)), Failure.SHAPE, -1 - index));
+            }
+        }
+        checks.forEach(this::add);
+        add(new Statement.CheckSize(shape, -1 - index));
+        return buffer(type.element(), shape, new Buffer.Input(index));
+    }
+
+    /** A constant, in the code where it is small. */
+    public Array constant(Tensor value) {
+        if (value.size() > MOST_IN_CODE) {
+            return weight("constant", new LiteralWeight(value));
+        }
+        return Array.of(buffer(value.element(), literals(value.shape()), new Buffer.Constant(value)));
+    }
+
+    /** A weight, or a constant where it is small. */
+    Array weight(String name, WeightData data) {
+        Buffer known = weightBuffers.get(data);
+        if (known != null) {
+            return Array.of(known);
+        }
+        TensorType type = data.tensorType();
+        if (type.elements().value() <= 16) {
+            return constant(data.tensor());
+        }
+        Buffer buffer = buffer(type.element(), literals(type.staticShape()), new Buffer.Weight(weights.size()));
+        weights.add(new TensorProgram.Weight(name, data));
+        weightBuffers.put(data, buffer);
+        return Array.of(buffer);
+    }
+
+    static List<Scalar> literals(long... values) {
+        List<Scalar> all = new ArrayList<>();
+        for (long v : values) {
+            all.add(Index.of(v));
+        }
+        return all;
+    }
+
+    /** Memory for a tensor whose dimensions are literals or variables. */
+    public Buffer allocate(ElementType element, List<Scalar> shape) {
+        Buffer buffer = buffer(element, shape.stream().map(this::define).toList(), new Buffer.Allocated());
+        add(new Statement.Allocate(buffer, operation()));
+        allocated.add(buffer);
+        return buffer;
+    }
+
+    /** Gives back what is none of {@code needed}. */
+    void release(Set<Buffer> needed) {
+        for (Buffer buffer : List.copyOf(allocated)) {
+            if (!needed.contains(buffer)) {
+                add(new Statement.Release(buffer));
+                allocated.remove(buffer);
+            }
+        }
+    }
+
+    /** The array in memory, in one whole. */
+    public Array inMemory(Array array) {
+        if (array.buffer() != null) {
+            return array;
+        }
+        Buffer buffer = allocate(array.element(), array.dims());
+        fill(buffer, array);
+        return Array.of(buffer);
+    }
+
+    /** The array in memory of its own. */
+    Array copy(Array array) {
+        Buffer buffer = allocate(array.element(), array.dims());
+        fill(buffer, array);
+        return Array.of(buffer);
+    }
+
+    private void fill(Buffer buffer, Array array) {
+        if (array.flat() != null) {
+            Scalar.Loop loop = loop(buffer.elements());
+            compute(Nest.of(buffer, List.of(loop), array.flat().apply(loop.counter())));
+        } else {
+            List<Scalar.Loop> loops = loops(array.dims());
+            compute(Nest.of(buffer, loops, array.at(counters(loops))));
+        }
+    }
+
+    /** The array, computed already if reading an element twice would compute it twice. */
+    public Array cheap(Array array) {
+        return array.computes() ? inMemory(array) : array;
+    }
+
+    /** The same elements in the same order under other dimensions. */
+    public Array reshape(Array array, List<Scalar> shape) {
+        if (array.buffer() == null && array.flat() != null) {
+            return array.reshaped(shape);
+        }
+        Buffer whole = inMemory(array).buffer();
+        if (whole.place() instanceof Buffer.Constant constant && shape.stream().allMatch(Index::isKnown)) {
+            return constant(constant.value().reshaped(shape.stream().mapToLong(Index::value).toArray()));
+        }
+        return Array.of(buffer(array.element(), shape, new Buffer.Alias(whole)));
+    }
+
+    // ---- loops ----
+
+    public Scalar.Loop loop(Scalar extent) {
+        return new Scalar.Loop(name(ScalarType.INDEX, "i"), extent);
+    }
+
+    public List<Scalar.Loop> loops(List<Scalar> extents) {
+        return extents.stream().map(this::loop).toList();
+    }
+
+    public static List<Scalar> counters(List<Scalar.Loop> loops) {
+        return loops.stream().map(loop -> (Scalar) loop.counter()).toList();
+    }
+
+    /** Runs a nest; what it stores may be read by what follows. */
+    public void compute(Nest nest) {
+        settle();
+        add(new Statement.Compute(nest));
+        add(new Statement.Barrier());
+    }
+
+    /** Calls a kernel of the target's. */
+    public void call(String kernel, Buffer output, List<Buffer> operands, List<Scalar> sizes) {
+        List<Scalar> defined = sizes.stream().map(this::define).toList();
+        settle();
+        add(new Statement.Call(kernel, output, operands, defined));
+        add(new Statement.Barrier());
+    }
+
+    /** What all threads have read, none may write over before all have read it. */
+    private void settle() {
+        if (memoryRead) {
+            add(new Statement.Barrier());
+            memoryRead = false;
+        }
+    }
+
+    // ---- broadcasting ----
+
+    /** The common dimensions of arrays that are read together (numpy's rule). */
+    public List<Scalar> broadcast(List<List<Scalar>> shapes) {
+        int rank = shapes.stream().mapToInt(List::size).max().orElse(0);
+        List<Scalar> common = new ArrayList<>();
+        for (int axis = 0; axis < rank; axis++) {
+            Scalar dim = Index.ONE;
+            for (List<Scalar> shape : shapes) {
+                int at = axis - rank + shape.size();
+                if (at >= 0) {
+                    dim = together(dim, shape.get(at));
+                }
+            }
+            common.add(dim);
+        }
+        return common;
+    }
+
+    private Scalar together(Scalar a, Scalar b) {
+        if (a.equals(b) || Index.is(b, 1)) {
+            return a;
+        }
+        if (Index.is(a, 1)) {
+            return b;
+        }
+        if (Index.isKnown(a) && Index.isKnown(b)) {
+            check(Index.truth(false), Failure.SHAPE);
+        }
+        Scalar one = Index.ONE;
+        check(Index.or(Index.equal(a, b), Index.or(Index.equal(a, one), Index.equal(b, one))), Failure.SHAPE);
+        return define(Index.select(Index.equal(a, one), b, a));
+    }
+
+    /** The array repeated along the axes where it has 1. */
+    public Array broadcast(Array array, List<Scalar> shape) {
+        if (array.dims().equals(shape)) {
+            return array;
+        }
+        int lead = shape.size() - array.rank();
+        List<Scalar> steps = new ArrayList<>();
+        for (int axis = 0; axis < array.rank(); axis++) {
+            Scalar own = array.dim(axis);
+            Scalar wanted = shape.get(lead + axis);
+            steps.add(Index.is(own, 1) ? Index.ZERO : own.equals(wanted) ? Index.ONE
+                    : define(Index.select(Index.equal(own, Index.ONE), Index.ZERO, Index.ONE)));
+        }
+        boolean single = steps.stream().allMatch(step -> Index.is(step, 0));
+        boolean same = steps.stream().allMatch(step -> Index.is(step, 1))
+                && shape.subList(0, lead).stream().allMatch(dim -> Index.is(dim, 1));
+        UnaryOperator<Scalar> flat = same ? array.flat()
+                : single ? place -> array.at(array.dims().stream().map(d -> Index.ZERO).toList()) : null;
+        return array.found(shape, index -> {
+            List<Scalar> own = new ArrayList<>();
+            for (int axis = 0; axis < array.rank(); axis++) {
+                own.add(Index.multiply(index.get(lead + axis), steps.get(axis)));
+            }
+            return array.at(own);
+        }, flat);
+    }
+
+    /** A function of elements that stand at the same (broadcast) place. */
+    public Array elementwise(Value result, List<Array> operands, Function<List<Scalar>, Scalar> value) {
+        List<Scalar> shape = dims(result, broadcast(operands.stream().map(Array::dims).toList()));
+        return elementwise(result.tensorType().element(), shape, operands, value);
+    }
+
+    /** Likewise, to a type and dimensions that the operands broadcast to. */
+    public Array elementwise(ElementType element, List<Scalar> shape, List<Array> operands, Function<List<Scalar>, Scalar> value) {
+        List<Array> wide = operands.stream().map(array -> broadcast(narrows(array, shape) ? cheap(array) : array, shape)).toList();
+        return Array.elementwise(element, shape, wide, value);
+    }
+
+    private static boolean narrows(Array array, List<Scalar> shape) {
+        return !array.dims().equals(shape);
+    }
+
+    // ---- reductions and products ----
+
+    /**
+     * A reduction over axes.
+     *
+     * @param shape  of the result: that of {@code x} where {@code keep}, with 1 at the axes, else without them
+     * @param each   what is reduced, of an element and its index
+     * @param finish what the result is, of the reduced value
+     */
+    public Array reduce(Array x, boolean[] axes, boolean keep, ElementType element, List<Scalar> shape, BinaryFunction function,
+            Scalar start, Function<Scalar, Scalar> each, Function<Scalar, Scalar> finish) {
+        List<Scalar.Loop> kept = new ArrayList<>();
+        List<Scalar.Loop> reduced = new ArrayList<>();
+        List<Scalar> index = new ArrayList<>();
+        for (int axis = 0; axis < x.rank(); axis++) {
+            Scalar.Loop loop = loop(x.dim(axis));
+            (axes[axis] ? reduced : kept).add(loop);
+            index.add(loop.counter());
+        }
+        Buffer output = allocate(element, shape);
+        Scalar value = finish.apply(new Scalar.Reduce(function, start, reduced, each.apply(x.at(index))));
+        compute(Nest.of(output, kept, value));
+        return Array.of(output);
+    }
+
+    /** The matrix products of the last two axes of a and b; the axes before broadcast to those of {@code shape}. */
+    public Array matMul(Array a, Array b, List<Scalar> shape, ElementType element, ScalarType sum) {
+        return matMul(a, b, shape, element, sum, null, null);
+    }
+
+    /**
+     * Likewise, after zero points were subtracted from the elements.
+     *
+     * @param aZero of each row of a (a scalar, or one axis), or null
+     * @param bZero of each column of b, or null
+     */
+    public Array matMul(Array a, Array b, List<Scalar> shape, ElementType element, ScalarType sum, Array aZero, Array bZero) {
+        Array left = inMemory(a);
+        Array right = inMemory(b);
+        int rank = shape.size();
+        List<Scalar.Loop> batch = loops(shape.subList(0, rank - 2));
+        Scalar m = shape.get(rank - 2);
+        Scalar n = shape.get(rank - 1);
+        Scalar k = left.dim(-1);
+        check(Index.equal(k, right.dim(-2)), Failure.SHAPE);
+        Scalar aOffset = batchOffset(left, batch);
+        Scalar bOffset = batchOffset(right, batch);
+        Array zeroA = aZero == null ? null : inMemory(aZero);
+        Array zeroB = bZero == null ? null : inMemory(bZero);
+        Scalar stepA = zeroStep(zeroA, m);
+        Scalar stepB = zeroStep(zeroB, n);
+        Buffer output = allocate(element, shape);
+        settle();
+        add(new Statement.MatMul(output, left.buffer(), right.buffer(), batch, m, k, n, aOffset, bOffset, sum,
+                zeroA == null ? null : zeroA.buffer(), stepA, zeroB == null ? null : zeroB.buffer(), stepB));
+        add(new Statement.Barrier());
+        return Array.of(output);
+    }
+
+    private Scalar zeroStep(Array zero, Scalar lines) {
+        if (zero == null || zero.rank() == 0 || Index.is(zero.dim(0), 1)) {
+            return Index.ZERO;
+        }
+        check(Index.or(Index.equal(zero.dim(0), lines), Index.equal(zero.dim(0), Index.ONE)), Failure.SHAPE);
+        return define(Index.select(Index.equal(zero.dim(0), Index.ONE), Index.ZERO, Index.ONE));
+    }
+
+    private Scalar batchOffset(Array matrix, List<Scalar.Loop> batch) {
+        int own = matrix.rank() - 2;
+        List<Scalar> lead = matrix.dims().subList(0, own);
+        List<Scalar> index = new ArrayList<>();
+        for (int axis = 0; axis < own; axis++) {
+            Scalar.Loop loop = batch.get(batch.size() - own + axis);
+            Scalar dim = lead.get(axis);
+            index.add(Index.is(dim, 1) ? Index.ZERO : dim.equals(loop.extent()) ? loop.counter()
+                    : Index.multiply(loop.counter(), define(Index.select(Index.equal(dim, Index.ONE), Index.ZERO, Index.ONE))));
+        }
+        Scalar matrixSize = define(Index.multiply(matrix.dim(-2), matrix.dim(-1)));
+        return Index.multiply(Index.linear(lead, index), matrixSize);
+    }
+
+    /** Stores an array into a part of a buffer that begins at {@code start} of each axis. */
+    public void store(Buffer output, Array part, List<Scalar> start) {
+        List<Scalar.Loop> loops = loops(part.dims());
+        List<Scalar> index = new ArrayList<>();
+        for (int axis = 0; axis < loops.size(); axis++) {
+            index.add(Index.add(start.get(axis), loops.get(axis).counter()));
+        }
+        compute(new Nest(output, loops, part.at(counters(loops)), Optional.of(Index.linear(output.dims(), index)),
+                Optional.empty(), false));
+    }
+
+    // ---- branches ----
+
+    /** Makes statements apart from those so far, with memory of their own. */
+    Section section(Runnable body) {
+        List<Statement> outer = statements;
+        Set<Buffer> outerAllocated = allocated;
+        Map<Dim, Scalar> outerDims = Map.copyOf(dims);
+        statements = new ArrayList<>();
+        allocated = new LinkedHashSet<>();
+        boolean outerRead = memoryRead;
+        body.run();
+        Section section = new Section(statements, allocated);
+        statements = outer;
+        allocated = outerAllocated;
+        memoryRead |= outerRead;
+        dims.clear();
+        dims.putAll(outerDims);
+        return section;
+    }
+
+    record Section(List<Statement> statements, Set<Buffer> allocated) {}
+
+    /** Takes one of two sections and makes the results that both have assigned known. */
+    void branch(Scalar condition, Section yes, Section no) {
+        memoryRead |= readsMemory(condition);
+        add(new Statement.Branch(condition, yes.statements(), no.statements()));
+    }
+
+    /** A buffer with dimensions of its own that sections {@link #assign}. */
+    Buffer declare(TensorType type) {
+        List<Scalar> shape = new ArrayList<>();
+        for (int axis = 0; axis < type.rank(); axis++) {
+            if (type.dim(axis).isKnown()) {
+                shape.add(Index.of(type.dim(axis).value()));
+            } else {
+                Scalar.Variable variable = name(ScalarType.INDEX, "n");
+                add(new Statement.Declare(variable));
+                shape.add(variable);
+            }
+        }
+        Buffer buffer = buffer(type.element(), shape, new Buffer.Allocated());
+        add(new Statement.DeclareBuffer(buffer));
+        allocated.add(buffer);
+        return buffer;
+    }
+
+    /** Within a section: {@code declared} is a copy of {@code array}. */
+    void assign(Buffer declared, Array array) {
+        for (int axis = 0; axis < array.rank(); axis++) {
+            if (declared.dims().get(axis) instanceof Scalar.Variable variable) {
+                add(new Statement.Assign(variable, array.dim(axis)));
+            } else {
+                check(Index.equal(array.dim(axis), declared.dims().get(axis)), Failure.SHAPE);
+            }
+        }
+        Buffer own = copy(array).buffer();
+        add(new Statement.AssignBuffer(declared, own));
+        allocated.remove(own);
+    }
+
+    void output(int index, Buffer buffer) {
+        add(new Statement.Output(index, buffer));
+    }
+
+    /** An error of the operation whose code is made, in one line. */
+    public IrException refuse(String why) {
+        return new IrException(operations.get(operation()) + ": " + why);
+    }
+}

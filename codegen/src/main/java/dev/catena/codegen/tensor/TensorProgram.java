@@ -1,0 +1,27 @@
+package dev.catena.codegen.tensor;
+
+import dev.catena.ir.WeightData;
+import java.util.List;
+
+/**
+ * A stage of any operations as steps over tensors, free of any target. Ranks and element types are fixed; dimensions may
+ * be known only when it runs, where they are variables.
+ *
+ * @param inputs     buffers of the stage's arguments, in order; a dimension that isn't a literal is a variable that the
+ *                   caller gives
+ * @param weights    by the number that {@link Buffer.Weight} has
+ * @param operations where operation N came from, for messages
+ */
+public record TensorProgram(List<Buffer> inputs, List<Buffer> outputs, List<Weight> weights, List<String> operations,
+        List<Statement> statements) {
+    /** Elements that stay outside the code. */
+    public record Weight(String name, WeightData data) {}
+
+    public TensorProgram {
+        inputs = List.copyOf(inputs);
+        outputs = List.copyOf(outputs);
+        weights = List.copyOf(weights);
+        operations = List.copyOf(operations);
+        statements = List.copyOf(statements);
+    }
+}

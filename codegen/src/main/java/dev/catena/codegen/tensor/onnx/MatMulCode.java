@@ -1,0 +1,105 @@
+package dev.catena.codegen.tensor.onnx;
+
+import static dev.catena.codegen.tensor.onnx.Scalars.add;
+import static dev.catena.codegen.tensor.onnx.Scalars.constant;
+import static dev.catena.codegen.tensor.onnx.Scalars.multiply;
+import static dev.catena.codegen.tensor.onnx.Scalars.rounded;
+
+import dev.catena.codegen.tensor.Array;
+import dev.catena.codegen.tensor.Index;
+import dev.catena.codegen.tensor.OperationCode;
+import dev.catena.codegen.tensor.OperationSite;
+import dev.catena.codegen.tensor.Scalar;
+import dev.catena.codegen.tensor.ScalarType;
+import dev.catena.codegen.tensor.TensorBuilder;
+import dev.catena.ir.ElementType;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** Matrix products. */
+final class MatMulCode {
+    private MatMulCode() {}
+
+    static void addTo(Map<String, OperationCode> codes) {
+        codes.put("onnx.MatMul", site -> List.of(product(site, null, null)));
+        codes.put("onnx.MatMulInteger", site -> List.of(product(site, site.has(2) ? site.operand(2) : null, site.has(3) ? site.operand(3) : null)));
+        codes.put("onnx.Gemm", MatMulCode::gemm);
+    }
+
+    /** What products of elements are summed in. */
+    static ScalarType sumOf(ElementType element, ElementType result) {
+        return element.isInteger() ? ScalarType.of(result) : ScalarType.of(result) == ScalarType.F64 ? ScalarType.F64 : ScalarType.F32;
+    }
+
+    /** As numpy.matmul: a vector is a row on the left, a column on the right, and its axis goes from the result. */
+    private static Array product(OperationSite site, Array aZero, Array bZero) {
+        TensorBuilder b = site.builder();
+        Array left = site.operand(0);
+        Array right = site.operand(1);
+        boolean row = left.rank() == 1;
+        boolean column = right.rank() == 1;
+        Array a = row ? b.reshape(left, List.of(Index.ONE, left.dim(0))) : left;
+        Array c = column ? b.reshape(right, List.of(right.dim(0), Index.ONE)) : right;
+        List<Scalar> dims = new ArrayList<>(b.broadcast(List.of(a.dims().subList(0, a.rank() - 2), c.dims().subList(0, c.rank() - 2))));
+        int batch = dims.size();
+        dims.add(a.dim(-2));
+        dims.add(c.dim(-1));
+        List<Scalar> shown = new ArrayList<>(dims);
+        if (column) {
+            shown.remove(batch + 1);
+        }
+        if (row) {
+            shown.remove(batch);
+        }
+        ElementType element = site.resultElement();
+        List<Scalar> agreed = site.dims(shown);
+        List<Scalar> full = new ArrayList<>(agreed);
+        if (row) {
+            full.add(batch, Index.ONE);
+        }
+        if (column) {
+            full.add(Index.ONE);
+        }
+        Array product = b.matMul(a, c, full, element, sumOf(a.element(), element), zero(b, aZero, true), zero(b, bZero, false));
+        return b.reshape(product, agreed);
+    }
+
+    /** A zero point for the whole, or for each row or column: as a vector. */
+    private static Array zero(TensorBuilder b, Array zero, boolean rows) {
+        return zero == null || zero.rank() < 2 ? zero : b.reshape(zero, List.of(b.define(Index.product(zero.dims()))));
+    }
+
+    private static List<Array> gemm(OperationSite site) {
+        TensorBuilder b = site.builder();
+        Array a = turned(site.operand(0), site.operation().intAttribute("transA") != 0);
+        Array c = turned(site.operand(1), site.operation().intAttribute("transB") != 0);
+        double alpha = site.operation().realAttribute("alpha");
+        double beta = site.operation().realAttribute("beta");
+        ElementType element = site.resultElement();
+        List<Scalar> dims = site.dims(List.of(a.dim(0), c.dim(1)));
+        ScalarType sum = sumOf(element, element);
+        Array product = b.matMul(a, c, dims, element, sum);
+        if (alpha == 1 && !site.has(2)) {
+            return List.of(product);
+        }
+        List<Array> operands = new ArrayList<>(List.of(product));
+        if (site.has(2)) {
+            operands.add(site.operand(2));
+        }
+        return List.of(b.elementwise(element, dims, operands, v -> {
+            Scalar scaled = scaled(v.get(0), alpha);
+            return rounded(element, v.size() == 1 ? scaled : add(scaled, scaled(v.get(1), beta)));
+        }));
+    }
+
+    private static Scalar scaled(Scalar x, double by) {
+        return by == 1 ? x : x.type().isFloat() ? multiply(constant(x.type(), by), x)
+                : OperationSite.convert(multiply(constant(ScalarType.F64, by), OperationSite.convert(x, ScalarType.F64)), x.type());
+    }
+
+    /** A matrix, or its transpose. */
+    static Array turned(Array matrix, boolean transposed) {
+        return transposed ? MovementCode.permuted(matrix, List.of(1, 0), List.of(matrix.dim(1), matrix.dim(0))) : matrix;
+    }
+}

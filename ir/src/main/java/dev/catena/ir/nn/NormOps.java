@@ -1,0 +1,79 @@
+package dev.catena.ir.nn;
+
+import dev.catena.ir.Attribute;
+import dev.catena.ir.Dim;
+import dev.catena.ir.EvalValue;
+import dev.catena.ir.OpDefinition;
+import dev.catena.ir.OpDefinition.Inferred;
+import dev.catena.ir.Operation;
+import dev.catena.ir.Tensor;
+import dev.catena.ir.TensorType;
+import dev.catena.ir.Trait;
+import java.util.List;
+
+/**
+ * Norms. The last dimension is normalized in parts as wide as the weight: all of it at once as a rule, head by head where
+ * queries and keys are.
+ */
+final class NormOps {
+  static final List<OpDefinition> OPERATIONS = List.of(
+      OpDefinition.named("nn.rms_norm",
+              "x / sqrt(mean(x²) + eps) · weight over each part of the last dimension as wide as the weight, the mean and "
+                  + "the quotient in f32 (Zhang 2019).")
+          .operand("x").operand("weight")
+          .attribute("eps", Attribute.Real.class)
+          .traits(Trait.PURE)
+          .shape(NormOps::shape)
+          .meaning((op, in) -> List.of(norm(op, (Tensor) in.get(0), (Tensor) in.get(1), null, false))).build(),
+      OpDefinition.named("nn.layer_norm",
+              "(x − mean(x)) / sqrt(variance(x) + eps) · weight + bias over each part of the last dimension as wide as the "
+                  + "weight, in f32 (Ba 2016).")
+          .operand("x").operand("weight").optional("bias")
+          .attribute("eps", Attribute.Real.class)
+          .traits(Trait.PURE)
+          .shape(NormOps::shape)
+          .meaning((op, in) -> List.of(norm(op, (Tensor) in.get(0), (Tensor) in.get(1),
+              in.size() > 2 ? (Tensor) in.get(2) : null, true))).build());
+
+  private NormOps() {}
+
+  private static List<Inferred> shape(Operation op) {
+    TensorType x = op.operand(0).tensorType();
+    for (int i = 1; i < op.operands().size(); i++) {
+      TensorType vector = op.operand(i) == null ? null : op.operand(i).tensorType();
+      if (vector != null && (vector.rank() != 1 || !vector.dim(0).equals(op.operand(1).tensorType().dim(0)))) {
+        throw op.broken("a norm of " + op.operand(1).tensorType().text() + " doesn't fit a vector " + vector.text());
+      }
+    }
+    Dim part = op.operand(1).tensorType().dim(0);
+    if (x.rank() == 0 || x.dim(-1).isKnown() && part.isKnown() && (part.value() < 1 || x.dim(-1).value() % part.value() != 0)) {
+      throw op.broken("rows of " + x.text() + " can't be normalized in parts of " + part);
+    }
+    return List.of(Inferred.of(x));
+  }
+
+  /** Statistics in f64; each step is rounded to x's type, as exporters do. */
+  private static Tensor norm(Operation op, Tensor x, Tensor w, Tensor bias, boolean centred) {
+    int width = (int) w.dim(0);
+    Tensor out = new Tensor(x.element(), x.shape());
+    for (int at = 0; at < x.size(); at += width) {
+      double mean = 0;
+      for (int i = 0; centred && i < width; i++) {
+        mean += x.get(at + i) / width;
+      }
+      double squares = 0;
+      for (int i = 0; i < width; i++) {
+        squares += (x.get(at + i) - mean) * (x.get(at + i) - mean);
+      }
+      double factor = 1 / Math.sqrt(squares / width + op.realAttribute("eps"));
+      for (int i = 0; i < width; i++) {
+        out.set(at + i, (x.get(at + i) - mean) * factor);
+        out.set(at + i, out.get(at + i) * w.get(i));
+        if (bias != null) {
+          out.set(at + i, out.get(at + i) + bias.get(i));
+        }
+      }
+    }
+    return out;
+  }
+}

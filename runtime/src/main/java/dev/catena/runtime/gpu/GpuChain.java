@@ -1,0 +1,315 @@
+package dev.catena.runtime.gpu;
+
+import dev.catena.artifact.KernelProgram;
+import dev.catena.artifact.Manifest;
+import dev.catena.runtime.DeviceChain;
+import dev.catena.runtime.Step;
+import dev.catena.runtime.sampling.SamplingParameters;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Stages on a GPU (docs/cuda-abi.md). All work goes into one stream, and {@link #submit} only puts it there: the host may
+ * prepare the next step while this one runs. Where all weights are on the GPU a step is one graph; where some pass through
+ * it, stages are launched as their weights arrive.
+ */
+final class GpuChain implements DeviceChain {
+    /** What a copy to or from the host's buffers takes at a time. */
+    private static final int LARGEST_BOUNCE = 4 << 20;
+
+    private final Gpu gpu;
+    private final Step step;
+    private final List<Manifest.Stage> stages;
+    private final int pages;
+    private final int inputWidth;
+    private final ChainMemory layout;
+    private final int withoutSelected;
+    /** What {@link #close} gives back, the last first. */
+    private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+    private final GpuMemory memory;
+    private final long stream;
+    private final long ready;
+    private final long taken;
+    private final StepRing ring;
+    private final PinnedMemory bounce;
+    private final BoundProgram[] programs;
+    private final StepGraphs graphs;
+    /** Null when everything stays on the GPU; then {@link #streamIndex} is of no use. */
+    private final WeightStream weightStream;
+    private final int[] streamIndex;
+    /** Null where the host samples. */
+    private final StepGraphs sampling;
+    private final PinnedMemory samplingBytes;
+
+    /** @param passing entries of weights that don't stay on the GPU */
+    GpuChain(ModelOnGpu model, List<Manifest.Stage> stages, Step step, int pages, int liveRows, Set<String> passing) {
+        this.gpu = model.gpu();
+        this.step = step;
+        this.stages = List.copyOf(stages);
+        this.pages = pages;
+        inputWidth = stages.get(0).input().kind().equals("tokens") ? 0 : stages.get(0).input().width();
+        withoutSelected = (int) stages.stream().filter(stage -> stage.output().kind().equals("rows")).count();
+        layout = new ChainMemory(model, stages, step, pages, liveRows);
+        boolean built = false;
+        try {
+            memory = own(gpu.allocate(layout.regions()));
+            stream = gpu.newStream();
+            own(() -> gpu.closeStream(stream));
+            ready = event();
+            taken = event();
+            ring = own(new StepRing(gpu, stream, layout, memory));
+            long widest = 4L * Math.max(inputWidth, outputWidth());
+            bounce = own(gpu.pin((int) Math.max(widest, Math.min(LARGEST_BOUNCE, widest * step.maxRows()))));
+            WeightStore.Share share = own(model.weights().acquire(residentEntries(passing)));
+            List<Manifest.Stage> streamed = stages.stream()
+                    .filter(stage -> WeightPlacement.entries(stage).stream().anyMatch(passing::contains)).toList();
+            weightStream = streamed.isEmpty() ? null : own(new WeightStream(model, streamed, passing));
+            streamIndex = stages.stream().mapToInt(streamed::indexOf).toArray();
+            programs = new BoundProgram[stages.size()];
+            for (int i = 0; i < programs.length; i++) {
+                programs[i] = bind(model, i, share);
+            }
+            graphs = own(new StepGraphs(gpu, programs, withoutSelected));
+            KernelProgram sampler = outputSelected() ? model.samplingProgram() : null;
+            sampling = sampler == null ? null : own(samplingGraphs(model, sampler));
+            samplingBytes = sampler == null ? null : own(gpu.pin(ChainMemory.SAMPLING_BYTES + 256
+                    + (int) layout.regions().get(ChainMemory.HISTORY).bytes()));
+            gpu.zero(stream, memory.address(ChainMemory.SCRATCH), layout.regions().get(ChainMemory.SCRATCH).bytes());
+            gpu.synchronize(stream);
+            built = true;
+        } finally {
+            if (!built) {
+                closeOwned();
+            }
+        }
+    }
+
+    private <T extends AutoCloseable> T own(T part) {
+        owned.push(part);
+        return part;
+    }
+
+    private long event() {
+        long event = gpu.newEvent();
+        own(() -> gpu.closeEvent(event));
+        return event;
+    }
+
+    private Set<String> residentEntries(Set<String> passing) {
+        Set<String> resident = new LinkedHashSet<>();
+        stages.forEach(stage -> resident.addAll(WeightPlacement.entries(stage)));
+        resident.removeAll(passing);
+        return resident;
+    }
+
+    private BoundProgram bind(ModelOnGpu model, int index, WeightStore.Share share) {
+        Manifest.Stage stage = stages.get(index);
+        Map<String, Long> places = new HashMap<>();
+        places.put("step", memory.address(ChainMemory.STEP));
+        places.put("tokens", memory.address(ChainMemory.TOKENS));
+        places.put("positions", memory.address(ChainMemory.POSITIONS));
+        places.put("row_sequence", memory.address(ChainMemory.ROW_SEQUENCE));
+        places.put("page_table", memory.address(ChainMemory.PAGE_TABLE));
+        places.put("selected_rows", memory.address(ChainMemory.SELECTED_ROWS));
+        places.put("arena", memory.address(ChainMemory.ARENA));
+        places.put("scratch", memory.address(ChainMemory.SCRATCH));
+        places.put("input", memory.address(index == 0 ? ChainMemory.INPUT : layout.output(index - 1)));
+        places.put("output", memory.address(layout.output(index)));
+        if (stage.kv() != null) {
+            places.put("kv", memory.address(layout.cache(index)));
+        }
+        for (int i = 0; i < stage.weights().size(); i++) {
+            String entry = stage.weights().get(i).entry();
+            Long resident = share.address(entry);
+            places.put("weight:" + i, resident != null ? resident : weightStream.address(streamIndex[index], entry));
+        }
+        return new BoundProgram(model, model.program(stage), places, "stage '" + stage.name() + "'",
+                memory.address(ChainMemory.ARENA), memory.address(layout.output(index)));
+    }
+
+    private StepGraphs samplingGraphs(ModelOnGpu model, KernelProgram program) {
+        BoundProgram bound = new BoundProgram(model, program, Map.of("step", memory.address(ChainMemory.STEP), "scratch",
+                memory.address(ChainMemory.SCRATCH), "logits", memory.address(ChainMemory.OUTPUT), "sampling",
+                memory.address(ChainMemory.SAMPLING), "history", memory.address(ChainMemory.HISTORY), "sampled",
+                memory.address(ChainMemory.SAMPLED)), "sampling", memory.address(ChainMemory.SAMPLED));
+        return new StepGraphs(gpu, new BoundProgram[] {bound}, 0);
+    }
+
+    @Override
+    public long memoryBytes() {
+        return layout.bytes();
+    }
+
+    @Override
+    public void submit() {
+        ring.send(step);
+        if (weightStream == null) {
+            graphs.launch(stream, step.rows(), step.selected() > 0);
+            return;
+        }
+        int count = step.selected() > 0 ? programs.length : withoutSelected;
+        for (int i = 0; i < count; i++) {
+            if (streamIndex[i] >= 0) {
+                weightStream.bring(streamIndex[i], stream);
+            }
+            launch(programs[i], step.rows());
+            if (streamIndex[i] >= 0) {
+                weightStream.used(streamIndex[i], stream);
+            }
+        }
+    }
+
+    private void launch(BoundProgram program, int rows) {
+        for (KernelLaunch launch : program.launches(rows)) {
+            gpu.launch(stream, launch);
+        }
+    }
+
+    @Override
+    public void await() {
+        gpu.synchronize(stream);
+    }
+
+    @Override
+    public boolean runsAhead() {
+        return true;
+    }
+
+    @Override
+    public boolean samples() {
+        return sampling != null;
+    }
+
+    @Override
+    public int sample(SamplingParameters p, int[] ids, int count, int position) {
+        if (step.selected() != 1) {
+            throw new IllegalStateException("a step with one selected row, not " + step.selected());
+        }
+        int historyLength = p.repeatPenalty() == 1 ? 0 : count; // it serves nothing else
+        ByteBuffer bytes = samplingBytes.bytes();
+        bytes.putDouble(0, p.temperature()).putDouble(8, p.topP()).putDouble(16, p.minP()).putDouble(24, p.repeatPenalty())
+                .putLong(32, p.seed()).putLong(40, 0).putInt(48, p.topK()).putInt(52, position).putInt(56, historyLength)
+                .putInt(60, 0);
+        gpu.copyIn(stream, memory.address(ChainMemory.SAMPLING), samplingBytes, 0, ChainMemory.SAMPLING_BYTES);
+        int historyAt = ChainMemory.SAMPLING_BYTES;
+        for (int i = 0; i < historyLength; i++) {
+            bytes.putInt(historyAt + 4 * i, ids[i]);
+        }
+        gpu.forget(stream, memory.address(ChainMemory.HISTORY));
+        if (historyLength > 0) {
+            gpu.copyIn(stream, memory.address(ChainMemory.HISTORY), samplingBytes, historyAt, 4L * historyLength);
+        }
+        sampling.launch(stream, 1, true);
+        int sampledAt = samplingBytes.bytes().capacity() - 256;
+        gpu.copyOut(stream, samplingBytes, sampledAt, memory.address(ChainMemory.SAMPLED), 4);
+        gpu.synchronize(stream);
+        return bytes.getInt(sampledAt);
+    }
+
+    @Override
+    public int inputWidth() {
+        return inputWidth;
+    }
+
+    @Override
+    public int outputWidth() {
+        return last().output().width();
+    }
+
+    @Override
+    public boolean outputSelected() {
+        return last().output().kind().equals("selected");
+    }
+
+    private Manifest.Stage last() {
+        return stages.get(stages.size() - 1);
+    }
+
+    @Override
+    public void writeInput(ByteBuffer from, int rows) {
+        long to = memory.address(ChainMemory.INPUT);
+        long bytes = 4L * inputWidth * rows;
+        gpu.forget(stream, to);
+        for (long done = 0; done < bytes; done += bounce.bytes().capacity()) {
+            int part = (int) Math.min(bounce.bytes().capacity(), bytes - done);
+            bounce.bytes().put(0, from, (int) done, part);
+            gpu.copyIn(stream, to + done, bounce, 0, part);
+            gpu.synchronize(stream);
+        }
+    }
+
+    @Override
+    public boolean takeInput(DeviceChain before, int rows) {
+        if (!(before instanceof GpuChain other) || other.gpu.getClass() != gpu.getClass()) {
+            return false;
+        }
+        gpu.record(other.ready, other.stream);
+        gpu.await(stream, other.ready);
+        gpu.forget(stream, memory.address(ChainMemory.INPUT));
+        long bytes = 4L * inputWidth * rows;
+        if (other.gpu == gpu) {
+            gpu.copy(stream, memory.address(ChainMemory.INPUT), other.memory.address(ChainMemory.OUTPUT), bytes);
+        } else {
+            gpu.copyFrom(stream, memory.address(ChainMemory.INPUT), other.gpu, other.memory.address(ChainMemory.OUTPUT), bytes);
+        }
+        gpu.record(taken, stream);
+        other.gpu.await(other.stream, taken);     // its next step overwrites these rows
+        return true;
+    }
+
+    @Override
+    public void readOutput(int first, int rows, ByteBuffer into) {
+        long from = memory.address(ChainMemory.OUTPUT) + 4L * outputWidth() * first;
+        long bytes = 4L * outputWidth() * rows;
+        for (long done = 0; done < bytes; done += bounce.bytes().capacity()) {
+            int part = (int) Math.min(bounce.bytes().capacity(), bytes - done);
+            gpu.copyOut(stream, bounce, 0, from + done, part);
+            gpu.synchronize(stream);
+            into.put((int) done, bounce.bytes(), 0, part);
+        }
+    }
+
+    @Override
+    public void copyPage(int from, int to) {
+        if (from < 1 || to < 1 || from >= pages || to >= pages) {
+            throw new IndexOutOfBoundsException("page " + from + " to " + to + " of " + pages);
+        }
+        for (int i = 0; i < stages.size(); i++) {
+            if (layout.cache(i) >= 0) {
+                long cache = memory.address(layout.cache(i));
+                long bytes = stages.get(i).kv().pageBytes();
+                gpu.copy(stream, cache + to * bytes, cache + from * bytes, bytes);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        Closing.all(() -> gpu.synchronize(stream));
+        closeOwned();
+    }
+
+    private void closeOwned() {
+        while (!owned.isEmpty()) {
+            AutoCloseable part = owned.pop();
+            Closing.all(() -> close(part));
+        }
+    }
+
+    private static void close(AutoCloseable part) {
+        try {
+            part.close();
+        } catch (RuntimeException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new IllegalStateException(e);       // none of ours declares one
+        }
+    }
+}

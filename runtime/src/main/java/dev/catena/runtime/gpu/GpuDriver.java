@@ -1,0 +1,33 @@
+package dev.catena.runtime.gpu;
+
+import dev.catena.artifact.ArtifactReader;
+import dev.catena.artifact.Manifest;
+
+/** What GPUs are reached through: NVIDIA's driver, or the simulator. */
+public interface GpuDriver {
+    /**
+     * The code that a GPU takes.
+     *
+     * @param target that the programs are of
+     * @param entry  of the artifact, a cubin or PTX
+     * @param note   what a user should know of this choice, in one line, or null
+     */
+    record Code(Manifest.Target target, String entry, String note) {}
+
+    /**
+     * Finds the code in an artifact that fits a GPU best.
+     *
+     * @param ordinal the number in its name
+     * @throws dev.catena.runtime.DeviceException              when there is no such GPU, or it can't be used
+     * @throws dev.catena.runtime.UnsupportedPlatformException when the artifact has nothing for it
+     */
+    Code choose(ArtifactReader reader, int ordinal);
+
+    /**
+     * Opens a GPU.
+     *
+     * @param target      whose code will run
+     * @param hostThreads that it may use, where it is none but a program
+     */
+    Gpu open(int ordinal, Manifest.Target target, int hostThreads);
+}

@@ -1,0 +1,63 @@
+package dev.catena.runtime.gpu;
+
+import dev.catena.artifact.ArtifactReader;
+import dev.catena.artifact.Manifest;
+import dev.catena.runtime.Device;
+import dev.catena.runtime.DeviceModel;
+import java.util.HashMap;
+import java.util.Map;
+
+/** An artifact for the GPUs of one driver: each that is named gets the code that fits it, and the weights of its stages. */
+public final class GpuModel implements DeviceModel {
+    private final ArtifactReader reader;
+    private final GpuDriver driver;
+    private final WeightFile file;
+    private final Map<Integer, ModelOnGpu> opened = new HashMap<>();
+    private int holders = 1;
+
+    public GpuModel(ArtifactReader reader, GpuDriver driver) {
+        this.reader = reader;
+        this.driver = driver;
+        file = new WeightFile(reader);
+    }
+
+    @Override
+    public Manifest.Target target(String device) {
+        return driver.choose(reader, ordinal(device)).target();
+    }
+
+    @Override
+    public String note(String device) {
+        return driver.choose(reader, ordinal(device)).note();
+    }
+
+    @Override
+    public synchronized GpuModel retain() {
+        if (holders == 0) {
+            throw new IllegalStateException("the model was closed");
+        }
+        holders++;
+        return this;
+    }
+
+    @Override
+    public synchronized Device open(String name, int threads) {
+        ModelOnGpu there = opened.computeIfAbsent(ordinal(name), ordinal -> {
+            GpuDriver.Code code = driver.choose(reader, ordinal);
+            return new ModelOnGpu(reader, driver.open(ordinal, code.target(), threads), code, file);
+        });
+        return new GpuDevice(name, retain(), there);
+    }
+
+    private static int ordinal(String name) {
+        return Integer.parseInt(name.substring(name.indexOf(':') + 1));
+    }
+
+    @Override
+    public synchronized void close() {
+        if (holders > 0 && --holders == 0) {
+            opened.values().forEach(ModelOnGpu::close);
+            file.close();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+package dev.catena.tests.architecture;
+
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import dev.catena.ir.ElementType;
+import dev.catena.ir.Tensor;
+import dev.catena.runtime.SessionOptions;
+import dev.catena.tests.command.CatenaCommand;
+import dev.catena.tests.command.CommandResult;
+import dev.catena.tests.oracle.CompiledModel;
+import dev.catena.tests.oracle.LogitsAssert;
+import dev.catena.tests.oracle.OnnxRuntimeGraph;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Models of other architectures than Llama's compile as a whole and give ONNX Runtime's logits. */
+class ArchitectureTest {
+  private static final int[] IDS = {3, 70, 0, 17, 58, 9, 9, 41, 22, 5};
+
+  @TempDir Path folder;
+
+  @ParameterizedTest
+  @EnumSource
+  void compiledForTheCpu(Architecture kind) {
+    check(kind, kind.ordinal() % 2 == 0 ? 17 : 14, "cpu", "cpu:0");
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"QWEN3", "PHI", "GEMMA2", "GPT2", "GPTJ"})
+  void compiledForAGpu(Architecture kind) {
+    check(kind, 18, "sm_86", "sim:0");
+  }
+
+  private void check(Architecture kind, int opset, String target, String device) {
+    Path file = ArchitectureModel.write(folder.resolve("model"), kind, opset, 5);
+    float[][] expected = judge(file, kind);
+    Path artifact = folder.resolve("model.catena");
+    CommandResult compiled = CatenaCommand.run("compile", file, "-o", artifact, "--activations", "f32", "--wbits", 32,
+        "--target", target, "--max-seq-len", ArchitectureModel.POSITIONS).succeeded();
+    assertFalse(compiled.err().contains("decoder_"), compiled.err()); // a layer that is not whole is a warning
+    try (CompiledModel model = new CompiledModel(artifact,
+        SessionOptions.defaults().withThreads(2).withDevices(List.of(device)))) {
+      List<float[]> rows = new ArrayList<>(Arrays.asList(model.feed(Arrays.copyOf(IDS, 6))));
+      for (int i = 6; i < IDS.length; i++) {
+        rows.addAll(Arrays.asList(model.feed(IDS[i])));
+      }
+      LogitsAssert.assertClose(expected, rows.toArray(float[][]::new), 1e-4, kind.toString());
+    }
+  }
+
+  /** The whole file at once in ONNX Runtime, with an empty past. */
+  private static float[][] judge(Path file, Architecture kind) {
+    int n = IDS.length;
+    Map<String, Tensor> given = new HashMap<>();
+    long[] ones = new long[n];
+    Arrays.fill(ones, 1);
+    long[] positions = new long[n];
+    Arrays.setAll(positions, i -> i);
+    given.put("input_ids", Tensor.i64(Arrays.stream(IDS).asLongStream().toArray(), 1, n));
+    given.put("attention_mask", Tensor.i64(ones, 1, n));
+    if (kind.takesPositions()) {
+      given.put("position_ids", Tensor.i64(positions, 1, n));
+    }
+    for (int i = 0; i < ArchitectureModel.LAYERS; i++) {
+      for (String part : List.of("key", "value")) {
+        given.put("past_key_values." + i + "." + part, new Tensor(ElementType.F32, 1, kind.kvHeads(), 0, ArchitectureModel.SIZE));
+      }
+    }
+    float[] logits = OnnxRuntimeGraph.run(file, given).get("logits");
+    float[][] rows = new float[n][];
+    for (int r = 0; r < n; r++) {
+      rows[r] = Arrays.copyOfRange(logits, r * ArchitectureModel.VOCABULARY, (r + 1) * ArchitectureModel.VOCABULARY);
+    }
+    return rows;
+  }
+}

@@ -1,0 +1,297 @@
+package dev.catena.tests.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.catena.artifact.ArtifactReader;
+import dev.catena.artifact.KernelProgram;
+import dev.catena.artifact.Manifest;
+import dev.catena.runtime.CatenaModel;
+import dev.catena.runtime.Generation;
+import dev.catena.runtime.GenerationOptions;
+import dev.catena.runtime.Session;
+import dev.catena.runtime.SessionOptions;
+import dev.catena.tests.command.CatenaCommand;
+import dev.catena.tests.command.CommandResult;
+import dev.catena.tests.cuda.FakeCuda.Settings;
+import dev.catena.tests.model.ExportStyle;
+import dev.catena.tests.model.LlamaModel;
+import dev.catena.tests.model.LlamaShape;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * The binding to NVIDIA's driver, on one that pretends: what is called, with what, and what a user is told when it fails. What
+ * kernels compute is {@code sim}'s business, which runs under the same code.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class CudaDeviceTest {
+  private static final long GIB = 1L << 30;
+  private static final int[] PROMPT = {3, 104, 3, 7, 0};
+
+  @TempDir static Path folder;
+
+  private Path artifact;
+
+  @BeforeAll
+  void compile() {
+    LlamaModel.write(folder.resolve("model"), LlamaShape.of(4, 2, 16, 96, 105, 4, 64), ExportStyle.F32, 5);
+    artifact = folder.resolve("model.catena");
+    CatenaCommand.run("compile", folder.resolve("model"), "-o", artifact, "--wbits", 8, "--target", "sm_80,sm_86,cpu").succeeded();
+  }
+
+  private static CommandResult run(Path file, Object... more) {
+    return run(3, file, more);
+  }
+
+  private static CommandResult run(int tokens, Path file, Object... more) {
+    List<Object> arguments = new ArrayList<>(List.of("run", file, "--ids", "3,104,3,7,0", "--print-ids", "--max-tokens", tokens));
+    arguments.addAll(List.of(more));
+    return CatenaCommand.run(arguments.toArray());
+  }
+
+  private static String lastLine(CommandResult result) {
+    String[] lines = result.err().strip().split("\n");
+    assertTrue(!result.err().contains("\tat "), result.err());
+    return lines[lines.length - 1];
+  }
+
+  /** A step's graph has the program's launches, in order, each after the one before, with every pointer where its meaning lies. */
+  @Test
+  void aStepIsAGraphOfTheProgramsLaunches() throws Exception {
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 89, GIB)); ArtifactReader reader = ArtifactReader.open(artifact)) {
+      List<List<String>> nodes = new ArrayList<>();
+      try (CatenaModel model = CatenaModel.open(artifact);
+          Session session = model.newSession(SessionOptions.defaults().withDevices(List.of("cuda:0")))) {
+        session.feed(PROMPT);
+        fake.log("node").forEach(line -> nodes.add(List.of(line.split(" "))));
+        check(reader, nodes, session.memoryBytes());
+        // What the fake's kernels don't compute is 0, on a real GPU the likeliest token.
+        Generation generation = session.generate(GenerationOptions.greedy().withMaxTokens(4).withIgnoreEos(true));
+        while (generation.hasNext()) {
+          generation.nextInt();
+        }
+      }
+      assertEquals(List.of("load cubin"), fake.log("load"));
+      int launches = nodes.size();
+      List<String> graphs = fake.log("graph of");
+      // The prompt's step, then a choice and a step for all but the last token.
+      assertEquals(8, graphs.size(), () -> String.join("\n", graphs));
+      assertEquals("graph of " + launches + " on 0", graphs.get(0));
+      // The nodes of the prompt's bucket, of the choice, of the bucket for one row: each graph is made once.
+      assertEquals(2 * launches + 1, fake.log("node").size());
+      assertEquals(List.of(), fake.log("launch"));
+      List<String> out = fake.log("out");
+      assertEquals(4, out.size(), "only the sampled tokens come back");
+      assertTrue(out.stream().allMatch(line -> line.startsWith("out 4 ")), () -> String.join("\n", out));
+      assertEquals(List.of(), fake.log().stream().filter(line -> line.contains("BAD")).toList());
+      fake.assertNothingLeft();
+    }
+  }
+
+  private static void check(ArtifactReader reader, List<List<String>> nodes, long memoryBytes) {
+    Manifest manifest = reader.manifest();
+    Manifest.Target target = manifest.target("sm_86");      // the nearest that 8.9 runs
+    int at = 0;
+    for (Manifest.Stage stage : manifest.stages()) {
+      KernelProgram program = target.programs().get(stage.code().get("sm_86").symbol());
+      KernelProgram.Bucket bucket = program.buckets().stream().filter(b -> b.rows() >= PROMPT.length).findFirst().orElseThrow();
+      for (KernelProgram.Launch launch : bucket.launches()) {
+        List<String> node = nodes.get(at);
+        List<String> expected = new ArrayList<>(List.of("node", launch.kernel(), "after", "" + at, "grid"));
+        launch.grid().forEach(n -> expected.add(n.toString()));
+        expected.add("block");
+        launch.block().forEach(n -> expected.add(n.toString()));
+        expected.addAll(List.of("shared", "" + launch.shared()));
+        assertEquals(expected, node.subList(0, expected.size()));
+        List<String> pointers = node.subList(expected.size(), node.size());
+        assertEquals(launch.args().size(), pointers.size(), launch.kernel());
+        for (int i = 0; i < pointers.size(); i++) {
+          checkPointer(reader, stage, launch.args().get(i), Long.parseLong(pointers.get(i)));
+        }
+        at++;
+      }
+    }
+    assertEquals(nodes.size(), at);
+    assertTrue(memoryBytes > 0);
+  }
+
+  private static void checkPointer(ArtifactReader reader, Manifest.Stage stage, String argument, long pointer) {
+    String what = stage.name() + ": " + argument;
+    if (!argument.matches("(input|output|arena|scratch)\\+.*")) {
+      assertEquals(0, pointer % 256, what);
+    }
+    if (argument.startsWith("weight:")) {
+      Manifest.Weight weight = stage.weights().get(Integer.parseInt(argument.substring(7)));
+      assertArrayEquals(reader.bytes(weight.entry()), FakeCuda.bytes(pointer, (int) weight.bytes()), what);
+    } else if (argument.equals("step")) {
+      assertArrayEquals(new int[] {PROMPT.length, 1, 1}, Arrays.copyOf(ints(pointer, 4), 3), what);
+    } else if (argument.equals("tokens")) {
+      assertArrayEquals(PROMPT, ints(pointer, PROMPT.length), what);
+    } else if (argument.equals("positions")) {
+      assertArrayEquals(new int[] {0, 1, 2, 3, 4}, ints(pointer, PROMPT.length), what);
+    } else if (argument.equals("selected_rows")) {
+      assertArrayEquals(new int[] {PROMPT.length - 1}, ints(pointer, 1), what);
+    }
+  }
+
+  private static int[] ints(long address, int count) {
+    int[] ints = new int[count];
+    ByteBuffer.wrap(FakeCuda.bytes(address, 4 * count)).order(ByteOrder.LITTLE_ENDIAN).asIntBuffer().get(ints);
+    return ints;
+  }
+
+  /** One line that says what is wrong and what to do, from {@code run} and from {@code devices}. */
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', value = {
+    "11080 | 1 | 86 | '' | 0 | the NVIDIA driver is too old: it has CUDA 11.8, Catena needs 12.0; install driver 525 or later",
+    "12020 | 1 | 86 | cuInit | 100 | CUDA_VISIBLE_DEVICES",
+    "12020 | 1 | 86 | cuInit | 803 | restart the machine after an update of the driver",
+    "12020 | 0 | 86 | '' | 0 | the driver",
+    "12020 | 1 | 61 | '' | 0 | none for cuda:0 (Pretended GPU 0, sm_61)"})
+  void aDriverThatCannotBeUsed(int version, int devices, int capability, String failing, int error, String said) throws Exception {
+    Settings settings = Settings.of(devices, capability, GIB).withVersion(version).failing(failing, 0, error);
+    try (FakeCuda fake = new FakeCuda(folder, settings)) {
+      CommandResult result = run(artifact, "--device", "cuda:0");
+      assertEquals(2, result.status(), result.err());
+      assertTrue(lastLine(result).contains(said), result.err());
+      CommandResult listed = CatenaCommand.run("devices");
+      assertEquals(0, listed.status());
+      assertTrue(listed.out().lines().anyMatch(line -> line.startsWith("cuda") && line.contains("can't be used: ")), listed.out());
+      assertEquals(List.of(), fake.log("allocate"));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', value = {
+    "/nowhere/libcuda.so.1 | no NVIDIA driver: /nowhere/libcuda.so.1: cannot open",
+    "libc.so.6 | libc.so.6 is no NVIDIA driver"})
+  void aLibraryThatIsNone(String library, String said) {
+    System.setProperty("catena.cuda.library", library);
+    try {
+      CommandResult result = run(artifact, "--device", "cuda:0");
+      assertEquals(2, result.status(), result.err());
+      assertTrue(lastLine(result).contains("cuda devices can't be used: " + said), result.err());
+      assertTrue(CatenaCommand.run("devices").out().contains(said));
+    } finally {
+      System.clearProperty("catena.cuda.library");
+    }
+  }
+
+  @Test
+  void devicesListsWhatIsThere() throws Exception {
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(2, 89, 8 * GIB))) {
+      String listed = CatenaCommand.run("devices").succeeded().out();
+      assertTrue(listed.contains("cuda:1  Pretended GPU 1, 84 multiprocessors, 8.00 GiB\n  targets   sm_80 sm_86 sm_89\n"), listed);
+      assertEquals(List.of(), fake.log("allocate"));
+    }
+    CommandResult missing = run(artifact, "--device", "cuda:7");
+    assertEquals(2, missing.status(), missing.err());
+  }
+
+  @Test
+  void aGpuWithoutMachineCodeTakesPtxAndSaysSo() throws Exception {
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 90, GIB))) {
+      CommandResult result = run(artifact, "--device", "cuda:0");
+      assertEquals(0, result.status(), result.err());
+      assertEquals(List.of("load ptx"), fake.log("load"));
+      assertTrue(result.err().contains("has no machine code for cuda:0 (sm_90); the driver compiles its PTX"), result.err());
+    }
+  }
+
+  /** From the plan, before anything is allocated. */
+  @Test
+  void tooLittleMemoryIsForeseen() throws Exception {
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, 64L << 20))) {
+      CommandResult result = run(artifact, "--device", "cuda:0,cuda:0");
+      assertEquals(2, result.status(), result.err());
+      assertTrue(lastLine(result).matches("catena: cuda:0: the model's part takes .* of weights, .* of cache for .* positions and .* of "
+          + "activations; there is room for .*; spread it over more devices.*"), result.err());
+      assertEquals(List.of(), fake.log("allocate"));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"cuStreamSynchronize,6,700,used memory that isn't its own", "cuGraphLaunch,3,719,a kernel failed",
+    "cuMemcpyHtoDAsync,40,214,its memory has an error"})
+  void aGpuThatFailsOnTheWay(String function, int after, int error, String said) throws Exception {
+    Settings settings = Settings.of(1, 86, GIB).failing(function, after, error);
+    try (FakeCuda fake = new FakeCuda(folder, settings)) {
+      CommandResult result = run(20, artifact, "--device", "cuda:0");
+      assertEquals(1, result.status(), result.err());
+      assertTrue(lastLine(result).startsWith("catena: cuda:0: ") && lastLine(result).contains(said), result.err());
+      assertEquals(1, fake.log("FAILS").size());
+    }
+  }
+
+  /** Weights pass through two buffers, and no more is taken than was allowed. */
+  @Test
+  void weightsAreStreamedWhereTheyDontFit() throws Exception {
+    long all;
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB))) {
+      run(artifact, "--device", "cuda:0").succeeded();
+      all = fake.mostBytes();
+    }
+    long limit = all + (2L << 20);      // what graphs are reckoned to take is planned, too
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB))) {
+      CommandResult refused = run(artifact, "--device", "cuda:0", "--device-memory", "40KiB");
+      assertEquals(2, refused.status(), refused.err());
+      assertTrue(lastLine(refused).contains("(--device-memory), of which weights that are streamed need"), refused.err());
+      assertEquals(List.of(), fake.log("allocate"));
+    }
+    long least = Long.MAX_VALUE;
+    for (long bytes = limit; bytes > 0; bytes -= 32 << 10) {
+      try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB))) {
+        CommandResult result = run(artifact, "--device", "cuda:0", "--device-memory", bytes / 1024 + "KiB");
+        if (result.status() == 2) {
+          break;
+        }
+        assertEquals(0, result.status(), result.err());
+        assertTrue(fake.mostBytes() <= bytes, fake.mostBytes() + " of " + bytes);
+        assertEquals(List.of(), fake.log().stream().filter(line -> line.contains("BAD")).toList());
+        fake.assertNothingLeft();
+        least = Math.min(least, fake.mostBytes());
+      }
+    }
+    assertTrue(least < all, least + " of " + all);
+  }
+
+  @Test
+  void rowsGoFromOneGpuToTheNextDirectly() throws Exception {
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(2, 86, GIB))) {
+      run(artifact, "--device", "cuda:0,cuda:1", "--split", "3,1").succeeded();
+      assertEquals(List.of("peer 1 reaches 0"), fake.log("peer"));
+      assertEquals(List.of("from 0 to 1: peer " + 5 * 4 * 64, "from 0 to 1: peer " + 4 * 64, "from 0 to 1: peer " + 4 * 64),
+          fake.log("from").stream().map(line -> line.replaceAll(" to \\d+ of.*", "")).toList());
+      fake.assertNothingLeft();
+      CommandResult wrong = run(artifact, "--device", "cuda:0,cuda:1", "--split", "3,2");
+      assertEquals(2, wrong.status());
+      assertTrue(lastLine(wrong).contains("4 layers"), wrong.err());
+    }
+  }
+
+  /** {@code --cache-max-entry-count}: a share of what is left. */
+  @Test
+  void theCacheTakesItsShare() throws Exception {
+    long[] taken = new long[2];
+    for (int i = 0; i < 2; i++) {
+      try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, 256L << 20))) {
+        run(artifact, "--device", "cuda:0", "--cache-max-entry-count", i == 0 ? 0.8 : 0.4).succeeded();
+        taken[i] = fake.mostBytes();
+      }
+    }
+    assertTrue(taken[0] > 140L << 20 && taken[0] < 192L << 20, "80 % of some 190 MiB: " + taken[0]);
+    assertTrue(taken[1] > 70L << 20 && taken[1] < 96L << 20, "40 %: " + taken[1]);
+  }
+}

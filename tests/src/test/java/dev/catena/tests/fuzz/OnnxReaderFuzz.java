@@ -1,0 +1,44 @@
+package dev.catena.tests.fuzz;
+
+import dev.catena.frontend.onnx.ImportedModel;
+import dev.catena.frontend.onnx.OnnxException;
+import dev.catena.frontend.onnx.OnnxImporter;
+import dev.catena.ir.IrException;
+import dev.catena.passes.DefaultPipeline;
+import dev.catena.passes.PassContext;
+import dev.catena.passes.PassException;
+import dev.catena.passes.Pipeline;
+import java.nio.file.Path;
+import java.util.List;
+
+/** Bytes as an ONNX file: imported by itself and as a model, and compiled as far as there is no code. */
+public final class OnnxReaderFuzz {
+  private static final Path FILE = ScratchFolder.create("onnx").resolve("m.onnx");
+  private static final Pipeline PASSES = Pipeline.parse(DefaultPipeline.text(
+      new DefaultPipeline.Settings(4, 128, false, 16, 8, 16, 16, 256, 4096, "range", "")));
+
+  private OnnxReaderFuzz() {}
+
+  public static void fuzzerTestOneInput(byte[] bytes) {
+    Path file = ScratchFolder.write(FILE, bytes);
+    try (ImportedModel stage = OnnxImporter.importStage(file)) {
+      stage.module().toString();
+    } catch (RuntimeException e) {
+      OneLine.check(e, "m.onnx", List.of(OnnxException.class));
+      return;
+    }
+    try (ImportedModel model = OnnxImporter.importModel(file)) {
+      compile(model);
+    } catch (RuntimeException e) {
+      OneLine.check(e, "m.onnx", List.of(OnnxException.class));
+    }
+  }
+
+  private static void compile(ImportedModel model) {
+    try {
+      PASSES.run(model.module(), new PassContext());
+    } catch (RuntimeException e) {
+      OneLine.check(e, "", List.of(PassException.class, IrException.class));
+    }
+  }
+}
