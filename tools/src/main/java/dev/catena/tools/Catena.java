@@ -24,6 +24,7 @@ public final class Catena {
     COMMANDS.put("compile", CompileCommand::new);
     COMMANDS.put("run", RunCommand::new);
     COMMANDS.put("chat", ChatCommand::new);
+    COMMANDS.put("serve", ServeCommand::new);
     COMMANDS.put("eval", EvalCommand::new);
     COMMANDS.put("bench", BenchCommand::new);
     COMMANDS.put("inspect", InspectCommand::new);

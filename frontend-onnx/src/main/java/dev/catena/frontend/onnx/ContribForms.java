@@ -5,6 +5,7 @@ import dev.catena.ir.BlockQuantizedWeight;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.IrException;
+import dev.catena.ir.Operation;
 import dev.catena.ir.QuantType;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
@@ -20,22 +21,25 @@ import java.util.Set;
  * ONNX Runtime's contrib operations (domain com.microsoft, docs/ContribOperators.md there), said in ONNX's own. So whatever
  * Catena proves of an exporter's graph, that a mask is causal, that positions are consecutive, it proves of these, too.
  */
-final class ContribForms {
+final class ContribForms extends OperationForms {
   static final String DOMAIN = "com.microsoft";
   private static final int PAST_KEY = 3;
   private static final int PAST_VALUE = 4;
   private static final int LENGTHS = 5;
   private static final int COS = 7;
   private static final int SIN = 8;
+  private static final int POSITIONS = 9;
+  private static final int ATTENTION_BIAS = 10;
 
-  private final StageBuilder out;
   private final WeightPool weights;
   private final QuantizedConstants quantized;
+  private final AttentionForms attention;
 
   ContribForms(StageBuilder out, WeightPool weights, QuantizedConstants quantized) {
-    this.out = out;
+    super(out);
     this.weights = weights;
     this.quantized = quantized;
+    this.attention = new AttentionForms(out);
   }
 
   /** The values of the node's results, null where one is not made; null where the operation isn't known. */
@@ -51,7 +55,24 @@ final class ContribForms {
       }
       case "RotaryEmbedding" -> List.of(rotaryEmbedding(node, in));
       case "GroupQueryAttention" -> groupQueryAttention(node, in);
+      case "MultiHeadAttention" -> attention.multiHead(node, in);
+      case "Attention" -> attention.packed(node, in);
       case "MatMulNBits" -> matMulNBits(node, in);
+      case "GatherBlockQuantized" -> List.of(gatherBlockQuantized(node, in));
+      case "Gelu" -> {
+        allow(node);
+        yield List.of(op("Gelu", required(in, 0, "X")));
+      }
+      case "BiasGelu" -> {
+        allow(node);
+        yield List.of(op("Gelu", op("Add", required(in, 0, "A"), required(in, 1, "B"))));
+      }
+      case "FastGelu" -> {
+        allow(node);
+        Value x = required(in, 0, "X");
+        yield List.of(out.append("Gelu", List.of(optional(in, 1) == null ? x : op("Add", x, in.get(1))),
+            Map.of("approximate", Attribute.of("tanh")), 1).result());
+      }
       case "DynamicQuantizeMatMul" -> List.of(dynamicQuantizeMatMul(node, in));
       case "QuickGelu" -> {
         allow(node, "alpha");
@@ -120,27 +141,62 @@ final class ContribForms {
     long n = positiveUpTo(node, "N", Integer.MAX_VALUE);
     long bits = integer(node, "bits", 4);
     long block = positiveUpTo(node, "block_size", 1 << 16);
-    if (bits != 4 && bits != 8 || block % 8 != 0) {
-      throw out.broken("has codes of " + bits + " bits in blocks of " + block + "; Catena knows 4 and 8 bits, blocks of a"
-          + " multiple of 8");
-    }
+    ElementType code = code(bits, block);
     if (optional(in, 4) != null) {
       throw out.broken("has the input 'g_idx', which Catena doesn't support; quantize without reordered columns");
     }
     WeightData scales = data(required(in, 2, "scales"), "scales");
     WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
-    ElementType code = bits == 4 ? ElementType.U4 : ElementType.U8;
-    QuantType type = new QuantType(code, block,
-        scales.tensorType().element() == ElementType.F16 ? ElementType.F16 : ElementType.F32, zeros == null ? null : code, List.of(Dim.of(n), Dim.of(k)));
-    WeightData matrix;
+    QuantType type = type(code, block, scales, zeros, List.of(Dim.of(n), Dim.of(k)));
+    Value weight = weights.add(node.input(1), blocks(data(required(in, 1, "B"), "B"), scales, zeros, type)).value();
+    Value product = out.append("nn.linear", List.of(required(in, 0, "A"), weight), Map.of(), 1).result();
+    return List.of(optional(in, 5) == null ? product : op("Add", product, in.get(5)));
+  }
+
+  private ElementType code(long bits, long block) {
+    if (bits != 2 && bits != 4 && bits != 8 || block % (bits == 2 ? 32 : 8) != 0) {
+      throw out.broken("has codes of " + bits + " bits in blocks of " + block + "; Catena knows 8, 4 and 2 bits, blocks of a"
+          + " multiple of 8 (of 32 for 2 bits)");
+    }
+    return bits == 2 ? ElementType.U2 : bits == 4 ? ElementType.U4 : ElementType.U8;
+  }
+
+  /** Rows of a table of codes, which stay what they are. */
+  private Value gatherBlockQuantized(OnnxGraph.Node node, List<Value> in) {
+    allow(node, "bits", "block_size", "gather_axis", "quantize_axis");
+    WeightData codes = data(required(in, 0, "data"), "data");
+    WeightData scales = data(required(in, 2, "scales"), "scales");
+    TensorType type = in.get(0).tensorType();
+    long bits = integer(node, "bits", 4);
+    long block = integer(node, "block_size", 128);
+    if (type.element() != ElementType.U8 || type.rank() != 2 || integer(node, "gather_axis", 0) != 0
+        || Math.floorMod(integer(node, "quantize_axis", 1), 2) != 1) {
+      throw out.broken("reads " + type.text() + " along axis " + integer(node, "gather_axis", 0) + ", quantized along axis "
+          + integer(node, "quantize_axis", 1) + "; Catena knows rows of u8 codes [rows, columns], quantized along columns");
+    }
+    ElementType code = code(bits, block);
+    long columns = Math.multiplyExact(type.dim(1).value(), 8 / bits);
+    if (block < 1 || columns % block != 0) {
+      throw out.broken("has rows of " + columns + " codes in blocks of " + block + "; whole blocks are needed");
+    }
+    WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
+    QuantType rows = type(code, block, scales, zeros, List.of(type.dim(0), Dim.of(columns)));
+    Value table = weights.add(node.input(0) + ".rows", blocks(codes, scales, zeros, rows)).value();
+    return out.append("nn.embedding", List.of(required(in, 1, "indices"), table),
+        Map.of("element", new Attribute.Element(scales.tensorType().element())), 1).result();
+  }
+
+  private static QuantType type(ElementType code, long block, WeightData scales, WeightData zeros, List<Dim> shape) {
+    return new QuantType(code, block, scales.tensorType().element() == ElementType.F16 ? ElementType.F16 : ElementType.F32,
+        zeros == null ? null : code, shape);
+  }
+
+  private WeightData blocks(WeightData codes, WeightData scales, WeightData zeros, QuantType type) {
     try {
-      matrix = new BlockQuantizedWeight(data(required(in, 1, "B"), "B"), scales, zeros, type);
+      return new BlockQuantizedWeight(codes, scales, zeros, type);
     } catch (IrException e) {
       throw out.broken("is inconsistent: " + e.getMessage());
     }
-    Value weight = weights.add(node.input(1), matrix).value();
-    Value product = out.append("nn.linear", List.of(required(in, 0, "A"), weight), Map.of(), 1).result();
-    return List.of(optional(in, 5) == null ? product : op("Add", product, in.get(5)));
   }
 
   /**
@@ -161,6 +217,10 @@ final class ContribForms {
   }
 
   private WeightData data(Value v, String name) {
+    Operation reshape = v.producer();
+    if (reshape != null && reshape.is("onnx.Reshape") && reshape.operand(0).weight() != null && v.tensorType().isStatic()) {
+      return reshape.operand(0).weight().data(); // codes lie as they lie, however their bytes are counted
+    }
     WeightData data = QuantizedConstants.data(v);
     if (data == null) {
       throw out.broken("computes its input '" + name + "', which must be a constant");
@@ -175,7 +235,7 @@ final class ContribForms {
   private List<Value> groupQueryAttention(OnnxGraph.Node node, List<Value> in) {
     allow(node, "num_heads", "kv_num_heads", "scale", "softcap", "do_rotary", "rotary_interleaved", "local_window_size");
     for (int i = SIN + 1; i < in.size(); i++) {
-      if (in.get(i) != null) {
+      if (in.get(i) != null && i != POSITIONS && i != ATTENTION_BIAS) {
         throw out.broken("has the input '" + node.input(i) + "' (number " + i + "), which Catena doesn't support yet;"
             + " build the model without it");
       }
@@ -202,11 +262,12 @@ final class ContribForms {
       v = parts.get(2);
     }
     Value positions = positions(q, required(in, LENGTHS, "seqlens_k"));
+    Value given = optional(in, POSITIONS); // says where rows turn, not what they see
     Value headedQ = op("Reshape", q, integers(0, 0, heads, size));
     Value headedK = op("Reshape", k, integers(0, 0, kvHeads, size));
     if (integer(node, "do_rotary", 0) != 0) {
-      Rotation rotation = new Rotation(out, required(in, COS, "cos_cache"), required(in, SIN, "sin_cache"), positions,
-          integer(node, "rotary_interleaved", 0) != 0);
+      Rotation rotation = new Rotation(out, required(in, COS, "cos_cache"), required(in, SIN, "sin_cache"),
+          given == null ? positions : given, integer(node, "rotary_interleaved", 0) != 0);
       headedQ = rotation.of(headedQ, size);
       headedK = rotation.of(headedK, size);
     }
@@ -214,16 +275,12 @@ final class ContribForms {
     Value presentKey = joined(2, pastKey, turned(headedK));
     Value presentValue = joined(2, pastValue, headedV);
     double scale = real(node, "scale", 0) == 0 ? 1 / Math.sqrt(size) : real(node, "scale", 0);
-    Value keys = repeated(presentKey, kvHeads, heads, size);
-    Value scores = op("Mul", op("MatMul", turned(headedQ), transposed(keys, 0, 1, 3, 2)), real(q, scale));
-    double cap = real(node, "softcap", 0);
-    if (cap != 0) {
-      scores = op("Mul", op("Tanh", op("Div", scores, real(q, cap))), real(q, cap));
-    }
-    Value masked = op("Add", scores, mask(q, positions, pastKey, integer(node, "local_window_size", -1)));
-    Value shares = out.append("Softmax", List.of(masked), Map.of("axis", Attribute.of(-1)), 1).result();
-    Value mixed = turned(op("MatMul", shares, repeated(presentValue, kvHeads, heads, size)));
-    return List.of(op("Reshape", mixed, integers(0, 0, heads * size)), presentKey, presentValue);
+    Value total = op("Squeeze", op("Add", shape(pastKey, 2), shape(q, 1)));
+    Value mask = causalMask(q, positions, total, integer(node, "local_window_size", -1));
+    Value bias = optional(in, ATTENTION_BIAS);
+    Value attended = attended(turned(headedQ), presentKey, presentValue, heads, kvHeads, scale, real(node, "softcap", 0),
+        bias == null ? mask : op("Add", mask, bias));
+    return List.of(attended, presentKey, presentValue);
   }
 
   /** [batch, rows] */
@@ -232,114 +289,5 @@ final class ContribForms {
     Value first = op("Sub", out.append("Cast", List.of(lengths), Map.of("to", new Attribute.Element(ElementType.I64)), 1).result(), op("Sub", rows, number(1)));
     return op("Add", op("Unsqueeze", op("Reshape", first, integers(-1)), integers(1)),
         op("Unsqueeze", op("Range", number(0), rows, number(1)), integers(0)));
-  }
-
-  /** [batch, 1, rows, total], additive. */
-  private Value mask(Value x, Value positions, Value past, long window) {
-    Value total = op("Squeeze", op("Add", shape(past, 2), shape(x, 1)));
-    Value columns = op("Range", number(0), total, number(1));
-    Value own = op("Unsqueeze", positions, integers(1, 3));
-    Value hidden = op("Greater", columns, own);
-    if (window > 0) {
-      hidden = op("Or", hidden, op("LessOrEqual", columns, op("Sub", own, number(window))));
-    }
-    double lowest = x.tensorType().element() == ElementType.F16 ? -65504 : -Float.MAX_VALUE;
-    return op("Where", hidden, real(x, lowest), real(x, 0));
-  }
-
-  private Value repeated(Value x, long kvHeads, long heads, long size) {
-    if (kvHeads == heads) {
-      return x;
-    }
-    return op("Reshape", op("Expand", op("Unsqueeze", x, integers(2)), integers(1, 1, heads / kvHeads, 1, 1)),
-        integers(0, heads, -1, size));
-  }
-
-  private Value shape(Value x, long axis) {
-    return out.append("Shape", List.of(x), Map.of("start", Attribute.of(axis), "end", Attribute.of(axis + 1)), 1).result();
-  }
-
-  private Value turned(Value x) {
-    return transposed(x, 0, 2, 1, 3);
-  }
-
-  private Value transposed(Value x, long... order) {
-    return out.append("Transpose", List.of(x), Map.of("perm", Attribute.ints(order)), 1).result();
-  }
-
-  private Value joined(long axis, Value... parts) {
-    return out.append("Concat", List.of(parts), Map.of("axis", Attribute.of(axis)), 1).result();
-  }
-
-  private Value op(String operation, Value... operands) {
-    return out.append(operation, operands);
-  }
-
-  private Value integers(long... values) {
-    return out.constant(Tensor.i64(values, values.length), "sizes");
-  }
-
-  private Value number(long value) {
-    return out.constant(Tensor.i64(new long[] {value}), "number");
-  }
-
-  /** A number of {@code like}'s type. */
-  private Value real(Value like, double value) {
-    Tensor t = new Tensor(like.tensorType().element());
-    t.set(0, value);
-    return out.constant(t, "number");
-  }
-
-  private Value required(List<Value> in, int index, String name) {
-    Value v = optional(in, index);
-    if (v == null) {
-      throw out.broken("lacks the input '" + name + "'");
-    }
-    return v;
-  }
-
-  private static Value optional(List<Value> in, int index) {
-    return index < in.size() ? in.get(index) : null;
-  }
-
-  private long known(Value v, int axis, String name) {
-    TensorType t = v.tensorType();
-    if (t.rank() == 0 || !t.dim(axis).isKnown() || t.dim(axis).value() < 1) {
-      throw out.broken("needs a fixed last size of '" + name + "', which is " + t.text());
-    }
-    return t.dim(axis).value();
-  }
-
-  private void allow(OnnxGraph.Node node, String... names) {
-    for (OnnxAttribute a : node.attributes().values()) {
-      boolean off = a.type() == OnnxAttribute.Type.INTEGER && (a.integer() == 0 || a.integer() == -1)
-          || a.type() == OnnxAttribute.Type.REAL && a.real() == 0
-          || a.type() == OnnxAttribute.Type.TEXT && (a.text().isEmpty() || a.text().equals("NONE"));
-      if (!Set.of(names).contains(a.name()) && !off) {
-        throw out.broken("has the attribute '" + a.name() + "', which Catena doesn't know");
-      }
-    }
-  }
-
-  private long positive(OnnxGraph.Node node, String name) {
-    return positiveUpTo(node, name, 1 << 16);
-  }
-
-  private long positiveUpTo(OnnxGraph.Node node, String name, long most) {
-    long n = integer(node, name, 0);
-    if (n < 1 || n > most) {
-      throw out.broken("has " + name + " = " + n);
-    }
-    return n;
-  }
-
-  private static long integer(OnnxGraph.Node node, String name, long otherwise) {
-    OnnxAttribute a = node.attributes().get(name);
-    return a == null || a.type() != OnnxAttribute.Type.INTEGER ? otherwise : a.integer();
-  }
-
-  private static float real(OnnxGraph.Node node, String name, float otherwise) {
-    OnnxAttribute a = node.attributes().get(name);
-    return a == null || a.type() != OnnxAttribute.Type.REAL ? otherwise : a.real();
   }
 }

@@ -74,6 +74,11 @@ record DecoderInterface(Map<String, ValueInfo> inputs, Map<String, ValueInfo> ou
 
   /** Keys go into the product that softmax is taken of, values are multiplied by its result. */
   private static int keyOf(GraphUses uses, List<ValueInfo> pasts, List<ValueInfo> presents) {
+    for (int i = 0; i < 2; i++) {
+      if (uses.isKeyOfAttention(pasts.get(i).name())) {
+        return i;
+      }
+    }
     Boolean firstIsValue = uses.meetsSoftmax(pasts.get(0).name());
     Boolean secondIsValue = uses.meetsSoftmax(pasts.get(1).name());
     if (firstIsValue != null && secondIsValue != null && !firstIsValue.equals(secondIsValue)) {
@@ -132,6 +137,9 @@ record DecoderInterface(Map<String, ValueInfo> inputs, Map<String, ValueInfo> ou
   /** Questions about what reads what in a graph. */
   private static final class GraphUses {
     private static final int FAR = 64;
+    /** Where attentions that are one operation take their past keys; past values follow. */
+    private static final Map<String, Integer> KEY_OF_ATTENTION = Map.of("GroupQueryAttention", 3, "Attention", 4,
+        "MultiHeadAttention", 6);
     private static final List<String> SAME_VALUE = List.of("Cast", "Identity", "Dropout");
     private static final List<String> REARRANGING = List.of("Cast", "Identity", "Dropout", "Transpose", "Reshape",
         "Unsqueeze", "Squeeze", "Expand", "Tile", "Concat", "Slice", "Mul", "Div", "Flatten", "Split", "Gather");
@@ -160,8 +168,9 @@ record DecoderInterface(Map<String, ValueInfo> inputs, Map<String, ValueInfo> ou
     ValueInfo continuedAs(String input) {
       for (String name : reach(input, SAME_VALUE)) {
         for (Node n : readersOf(name)) {
-          if (n.operation().equals("Concat")) {
-            for (String joined : reach(result(n), SAME_VALUE)) {
+          String continued = n.operation().equals("Concat") ? result(n) : presentOf(n, name);
+          if (!continued.isEmpty()) {
+            for (String joined : reach(continued, SAME_VALUE)) {
               for (ValueInfo o : graph.outputs()) {
                 if (o.name().equals(joined)) {
                   return o;
@@ -172,6 +181,25 @@ record DecoderInterface(Map<String, ValueInfo> inputs, Map<String, ValueInfo> ou
         }
       }
       return null;
+    }
+
+    /** What an attention that is one operation makes of its past; empty where that isn't what it reads. */
+    private static String presentOf(Node n, String name) {
+      int key = KEY_OF_ATTENTION.getOrDefault(n.operation(), -1);
+      for (int i = 0; key >= 0 && i < 2; i++) {
+        if (key + i < n.inputs().size() && n.input(key + i).equals(name) && n.outputs().size() > 1 + i) {
+          return n.outputs().get(1 + i);
+        }
+      }
+      return "";
+    }
+
+    /** Whether an attention that is one operation takes the name as its past keys. */
+    boolean isKeyOfAttention(String name) {
+      return reach(name, SAME_VALUE).stream().anyMatch(same -> readersOf(same).stream().anyMatch(n -> {
+        int key = KEY_OF_ATTENTION.getOrDefault(n.operation(), Integer.MAX_VALUE);
+        return key < n.inputs().size() && n.input(key).equals(same);
+      }));
     }
 
     /** All names that hold {@code name}'s value after operations of the given kinds. */

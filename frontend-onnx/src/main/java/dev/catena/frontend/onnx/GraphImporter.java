@@ -35,6 +35,7 @@ final class GraphImporter {
   private final NameHints hints = new NameHints();
   private final StageBuilder out;
   private final NodeForms forms;
+  private boolean languageModel;
   private final ScopedNames names = new ScopedNames();
   private final Map<String, Value> arguments = new LinkedHashMap<>();
   private final Map<String, Tensor> assumed = new HashMap<>();
@@ -48,6 +49,12 @@ final class GraphImporter {
     this.out = new StageBuilder(stage, graph.fileName(), hints);
     QuantizedConstants quantized = new QuantizedConstants(out, weights);
     this.forms = new NodeForms(out, loader, graph.opset(), new ContribForms(out, weights, quantized), quantized);
+  }
+
+  /** The graph is a language model or a piece of one, not any graph. */
+  void ofLanguageModel() {
+    languageModel = true;
+    forms.ofLanguageModel();
   }
 
   /** The name of the stage's argument that the graph's input {@code input} became. */
@@ -79,7 +86,14 @@ final class GraphImporter {
         continue;
       }
       String name = hints.argument(input.name());
-      Value argument = stage.addArgument(name, type(input, name));
+      TensorType type = type(input, name);
+      if (languageModel && StackedCache.fits(type)) {
+        TensorType half = type.withShape(type.shape().subList(1, type.rank()));
+        names.put(input.name(), StackedCache.joined(out, stage.addArgument(hints.argument(name + "_key"), half),
+            stage.addArgument(hints.argument(name + "_value"), half)));
+        continue;
+      }
+      Value argument = stage.addArgument(name, type);
       arguments.put(input.name(), argument);
       names.put(input.name(), argument);
     }
@@ -97,6 +111,11 @@ final class GraphImporter {
       if (declared != null && v.tensorType().element() != declared) {
         throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is declared as "
             + declared.keyword() + ", its node gives " + v.tensorType().element().keyword());
+      }
+      if (languageModel && StackedCache.fits(v.tensorType()) && StackedCache.isStack(v.producer())) {
+        stage.addOutput(NameHints.plain(output.name()) + "_key", StackedCache.part(out, v, 0));
+        stage.addOutput(NameHints.plain(output.name()) + "_value", StackedCache.part(out, v, 1));
+        continue;
       }
       stage.addOutput(NameHints.plain(output.name()), v);
     }

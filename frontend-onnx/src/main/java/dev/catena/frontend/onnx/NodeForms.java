@@ -23,6 +23,8 @@ final class NodeForms {
   private final TensorLoader loader;
   private final long opset;
   private final ContribForms contrib;
+  private final AttentionForms attention;
+  private boolean languageModel;
   private final FormBuilder builder;
   private final ActivationForms activations;
   private final NormalizationForms normalizations;
@@ -35,12 +37,18 @@ final class NodeForms {
     this.loader = loader;
     this.opset = opset;
     this.contrib = contrib;
+    this.attention = new AttentionForms(out);
     this.builder = new FormBuilder(out);
     this.activations = new ActivationForms(builder);
     this.normalizations = new NormalizationForms(builder, opset);
     this.quantization = new QuantizationForms(builder);
     this.tensors = new TensorForms(builder, opset);
     this.quantized = quantized;
+  }
+
+  /** From now on attention is said in products and a softmax, among which a decoder's parts are looked for. */
+  void ofLanguageModel() {
+    languageModel = true;
   }
 
   /** The values of the node's results; operands that are absent are null. */
@@ -55,6 +63,11 @@ final class NodeForms {
     List<Value> in = new ArrayList<>(operands);
     Map<String, OnnxAttribute> given = new LinkedHashMap<>(node.attributes());
     return switch (node.operation()) {
+      case "Attention", "RotaryEmbedding" -> {
+        List<Value> parts = !languageModel ? null
+            : node.operation().equals("Attention") ? attention.standard(node, in) : attention.rotary(node, in);
+        yield parts != null ? parts : plain(node, node.operation(), in, given);
+      }
       case "Dropout" -> dropout(node, in);
       case "DequantizeLinear" -> {
         Value constant = quantized.dequantizeLinear(node, in);

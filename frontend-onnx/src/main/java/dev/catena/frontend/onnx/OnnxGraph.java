@@ -39,8 +39,13 @@ record OnnxGraph(MappedFile file, long irVersion, long opset, List<Node> nodes, 
     }
   }
 
-  /** One node. Absent operands and results have the empty name. */
-  record Node(int index, String name, String domain, String operation, List<String> inputs, List<String> outputs,
+  /**
+   * One node. Absent operands and results have the empty name.
+   *
+   * @param index    its place among its graph's nodes
+   * @param overload which of a model's functions of one name is called, mostly empty
+   */
+  record Node(int index, String name, String domain, String operation, String overload, List<String> inputs, List<String> outputs,
       Map<String, OnnxAttribute> attributes) {
 
     /** How messages call it: its name, else what it computes. */

@@ -139,6 +139,10 @@ public final class OnnxImporter {
       warnings.add(graph.fileName() + ": opset " + graph.opset() + " is newer than " + ModelReader.NEWEST_OPSET
           + ", the newest that Catena knows; operations that changed since may compute something else");
     }
+    if (graph.irVersion() > ModelReader.NEWEST_IR) {
+      warnings.add(graph.fileName() + ": IR version " + graph.irVersion() + " is newer than " + ModelReader.NEWEST_IR
+          + ", the newest that Catena knows; what it added isn't read");
+    }
     return graph;
   }
 
@@ -164,6 +168,7 @@ public final class OnnxImporter {
   private void whole(Path path, OnnxGraph graph) {
     Path file = Files.isDirectory(path) ? path.resolve(graph.fileName()) : path;
     GraphImporter g = new GraphImporter(graph, module.name(), file, files, weights);
+    g.ofLanguageModel();
     for (OnnxGraph.ValueInfo input : graph.inputs()) {
       if (choosesBranch(graph, input)) { // of a merged decoder the branch with a past serves an empty one, too
         g.assume(input.name(), Tensor.ofLongs(ElementType.BOOL, new long[] {1}, input.rank() == 0 ? new long[0] : new long[] {1}));
@@ -187,6 +192,7 @@ public final class OnnxImporter {
   private Stage importPiece(Path path, Pieces.Piece piece) {
     Path file = path.resolve(piece.graph().fileName());
     GraphImporter g = new GraphImporter(piece.graph(), piece.stageName(), file, files, weights);
+    g.ofLanguageModel();
     Stage stage = g.run(List.copyOf(piece.inputs().values()), List.copyOf(piece.outputs().values()));
     setRoles(stage, g, piece.inputs(), piece.outputs());
     stage.setAttribute("role", new Attribute.Text(piece.role().text()));

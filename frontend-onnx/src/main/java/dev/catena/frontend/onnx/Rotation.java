@@ -27,8 +27,14 @@ final class Rotation {
     this.sin = rows(sin, positions);
   }
 
+  /** The positions' angles; of pairs that are neighbours each angle twice, for both of them. */
   private Value rows(Value table, Value positions) {
-    return out.append("Unsqueeze", out.append("Gather", table, positions), integers(2));
+    Value rows = out.append("Gather", table, positions);
+    if (interleaved) {
+      Value column = out.append("Unsqueeze", rows, integers(3));
+      rows = out.append("Reshape", joined(column, column), integers(0, 0, rotated));
+    }
+    return out.append("Unsqueeze", rows, integers(2));
   }
 
   /** The heads [batch, rows, heads, size] turned. */
@@ -50,8 +56,8 @@ final class Rotation {
     }
     Value even = out.append("Slice", x, integers(0), integers(rotated), integers(3), integers(2));
     Value odd = out.append("Slice", x, integers(1), integers(rotated), integers(3), integers(2));
-    Value pairs = joined(column(low(even, odd)), column(high(even, odd)));
-    return out.append("Reshape", pairs, out.append("Shape", x));
+    Value pairs = out.append("Reshape", joined(column(out.append("Neg", odd)), column(even)), out.append("Shape", x));
+    return out.append("Add", out.append("Mul", x, cos), out.append("Mul", pairs, sin));
   }
 
   private Value low(Value low, Value high) {

@@ -37,6 +37,16 @@ final class ModelGraph {
     return names;
   }
 
+  /** An operation of ONNX Runtime's own domain. */
+  String[] contrib(int results, String type, List<String> operands, OnnxAttribute... attributes) {
+    String[] names = new String[results];
+    for (int i = 0; i < results; i++) {
+      names[i] = type.startsWith("Skip") && (i == 1 || i == 2) ? "" : "/" + type + "_" + next++;
+    }
+    writer.contrib(type, operands, List.of(names), attributes);
+    return names;
+  }
+
   void output(String name, String value) {
     writer.node("Identity", "give_" + name, List.of(value), List.of(name));
   }

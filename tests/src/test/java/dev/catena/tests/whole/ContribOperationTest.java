@@ -161,11 +161,117 @@ class ContribOperationTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"Gelu, 0", "BiasGelu, 1", "FastGelu, 0", "FastGelu, 1"})
+  void gelu(String operation, int bias) {
+    reals("x", 2, 9);
+    List<String> operands = new ArrayList<>(List.of("x"));
+    if (bias == 1) {
+      constant("bias", 1, 9);
+      operands.add("bias");
+    }
+    graph.contrib(operation, operands, List.of("y"));
+    graph.output("y", F32, "b", 9);
+    agree(1e-5);
+  }
+
+  /** With a bias, a past, a mask of ones and zeros, an additive mask, a causal one. */
+  @ParameterizedTest
+  @CsvSource({"1, 0, 0, 0, 0", "0, 3, 1, 0, 0", "0, 3, 0, 1, 0", "1, 2, 0, 0, 1"})
+  void multiHeadAttention(int bias, int past, int padding, int additive, int unidirectional) {
+    int rows = 3;
+    for (String name : List.of("q", "k", "v")) {
+      reals(name, 1, rows, 24);
+    }
+    List<String> operands = new ArrayList<>(List.of("q", "k", "v"));
+    operands.add(bias == 1 ? "bias" : "");
+    if (bias == 1) {
+      constant("bias", 1, 72);
+    }
+    operands.add(padding == 1 ? "padding" : "");
+    if (padding == 1) {
+      padding("padding", past + rows);
+    }
+    operands.add(additive == 1 ? "additive" : "");
+    if (additive == 1) {
+      constant("additive", 1, 1, 1, rows, past + rows);
+    }
+    List<String> results = new ArrayList<>(List.of("y"));
+    if (past > 0) {
+      reals("past_key", 1, 3, past, 8);
+      reals("past_value", 1, 3, past, 8);
+      operands.addAll(List.of("past_key", "past_value"));
+      results.addAll(List.of("present_key", "present_value"));
+    }
+    graph.contrib("MultiHeadAttention", operands, results, OnnxAttribute.of("num_heads", 3),
+        OnnxAttribute.of("unidirectional", unidirectional), OnnxAttribute.of("scale", 0.4f));
+    graph.output("y", F32, "b", "s", 24);
+    if (past > 0) {
+      graph.output("present_key", F32, "b", 3, "t", 8);
+      graph.output("present_value", F32, "b", 3, "t", 8);
+    }
+    agree(2e-5);
+  }
+
+  private void padding(String name, int total) {
+    long[] seen = new long[total];
+    Arrays.fill(seen, 1);
+    seen[0] = 0;
+    given.put(name, Tensor.ofLongs(ElementType.I32, seen, 1, total));
+    graph.input(name, OnnxElement.I32, "b", "total");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0, 0, 1", "3, 1, 1", "2, 1, 0"})
+  void attentionWithOneWeightAndOnePast(int past, int mask, int unidirectional) {
+    reals("x", 1, 3, 10);
+    constant("w", 0.3, 10, 72);
+    constant("b", 1, 72);
+    List<String> operands = new ArrayList<>(List.of("x", "w", "b", mask == 1 ? "mask" : ""));
+    if (mask == 1) {
+      padding("mask", past + 3);
+    }
+    if (past > 0) {
+      reals("past", 2, 1, 3, past, 8);
+      operands.add("past");
+    }
+    graph.contrib("Attention", operands, past > 0 ? List.of("y", "present") : List.of("y"), OnnxAttribute.of("num_heads", 3),
+        OnnxAttribute.of("unidirectional", unidirectional));
+    graph.output("y", F32, "b", "s", 24);
+    if (past > 0) {
+      graph.output("present", F32, 2, "b", 3, "t", 8);
+    }
+    agree(2e-5);
+  }
+
+  @ParameterizedTest
   @CsvSource({"4, 1", "4, 0", "8, 1", "8, 0"})
-  void matMulNBits(int bits, int zeros) {
+  void gatherBlockQuantized(int bits, int zeros) {
+    int columns = 32;
+    given.put("ids", Tensor.i64(new long[] {4, 0, 2}, 1, 3));
+    graph.input("ids", OnnxElement.I64, "b", "s");
+    bytes("codes", 256, 5, columns * bits / 8);
+    float[] scales = new float[5 * 2];
+    for (int i = 0; i < scales.length; i++) {
+      scales[i] = (1 + random.nextInt(100)) / 1024f; // exact in f16
+    }
+    graph.initializer("scales", OnnxContent.reals(F32, scales, 5, 2));
+    List<String> operands = new ArrayList<>(List.of("codes", "ids", "scales"));
+    if (zeros == 1) {
+      bytes("zeros", 256, 5, 2 * bits / 8);
+      operands.add("zeros");
+    }
+    graph.contrib("GatherBlockQuantized", operands, List.of("y"), OnnxAttribute.of("bits", bits), OnnxAttribute.of("block_size", 16),
+        OnnxAttribute.of("gather_axis", 0), OnnxAttribute.of("quantize_axis", 1));
+    graph.output("y", F32, "b", "s", columns);
+    agree(1e-5);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"4, 1, 16", "4, 0, 16", "8, 1, 16", "8, 0, 16", "2, 0, 32", "2, 1, 32"})
+  void matMulNBits(int bits, int zeros, int block) {
     reals("x", 1, 2, 44);
-    int blocks = 3; // of 16, the last one padded
-    bytes("codes", 256, 5, blocks, 16 * bits / 8);
+    int blocks = (44 + block - 1) / block; // the last one padded
+    bytes("codes", 256, 5, blocks, block * bits / 8);
     float[] scales = new float[5 * blocks];
     for (int i = 0; i < scales.length; i++) {
       scales[i] = (1 + random.nextInt(100)) / 1024f * (random.nextBoolean() ? 1 : -1); // exact in f16
@@ -177,14 +283,15 @@ class ContribOperationTest {
       operands.add("zeros");
     }
     graph.contrib("MatMulNBits", operands, List.of("y"), OnnxAttribute.of("K", 44), OnnxAttribute.of("N", 5),
-        OnnxAttribute.of("bits", bits), OnnxAttribute.of("block_size", 16));
+        OnnxAttribute.of("bits", bits), OnnxAttribute.of("block_size", block));
     graph.output("y", F32, "b", "s", 5);
     agree(bits == 8 ? 2e-2 : 2e-3); // sums of 44 products of up to 255 steps
   }
 
   @ParameterizedTest(name = "past {0}, rows {1}, packed {2}, rotary {3}, interleaved {4}, window {5}, softcap {6}, inputs {7}")
   @CsvSource({"0, 5, 1, 1, 0, -1, 0, 9", "3, 1, 1, 1, 0, -1, 0, 9", "3, 1, 0, 1, 1, -1, 0, 9", "0, 5, 0, 0, 0, -1, 0, 7",
-      "6, 1, 1, 1, 0, 3, 0, 9", "0, 6, 1, 0, 0, 3, 0, 7", "0, 5, 1, 1, 0, -1, 2.5, 9", "3, 1, 0, 1, 0, -1, 0, 12"})
+      "6, 1, 1, 1, 0, 3, 0, 9", "0, 6, 1, 0, 0, 3, 0, 7", "0, 5, 1, 1, 0, -1, 2.5, 9", "3, 1, 0, 1, 0, -1, 0, 12",
+      "3, 2, 1, 1, 0, -1, 0, 10", "3, 2, 0, 1, 0, -1, 0, 11"})
   void groupQueryAttention(int past, int rows, int packed, int rotary, int interleaved, int window, float softcap, int inputs) {
     int heads = 4;
     int kvHeads = 2;
@@ -205,6 +312,17 @@ class ContribOperationTest {
         "past_value", "lengths", "total"));
     if (inputs > 7) {
       operands.addAll(List.of("cos", "sin"));
+    }
+    if (inputs == 10 || inputs == 11) {
+      long[] positions = new long[rows];
+      Arrays.setAll(positions, i -> 2 + 3L * i); // other ones than where the rows stand
+      given.put("positions", Tensor.i64(positions, 1, rows));
+      graph.input("positions", OnnxElement.I64, "b", "s");
+      operands.add("positions");
+    }
+    if (inputs == 11) {
+      constant("attention_bias", 1, 1, 1, rows, past + rows);
+      operands.add("attention_bias");
     }
     while (operands.size() < inputs) {
       operands.add("");

@@ -1,0 +1,169 @@
+package dev.catena.frontend.onnx;
+
+import dev.catena.ir.Attribute;
+import dev.catena.ir.ElementType;
+import dev.catena.ir.Operation;
+import dev.catena.ir.Value;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Attention with the past as tensors [batch, kv_heads, past, size], said in products and a softmax: ONNX's own operation
+ * (opset 23) where it is part of a language model, and ONNX Runtime's MultiHeadAttention and Attention.
+ */
+final class AttentionForms extends OperationForms {
+  AttentionForms(StageBuilder out) {
+    super(out);
+  }
+
+  /** ONNX's Attention; null where it gives its scores or counts its keys, which a decoder doesn't ask for. */
+  List<Value> standard(OnnxGraph.Node node, List<Value> in) {
+    boolean plain = node.outputs().size() > 3 && !node.outputs().get(3).isEmpty() || optional(in, 6) != null
+        || integer(node, "left_window_size", -1) >= 0 || integer(node, "right_window_size", -1) >= 0;
+    if (plain) {
+      return null;
+    }
+    Value q = required(in, 0, "Q");
+    boolean flat = q.tensorType().rank() == 3;
+    long heads = flat ? positive(node, "q_num_heads") : known(q, 1, "Q");
+    Value key = required(in, 1, "K");
+    long kvHeads = key.tensorType().rank() == 3 ? positive(node, "kv_num_heads") : known(key, 1, "K");
+    if (heads % kvHeads != 0) {
+      throw out.broken("has " + heads + " heads over " + kvHeads);
+    }
+    Value headedQ = headed(q, heads);
+    Value presentKey = continued(optional(in, 4), headed(key, kvHeads));
+    Value presentValue = continued(optional(in, 5), headed(required(in, 2, "V"), kvHeads));
+    Value mask = additive(q, optional(in, 3));
+    if (integer(node, "is_causal", 0) != 0) {
+      mask = sum(mask, causal(q, headedQ, optional(in, 4)));
+    }
+    double scale = node.attributes().containsKey("scale") ? real(node, "scale", 0) : 1 / Math.sqrt(known(headedQ, -1, "Q"));
+    Value rows = attended(headedQ, presentKey, presentValue, heads, kvHeads, scale, real(node, "softcap", 0), mask);
+    return List.of(flat ? rows : heads(rows, heads, known(presentValue, -1, "V")), presentKey, presentValue);
+  }
+
+  private Value headed(Value x, long heads) {
+    return x.tensorType().rank() == 4 ? x : heads(x, heads, known(x, -1, "operand") / heads);
+  }
+
+  /** MultiHeadAttention with queries, keys and values apart. */
+  List<Value> multiHead(OnnxGraph.Node node, List<Value> in) {
+    allow(node, "num_heads", "mask_filter_value", "scale", "unidirectional");
+    long heads = positive(node, "num_heads");
+    Value q = required(in, 0, "query");
+    Value k = required(in, 1, "key");
+    Value v = required(in, 2, "value");
+    refuse(node, in, 8);
+    if (q.tensorType().rank() != 3 || known(q, -1, "query") % heads != 0) {
+      throw out.broken("with a query " + q.tensorType().text() + " of " + heads + " heads isn't supported; queries, keys and values"
+          + " [batch, rows, heads · size] are");
+    }
+    long width = known(q, -1, "query");
+    if (optional(in, 3) != null) {
+      long values = known(v, -1, "value");
+      List<Value> biases = out.append("Split", List.of(in.get(3), integers(width, width, values)), Map.of("axis", Attribute.of(0)), 3).results();
+      q = op("Add", q, biases.get(0));
+      k = k.tensorType().rank() == 3 ? op("Add", k, biases.get(1)) : k;
+      v = v.tensorType().rank() == 3 ? op("Add", v, biases.get(2)) : v;
+    }
+    return apart(node, q, headed(k, heads), headed(v, heads), heads, optional(in, 6), optional(in, 7), optional(in, 4), optional(in, 5));
+  }
+
+  /** Attention with one weight for queries, keys and values, and one past [2, batch, heads, past, size] for keys and values. */
+  List<Value> packed(OnnxGraph.Node node, List<Value> in) {
+    allow(node, "num_heads", "mask_filter_value", "scale", "unidirectional", "qkv_hidden_sizes");
+    long heads = positive(node, "num_heads");
+    Value x = required(in, 0, "input");
+    Value all = op("MatMul", x, required(in, 1, "weights"));
+    if (optional(in, 2) != null) {
+      all = op("Add", all, in.get(2));
+    }
+    refuse(node, in, 6);
+    OnnxAttribute given = node.attributes().get("qkv_hidden_sizes");
+    long third = known(all, -1, "weights") / 3;
+    long[] sizes = given == null || given.integers() == null || given.integers().length != 3 ? new long[] {third, third, third}
+        : given.integers();
+    if (sizes[0] < heads || sizes[0] % heads != 0 || sizes[1] != sizes[0] || sizes[2] < heads || sizes[2] % heads != 0
+        || sizes[0] + sizes[1] + sizes[2] != known(all, -1, "weights")) {
+      throw out.broken("can't cut " + all.tensorType().text() + " into queries, keys and values of " + heads + " heads");
+    }
+    List<Value> parts = out.append("Split", List.of(all, integers(sizes)), Map.of("axis", Attribute.of(-1)), 3).results();
+    Value past = optional(in, 4);
+    List<Value> results = apart(node, parts.get(0), heads(parts.get(1), heads, sizes[1] / heads),
+        heads(parts.get(2), heads, sizes[2] / heads), heads, StackedCache.part(out, past, 0), StackedCache.part(out, past, 1),
+        optional(in, 3), optional(in, 5));
+    return Arrays.asList(results.get(0), node.outputs().size() < 2 ? null : StackedCache.joined(out, results.get(1), results.get(2)));
+  }
+
+  private void refuse(OnnxGraph.Node node, List<Value> in, int from) {
+    for (int i = from; i < in.size(); i++) {
+      if (in.get(i) != null) {
+        throw out.broken("has the input '" + node.input(i) + "' (number " + i + "), which Catena doesn't support yet;"
+            + " build the model without it");
+      }
+    }
+  }
+
+  private List<Value> apart(OnnxGraph.Node node, Value q, Value k, Value v, long heads, Value pastKey, Value pastValue, Value padding,
+      Value bias) {
+    Value headedQ = headed(q, heads);
+    Value presentKey = continued(pastKey, k);
+    Value presentValue = continued(pastValue, v);
+    double filter = real(node, "mask_filter_value", -10000);
+    Value mask = bias;
+    if (padding != null) {
+      if (padding.tensorType().rank() != 2 || !padding.tensorType().element().isInteger()) {
+        throw out.broken("has a mask " + padding.tensorType().text() + "; Catena knows [batch, positions] of ones and zeros");
+      }
+      Value wide = op("Unsqueeze", padding, integers(1, 2));
+      Value seen = out.append("Cast", List.of(wide), Map.of("to", new Attribute.Element(ElementType.BOOL)), 1).result();
+      mask = sum(mask, op("Where", seen, real(q, 0), real(q, filter)));
+    }
+    if (integer(node, "unidirectional", 0) != 0) {
+      mask = sum(mask, causal(q, headedQ, pastKey));
+    }
+    double scale = real(node, "scale", 0) == 0 ? 1 / Math.sqrt(known(headedQ, -1, "query")) : real(node, "scale", 0);
+    return List.of(attended(headedQ, presentKey, presentValue, heads, heads, scale, 0, mask), presentKey, presentValue);
+  }
+
+  /** A mask of truth values says what is seen. */
+  private Value additive(Value like, Value mask) {
+    return mask == null || mask.tensorType().element() != ElementType.BOOL ? mask
+        : op("Where", mask, real(like, 0), real(like, lowest(like)));
+  }
+
+  private Value causal(Value like, Value headedQ, Value past) {
+    Value rows = op("Squeeze", shape(headedQ, 2));
+    Value before = past == null ? op("Sub", rows, rows) : op("Squeeze", shape(past, 2));
+    Value total = op("Add", before, rows);
+    Value positions = op("Unsqueeze", op("Range", before, total, number(1)), integers(0));
+    return causalMask(like, positions, total, 0);
+  }
+
+  private Value continued(Value past, Value added) {
+    return past == null ? added : joined(2, past, added);
+  }
+
+  private Value sum(Value mask, Value other) {
+    return mask == null ? other : op("Add", mask, other);
+  }
+
+  /** ONNX's RotaryEmbedding with positions; null where its tables are picked outside. */
+  List<Value> rotary(OnnxGraph.Node node, List<Value> in) {
+    Value x = required(in, 0, "X");
+    if (optional(in, 3) == null || in.get(3).tensorType().rank() != 2) {
+      return null;
+    }
+    Rotation rotation = new Rotation(out, required(in, 1, "cos_cache"), required(in, 2, "sin_cache"), in.get(3),
+        integer(node, "interleaved", 0) != 0);
+    if (x.tensorType().rank() == 4) {
+      return List.of(turned(rotation.of(turned(x), known(x, -1, "X"))));
+    }
+    long heads = positive(node, "num_heads");
+    long size = known(x, -1, "X") / heads;
+    return List.of(op("Reshape", rotation.of(op("Reshape", x, integers(0, 0, heads, size)), size), integers(0, 0, heads * size)));
+  }
+}
