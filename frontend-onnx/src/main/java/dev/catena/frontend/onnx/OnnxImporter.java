@@ -139,10 +139,6 @@ public final class OnnxImporter {
       warnings.add(graph.fileName() + ": opset " + graph.opset() + " is newer than " + ModelReader.NEWEST_OPSET
           + ", the newest that Catena knows; operations that changed since may compute something else");
     }
-    if (graph.irVersion() > ModelReader.NEWEST_IR) {
-      warnings.add(graph.fileName() + ": IR version " + graph.irVersion() + " is newer than " + ModelReader.NEWEST_IR
-          + ", the newest that Catena knows; what it added isn't read");
-    }
     return graph;
   }
 
