@@ -117,7 +117,7 @@ final class ModelCompiler {
       if (!Files.isRegularFile(settings.input())) {
         throw e;
       }
-      ImportedModel graph = OnnxImporter.importStage(settings.input());
+      ImportedModel graph = OnnxImporter.importGraph(settings.input());
       Console.note("not taken for a language model (" + e.getMessage() + "): compiled as a graph of tensors, for 'catena exec'");
       return graph;
     }
