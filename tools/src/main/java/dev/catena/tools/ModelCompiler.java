@@ -7,6 +7,7 @@ import dev.catena.codegen.StageLaunches;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.frontend.onnx.OnnxImporter;
+import dev.catena.ir.IrException;
 import dev.catena.ir.MappedFile;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
@@ -14,6 +15,7 @@ import dev.catena.ir.Stage;
 import dev.catena.ir.Trait;
 import dev.catena.passes.DefaultPipeline;
 import dev.catena.passes.PassContext;
+import dev.catena.passes.PassException;
 import dev.catena.passes.PassResult;
 import dev.catena.passes.Pipeline;
 import dev.catena.runtime.text.ModelConfig;
@@ -41,6 +43,8 @@ final class ModelCompiler {
   private static final long MOST_TOKENIZER_BYTES = 256L << 20;
 
   private final CompileSettings settings;
+  /** Why the input was taken for a graph of tensors, or null. */
+  private String noLanguageModel;
   private final Map<String, String> dumps = new LinkedHashMap<>();
   private Map<String, Integer> operations = Map.of();
 
@@ -81,7 +85,7 @@ final class ModelCompiler {
   private Optional<String> compile(Pipeline pipeline, Optional<byte[]> tokenizer, PassContext context, long start) {
     try (ImportedModel imported = imported()) {
       if (imported.module().stages().size() == 1) {
-        return new GraphCompiler(settings).compile(imported);
+        return graph(imported);
       }
       Module module = imported.module();
       List<Piece> before = pieces(module);
@@ -117,9 +121,23 @@ final class ModelCompiler {
       if (!Files.isRegularFile(settings.input())) {
         throw e;
       }
-      ImportedModel graph = OnnxImporter.importGraph(settings.input());
-      Console.note("not taken for a language model (" + e.getMessage() + "): compiled as a graph of tensors, for 'catena exec'");
-      return graph;
+      noLanguageModel = e.getMessage();
+      return OnnxImporter.importGraph(settings.input());
+    }
+  }
+
+  /** A graph that can't be compiled gets one line, which also says why it isn't taken for a language model. */
+  private Optional<String> graph(ImportedModel imported) {
+    try {
+      Optional<String> report = new GraphCompiler(settings).compile(imported);
+      if (noLanguageModel != null) {
+        Console.note("not taken for a language model (" + noLanguageModel + "): compiled as a graph of tensors, for 'catena exec'");
+      }
+      return report;
+    } catch (IrException | PassException | IllegalArgumentException e) {
+      String name = settings.input().getFileName().toString();
+      throw new UserError((String.valueOf(e.getMessage()).contains(name) ? "" : name + ": ") + e.getMessage()
+          + (noLanguageModel == null ? "" : " (and no language model: " + noLanguageModel + ")"));
     }
   }
 
