@@ -1,13 +1,13 @@
 package dev.catena.tools;
 
 import dev.catena.artifact.ArtifactWriter;
+import dev.catena.artifact.CatenaException;
 import dev.catena.artifact.Manifest;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.StageLaunches;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.frontend.onnx.OnnxImporter;
-import dev.catena.ir.IrException;
 import dev.catena.ir.MappedFile;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
@@ -15,7 +15,6 @@ import dev.catena.ir.Stage;
 import dev.catena.ir.Trait;
 import dev.catena.passes.DefaultPipeline;
 import dev.catena.passes.PassContext;
-import dev.catena.passes.PassException;
 import dev.catena.passes.PassResult;
 import dev.catena.passes.Pipeline;
 import dev.catena.runtime.text.ModelConfig;
@@ -134,10 +133,13 @@ final class ModelCompiler {
         Console.note("not taken for a language model (" + noLanguageModel + "): compiled as a graph of tensors, for 'catena exec'");
       }
       return report;
-    } catch (IrException | PassException | IllegalArgumentException e) {
+    } catch (UncheckedIOException | CatenaException e) {
+      throw e;
+    } catch (RuntimeException e) { // a graph that no exporter writes can be more than the lowering is made for
       String name = settings.input().getFileName().toString();
-      throw new UserError((String.valueOf(e.getMessage()).contains(name) ? "" : name + ": ") + e.getMessage()
-          + (noLanguageModel == null ? "" : " (and no language model: " + noLanguageModel + ")"));
+      String reason = e.getMessage() == null ? e.toString() : e.getMessage();
+      throw new UserError((reason.contains(name) ? "" : name + ": ") + reason
+          + (noLanguageModel == null ? "" : " (and no language model: " + noLanguageModel + ")"), e);
     }
   }
 
