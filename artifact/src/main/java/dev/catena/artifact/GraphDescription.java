@@ -18,6 +18,9 @@ public record GraphDescription(List<Port> inputs, List<Port> outputs, Map<String
     /** The entry's name. */
     public static final String ENTRY = "graph.json";
 
+    /** The dimensions of an input that may have any. */
+    public static final List<String> ANY = List.of("?*");
+
     /** A tensor's rank has to end somewhere. */
     private static final int MOST_DIMS = 256;
 
@@ -38,7 +41,7 @@ public record GraphDescription(List<Port> inputs, List<Port> outputs, Map<String
      * A tensor in or out.
      *
      * @param type element type, such as {@code f32}
-     * @param dims numbers, or symbols that start with a question mark
+     * @param dims numbers, or symbols that start with a question mark, or {@link #ANY}
      */
     public record Port(String name, String type, List<String> dims) {
         public Port {

@@ -80,6 +80,10 @@ public final class FileWeight implements WeightData {
 
   private void decode(long first, int count, float[] into, int at) {
     ElementType e = type.element();
+    if (e == ElementType.I4 || e == ElementType.U4) {
+      nibbles(first, count, into, at);
+      return;
+    }
     if (e.bits() < 8) {
       throw new IrException("packed " + e.keyword() + " can't be read as a dense tensor");
     }
@@ -115,6 +119,16 @@ public final class FileWeight implements WeightData {
     }
   }
 
+  /** Two in a byte, the first in its low half. */
+  private void nibbles(long first, int count, float[] into, int at) {
+    ByteBuffer b = file.bytes(offset + first / 2, Math.toIntExact((first + count + 1) / 2 - first / 2));
+    for (int i = 0; i < count; i++) {
+      long n = first % 2 + i;
+      int bits = b.get((int) (n / 2)) >> n % 2 * 4 & 15;
+      into[at + i] = type.element() == ElementType.I4 ? bits << 28 >> 28 : bits;
+    }
+  }
+
   private static long integer(ByteBuffer b, ElementType e, int i) {
     return switch (e) {
       case I64, U64 -> b.getLong(8 * i);
@@ -135,6 +149,14 @@ public final class FileWeight implements WeightData {
     int n = whole.size();
     if (type.element().isFloat() && type.element() != ElementType.F64) {
       decode(0, n, whole.floats(), 0);
+      return whole;
+    }
+    if (type.element().bits() < 8) {
+      float[] values = new float[n];
+      decode(0, n, values, 0);
+      for (int i = 0; i < n; i++) {
+        whole.setLong(i, (long) values[i]);
+      }
       return whole;
     }
     ByteBuffer b = file.bytes(offset, Math.toIntExact(bytes()));

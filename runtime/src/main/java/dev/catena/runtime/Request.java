@@ -45,10 +45,6 @@ public final class Request implements PrimitiveIterator.OfInt {
         return ids;
     }
 
-    int promptLength() {
-        return promptLength;
-    }
-
     void generated(int id) {
         synchronized (this) {
             ids[promptLength + count++] = id;
@@ -109,6 +105,23 @@ public final class Request implements PrimitiveIterator.OfInt {
         return stop == null && read < count;
     }
 
+    /**
+     * Waits until {@link #hasNext} would answer at once, or {@code millis} have passed.
+     *
+     * @return whether it would
+     */
+    public synchronized boolean awaitToken(long millis) throws InterruptedException {
+        long end = System.nanoTime() + millis * 1_000_000;
+        while (stop == null && read == count && finishReason == null) {
+            long left = (end - System.nanoTime()) / 1_000_000;
+            if (left <= 0) {
+                return false;
+            }
+            wait(left);
+        }
+        return true;
+    }
+
     /** @throws NoSuchElementException when {@link #hasNext} is false */
     @Override
     public synchronized int nextInt() {
@@ -148,6 +161,11 @@ public final class Request implements PrimitiveIterator.OfInt {
     /** What was generated so far. */
     public synchronized int[] tokens() {
         return Arrays.copyOfRange(ids, promptLength, promptLength + count);
+    }
+
+    /** How many tokens the prompt had. */
+    public int promptLength() {
+        return promptLength;
     }
 
     /** How many tokens were generated so far. */

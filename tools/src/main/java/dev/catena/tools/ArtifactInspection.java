@@ -4,11 +4,8 @@ import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
 import dev.catena.ir.IrException;
 import dev.catena.ir.Module;
-import dev.catena.ir.text.CirReader;
-import dev.catena.ir.text.WeightFiles;
 import dev.catena.tools.page.ModelPage;
 import dev.catena.tools.page.ModelPage.Fact;
-import dev.catena.tools.page.Step;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,15 +24,18 @@ final class ArtifactInspection implements Inspection {
   private static final Pattern SOURCE = Pattern.compile("\\.(c|cu|h|cuh|ptx)$");
 
   private final ArtifactReader reader;
+  private final ArtifactIr ir;
   private final Manifest manifest;
 
   private ArtifactInspection(ArtifactReader reader) {
     this.reader = reader;
+    this.ir = new ArtifactIr(reader);
     this.manifest = reader.manifest();
   }
 
-  static ArtifactInspection of(Path file, boolean verify) {
-    return new ArtifactInspection(verify ? ArtifactReader.openVerified(file) : ArtifactReader.open(file));
+  static Inspection of(Path file, boolean verify) {
+    ArtifactReader reader = verify ? ArtifactReader.openVerified(file) : ArtifactReader.open(file);
+    return reader.isGraph() ? new GraphInspection(reader) : new ArtifactInspection(reader);
   }
 
   @Override
@@ -56,7 +56,7 @@ final class ArtifactInspection implements Inspection {
       s.append("target      ").append(t.name()).append(t.runsPrograms() ? " (" + t.kernels().size() + " kernels)"
           : " (" + String.join(", ", t.features()) + ")").append('\n');
     }
-    s.append("passes      ").append(String.join(", ", passes())).append("\n\n");
+    s.append("passes      ").append(String.join(", ", ir.passes())).append("\n\n");
     s.append(stageTable()).append('\n').append(weightTable()).append('\n');
     s.append(OperationCounts.text("operation after merge", manifest.operations()));
     String layers = layers().map(LayerTable::text).orElse("");
@@ -66,7 +66,7 @@ final class ArtifactInspection implements Inspection {
   /** Empty where the module after {@code merge} isn't there: of a pipeline without it, or of another version. */
   private Optional<LayerTable> layers() {
     try {
-      return passes().stream().anyMatch(p -> p.matches("[0-9]+-merge")) ? Optional.of(new LayerTable(module("merge")))
+      return ir.passes().stream().anyMatch(p -> p.matches("[0-9]+-merge")) ? Optional.of(new LayerTable(module("merge")))
           : Optional.empty();
     } catch (IrException e) {
       Console.warn(reader.path() + ": no table of layers: " + e.getMessage().lines().findFirst().orElse(""));
@@ -129,41 +129,14 @@ final class ArtifactInspection implements Inspection {
     return shape < 0 ? type : type.substring(0, shape) + ">";
   }
 
-  /** The passes in order, as {@code 00-import}. */
-  private List<String> passes() {
-    List<String> passes = new ArrayList<>();
-    for (String name : reader.names()) {
-      if (name.startsWith("ir/") && name.endsWith(".cir")) {
-        passes.add(name.substring("ir/".length(), name.length() - ".cir".length()));
-      }
-    }
-    return passes;
-  }
-
   @Override
   public String ir(String pass) {
-    return text(irEntry(pass));
+    return ir.text(pass);
   }
 
   @Override
   public Module module(String pass) {
-    String entry = irEntry(pass);
-    return CirReader.parse(text(entry), reader.path() + ": " + entry, WeightFiles.NONE);
-  }
-
-  private String irEntry(String pass) {
-    List<String> passes = passes();
-    String found = null;
-    for (String candidate : passes) {
-      if (pass.isEmpty() || candidate.equals(pass) || candidate.replaceFirst("^[0-9]+-", "").equals(pass)) {
-        found = candidate;   // of a pass that ran twice, the last
-      }
-    }
-    if (found == null) {
-      throw new UserError(reader.path() + (pass.isEmpty() ? ": holds no IR" : ": holds no module after a pass '" + pass
-          + "'; there are " + String.join(", ", passes)));
-    }
-    return "ir/" + found + ".cir";
+    return ir.module(pass);
   }
 
   @Override
@@ -224,7 +197,7 @@ final class ArtifactInspection implements Inspection {
     json.put("model", modelJson());
     json.put("settings", manifest.settings());
     json.put("targets", manifest.targets().stream().map(t -> Map.of("name", t.name(), "features", t.features())).toList());
-    json.put("passes", passes());
+    json.put("passes", ir.passes());
     json.put("stages", manifest.stages().stream().map(ArtifactInspection::stageJson).toList());
     json.put("operations", manifest.operations());
     json.put("layers", layers().map(LayerTable::json).orElse(List.of()));
@@ -245,15 +218,6 @@ final class ArtifactInspection implements Inspection {
   public ModelPage page() {
     Manifest.Model m = manifest.model();
     Manifest.Memory memory = manifest.memory();
-    List<Step> steps = new ArrayList<>();
-    for (String pass : passes()) {
-      try {
-        String entry = irEntry(pass);
-        steps.add(Step.of(pass, CirReader.parse(text(entry), entry, WeightFiles.NONE)));
-      } catch (IrException e) {   // of another version, or damaged on purpose: the rest is still worth a look
-        steps.add(Step.broken(pass, "This module can't be read: " + e.getMessage()));
-      }
-    }
     List<Fact> facts = new ArrayList<>(List.of(new Fact("context", m.maxSeqLen() + " positions"),
         new Fact("BOS", (m.bos() == null ? "none" : m.bos().toString()) + (m.addBos() ? ", put before a prompt" : "")),
         new Fact("EOS", m.eos().isEmpty() ? "none" : m.eos().stream().map(String::valueOf).collect(Collectors.joining(", "))),
@@ -272,7 +236,7 @@ final class ArtifactInspection implements Inspection {
         .memory(new MemoryPlan(manifest).facts())
         .kernels(KernelFacts.of(manifest).stream().map(KernelFacts::json).toList(), pageSources())
         .weights(storedWeights())
-        .steps(steps);
+        .steps(ir.steps());
   }
 
   /** Every file of code that people can read, in whatever language a target's is. */

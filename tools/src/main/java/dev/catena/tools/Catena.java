@@ -24,11 +24,13 @@ public final class Catena {
     COMMANDS.put("compile", CompileCommand::new);
     COMMANDS.put("run", RunCommand::new);
     COMMANDS.put("chat", ChatCommand::new);
+    COMMANDS.put("serve", ServeCommand::new);
     COMMANDS.put("eval", EvalCommand::new);
     COMMANDS.put("bench", BenchCommand::new);
     COMMANDS.put("inspect", InspectCommand::new);
     COMMANDS.put("opt", OptCommand::new);
     COMMANDS.put("plan", PlanCommand::new);
+    COMMANDS.put("exec", ExecCommand::new);
     COMMANDS.put("conformance", ConformanceCommand::new);
     COMMANDS.put("devices", DevicesCommand::new);
     COMMANDS.put("demo", DemoCommand::new);

@@ -97,7 +97,7 @@ final class CompileCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    new ModelCompiler(settings()).compile().map(CompileReport::text).ifPresent(System.out::print);
+    new ModelCompiler(settings()).compile().ifPresent(System.out::print);
     return 0;
   }
 

@@ -5,6 +5,7 @@ import dev.catena.artifact.Manifest;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.StageLaunches;
 import dev.catena.frontend.onnx.ImportedModel;
+import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.frontend.onnx.OnnxImporter;
 import dev.catena.ir.MappedFile;
 import dev.catena.ir.Module;
@@ -36,6 +37,9 @@ import java.util.stream.Collectors;
  * stage after another is streamed and its files are unmapped.
  */
 final class ModelCompiler {
+  /** Ten times the largest in use. */
+  private static final long MOST_TOKENIZER_BYTES = 256L << 20;
+
   private final CompileSettings settings;
   private final Map<String, String> dumps = new LinkedHashMap<>();
   private Map<String, Integer> operations = Map.of();
@@ -48,7 +52,7 @@ final class ModelCompiler {
    * Compiles. What can be wrong with the settings is found before the model is read, and the settings are printed once
    * nothing can be wrong with the model any more: a mistake gets one line. Empty where the passes were to stop early.
    */
-  Optional<CompileReport> compile() {
+  Optional<String> compile() {
     long start = System.nanoTime();
     Pipeline pipeline = pipeline();
     checkOutput();
@@ -61,7 +65,7 @@ final class ModelCompiler {
     try (Calibration calibration = Calibration.run(settings, config(), text)) {
       PassContext context = context();
       context.calibrated(calibration.weights());
-      Optional<CompileReport> report = compile(pipeline, tokenizer, context, start);
+      Optional<String> report = compile(pipeline, tokenizer, context, start);
       calibration.table().lines().forEach(Console::note);
       calibration.delete();
       return report;
@@ -74,8 +78,11 @@ final class ModelCompiler {
     return settings.watching().context("--weights '" + settings.input().toAbsolutePath() + "'");
   }
 
-  private Optional<CompileReport> compile(Pipeline pipeline, Optional<byte[]> tokenizer, PassContext context, long start) {
-    try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
+  private Optional<String> compile(Pipeline pipeline, Optional<byte[]> tokenizer, PassContext context, long start) {
+    try (ImportedModel imported = imported()) {
+      if (imported.module().stages().size() == 1) {
+        return new GraphCompiler(settings).compile(imported);
+      }
       Module module = imported.module();
       List<Piece> before = pieces(module);
       pipeline.run(module, context.observe(this::afterPass));   // a failure is one line, which says what a warning would
@@ -96,9 +103,23 @@ final class ModelCompiler {
       Console.warn(context.warnings());
       context.notes().forEach(Console::note);
       List<TargetCode> code = new CodeGeneration(stages).of(settings.targets());
-      return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start));
+      return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start).text());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A language model in its stages; of one file that is none, the graph as a single stage. */
+  private ImportedModel imported() {
+    try {
+      return OnnxImporter.importModel(settings.input());
+    } catch (OnnxException e) {
+      if (!Files.isRegularFile(settings.input())) {
+        throw e;
+      }
+      ImportedModel graph = OnnxImporter.importGraph(settings.input());
+      Console.note("not taken for a language model (" + e.getMessage() + "): compiled as a graph of tensors, for 'catena exec'");
+      return graph;
     }
   }
 
@@ -170,6 +191,9 @@ final class ModelCompiler {
       return Optional.empty();
     }
     try {
+      if (Files.size(file.get()) > MOST_TOKENIZER_BYTES) {
+        throw new UserError(file.get() + ": " + Bytes.text(Files.size(file.get())) + " are too much for a tokenizer");
+      }
       byte[] bytes = Files.readAllBytes(file.get());
       TextTokenizer.of(bytes, file.get().toString()).close();
       return Optional.of(bytes);

@@ -4,7 +4,7 @@ import dev.catena.artifact.Manifest;
 import dev.catena.runtime.text.TextTokenizer;
 
 /** The ids that a prompt becomes. */
-final class TokenIds {
+public final class TokenIds {
   private TokenIds() {}
 
   /** Reads {@code 1,2,3}. @throws UserError for anything else, and for ids outside the vocabulary */
@@ -26,7 +26,7 @@ final class TokenIds {
   }
 
   /** The ids of a text, BOS in front where the model wants it and this is a sequence's start. */
-  static int[] encode(String text, TextTokenizer tokenizer, Manifest.Model model, boolean start) {
+  public static int[] encode(String text, TextTokenizer tokenizer, Manifest.Model model, boolean start) {
     int[] ids = tokenizer.encode(text);
     if (!start || !model.addBos()) {
       return ids;

@@ -157,8 +157,15 @@ public final class TensorBuilder {
         return new Buffer(buffers++, element, shape, place);
     }
 
-    /** An argument of the stage: symbols that it is the first to have are variables that the caller gives. */
-    Buffer input(int index, TensorType type) {
+    /**
+     * An argument of the stage: symbols that it is the first to have are variables that the caller gives.
+     *
+     * @param read whether anything but its element type matters
+     */
+    Buffer input(int index, TensorType type, boolean read) {
+        if (!read) {
+            return buffer(type.element(), List.of(), new Buffer.Input(index));
+        }
         List<Scalar> shape = new ArrayList<>();
         List<Statement> checks = new ArrayList<>();
         for (int axis = 0; axis < type.rank(); axis++) {

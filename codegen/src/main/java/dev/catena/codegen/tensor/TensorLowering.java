@@ -38,7 +38,7 @@ public final class TensorLowering {
         Map<Value, Array> known = new IdentityHashMap<>();
         List<Buffer> inputs = new ArrayList<>();
         for (Value argument : stage.arguments()) {
-            Buffer buffer = builder.input(inputs.size(), argument.tensorType());
+            Buffer buffer = builder.input(inputs.size(), argument.tensorType(), isRead(argument));
             inputs.add(buffer);
             known.put(argument, Array.of(buffer));
         }
@@ -50,6 +50,11 @@ public final class TensorLowering {
             outputs.add(buffer);
         }
         return new TensorProgram(inputs, outputs, builder.weights(), builder.operations(), builder.statements());
+    }
+
+    /** Whether anything reads more of an argument than its element type. */
+    public static boolean isRead(Value argument) {
+        return argument.uses().stream().anyMatch(use -> use.user() == null || !use.user().is("onnx.CastLike") || use.index() != 1);
     }
 
     private void operations(Block block, Map<Value, Array> known) {

@@ -66,7 +66,7 @@ final class DynamicQuantization {
     }
     List<Node> numbered = new ArrayList<>();
     for (Node n : nodes) {
-      numbered.add(new Node(numbered.size(), n.name(), n.domain(), n.operation(), n.inputs(), n.outputs(), n.attributes()));
+      numbered.add(new Node(numbered.size(), n.name(), n.domain(), n.operation(), n.overload(), n.inputs(), n.outputs(), n.attributes()));
     }
     return new OnnxGraph(graph.file(), graph.irVersion(), graph.opset(), numbered, graph.initializers(), graph.inputs(),
         graph.outputs());
@@ -111,7 +111,7 @@ final class DynamicQuantization {
   }
 
   private void replace(List<Node> chain, Node last, List<String> inputs, String name) {
-    Node joined = new Node(last.index(), name, ContribForms.DOMAIN, "DynamicQuantizeMatMul", inputs, last.outputs(), Map.of());
+    Node joined = new Node(last.index(), name, ContribForms.DOMAIN, "DynamicQuantizeMatMul", "", inputs, last.outputs(), Map.of());
     nodes.set(nodes.indexOf(last), joined);
     nodes.removeAll(chain);
     chain.forEach(n -> n.inputs().forEach(i -> readers.merge(i, -1, Integer::sum)));

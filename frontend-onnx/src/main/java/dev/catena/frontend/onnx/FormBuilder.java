@@ -4,7 +4,6 @@ import dev.catena.ir.Attribute;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Tensor;
-import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -115,15 +114,6 @@ final class FormBuilder {
 
   static ElementType element(Value v) {
     return v.tensorType().element();
-  }
-
-  /** The size of an axis that must be known when compiling. */
-  long size(Value v, int axis, String what) {
-    TensorType t = v.tensorType();
-    if (!t.dim(axis).isKnown()) {
-      throw out.broken("needs a fixed " + what + ", its type is " + t.text());
-    }
-    return t.dim(axis).value();
   }
 
   Value op(String operation, Value... given) {

@@ -5,6 +5,7 @@ import dev.catena.frontend.onnx.OnnxGraph.Node;
 import dev.catena.frontend.onnx.OnnxGraph.ValueInfo;
 import dev.catena.ir.MappedFile;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,6 +30,7 @@ final class ModelReader {
   private long opset = -1;
   private boolean hasGraph;
   private GraphFields graph = new GraphFields();
+  private final Map<String, OnnxFunction> functions = new HashMap<>();
 
   private ModelReader(MappedFile file) {
     this.file = file;
@@ -56,6 +58,7 @@ final class ModelReader {
           in.message(this::graphField);
         }
         case 8 -> opsetImport();
+        case 25 -> function();
         default -> in.skip();
       }
     });
@@ -75,7 +78,7 @@ final class ModelReader {
     }
     requireOutputs();
     List<ValueInfo> given = graph.inputs.stream().filter(i -> !graph.initializers.containsKey(i.name())).toList();
-    return new OnnxGraph(file, irVersion, opset, List.copyOf(graph.nodes), graph.initializers, given,
+    return new OnnxGraph(file, irVersion, opset, FunctionInliner.inline(file.name(), List.copyOf(graph.nodes), functions), graph.initializers, given,
         List.copyOf(graph.outputs));
   }
 
@@ -139,11 +142,48 @@ final class ModelReader {
     return read;
   }
 
+  private void function() {
+    count();
+    GraphFields outer = graph;
+    graph = new GraphFields();
+    String[] texts = {"", "", ""};
+    List<String> inputs = new ArrayList<>();
+    List<String> outputs = new ArrayList<>();
+    Map<String, OnnxAttribute> defaults = new LinkedHashMap<>();
+    in.message(number -> {
+      switch (number) {
+        case 1 -> texts[0] = in.text();
+        case 4 -> {
+          count();
+          inputs.add(in.text());
+        }
+        case 5 -> {
+          count();
+          outputs.add(in.text());
+        }
+        case 7 -> graph.nodes.add(node());
+        case 10 -> texts[1] = in.text();
+        case 11 -> {
+          OnnxAttribute a = attribute();
+          defaults.put(a.name(), a);
+        }
+        case 13 -> texts[2] = in.text();
+        default -> in.skip();
+      }
+    });
+    OnnxFunction f = new OnnxFunction(texts[1], texts[0], texts[2], List.copyOf(inputs), List.copyOf(outputs), defaults,
+        List.copyOf(graph.nodes));
+    graph = outer;
+    if (functions.put(f.key(), f) != null) {
+      throw new OnnxException(file.name() + ": two functions are named '" + f.name() + "' (domain " + f.domain() + ")");
+    }
+  }
+
   private Node node() {
     count();
     List<String> from = new ArrayList<>();
     List<String> to = new ArrayList<>();
-    String[] texts = {"", "", ""};
+    String[] texts = {"", "", "", ""};
     Map<String, OnnxAttribute> attributes = new LinkedHashMap<>();
     in.message(number -> {
       switch (number) {
@@ -164,13 +204,14 @@ final class ModelReader {
           }
         }
         case 7 -> texts[2] = in.text();
+        case 8 -> texts[3] = in.text();
         default -> in.skip();
       }
     });
     if (texts[1].isEmpty()) {
       throw in.broken("node '" + texts[0] + "' names no operation");
     }
-    return new Node(graph.nodes.size(), texts[0], texts[2], texts[1], List.copyOf(from), List.copyOf(to), attributes);
+    return new Node(graph.nodes.size(), texts[0], texts[2], texts[1], texts[3], List.copyOf(from), List.copyOf(to), attributes);
   }
 
   /** Collects the fields of one GraphProto. */
@@ -194,6 +235,7 @@ final class ModelReader {
     final List<String> texts = new ArrayList<>();
     OnnxTensor tensor;
     OnnxSubgraph subgraph;
+    String reference = "";
 
     void field(int number) {
       switch (number) {
@@ -235,6 +277,7 @@ final class ModelReader {
           texts.add(in.text());
           seen = OnnxAttribute.Type.TEXTS;
         }
+        case 21 -> reference = in.text();
         case 20 -> type = OnnxAttribute.Type.of(in.smallInteger());
         default -> in.skip();
       }
@@ -248,7 +291,7 @@ final class ModelReader {
       }
       // Files from before IR 4 may leave the type out.
       return new OnnxAttribute(name, type == null ? seen : type, integer, real, text, integers.toArray(), values,
-          List.copyOf(texts), tensor, subgraph);
+          List.copyOf(texts), tensor, subgraph, reference);
     }
   }
 

@@ -26,6 +26,8 @@ final class NormalizationForms {
       case "LpNormalization" -> byNorm();
       case "GlobalAveragePool" -> global("ReduceMean");
       case "GlobalMaxPool" -> global("ReduceMax");
+      case "GlobalLpPool" -> globalNorm();
+      case "LRN" -> acrossChannels();
       case "ReduceL1" -> reduced("ReduceSum", b.op("Abs", b.operand(0, "data")));
       case "ReduceLogSum" -> b.op("Log", reduced("ReduceSum", b.operand(0, "data")));
       case "ReduceLogSumExp" -> logSumExp();
@@ -118,6 +120,37 @@ final class NormalizationForms {
     long axis = b.integer("axis", -1);
     Value norm = p == 1 ? b.reduce("ReduceSum", b.op("Abs", x), axis) : b.reduce("ReduceL2", x, axis);
     return b.op("Div", x, b.op("Where", b.op("Equal", norm, b.number(x, 0)), b.number(x, 1), norm));
+  }
+
+  private Value globalNorm() {
+    b.allow("p");
+    Value x = b.operand(0, "X");
+    long p = b.integer("p", 2);
+    Value powers = b.op("Pow", b.op("Abs", x), b.number(x, p));
+    return b.op("Pow", b.reduce("ReduceSum", powers, FormBuilder.axesFrom(2, FormBuilder.rank(x))), b.number(x, 1.0 / p));
+  }
+
+  /** x / (bias + alpha / size · the sum of the squares of size neighbouring channels)^beta. */
+  private Value acrossChannels() {
+    b.allow("alpha", "beta", "bias", "size");
+    Value x = b.operand(0, "X");
+    long size = b.integer("size", 0);
+    int rank = FormBuilder.rank(x);
+    if (size < 1 || size > 1 << 10 || rank < 2) {
+      throw b.broken("has size = " + size + " for " + x.type().text());
+    }
+    long[] pads = new long[2 * rank];
+    pads[1] = (size - 1) / 2;
+    pads[rank + 1] = size - 1 - pads[1];
+    Value squares = b.op("Pad", b.op("Mul", x, x), b.list(pads));
+    Value sum = null;
+    for (long i = 0; i < size; i++) {
+      Value end = b.op("Add", b.shape(x, 1, 2), b.list(i));
+      Value part = b.op("Slice", squares, b.list(i), end, b.list(1));
+      sum = sum == null ? part : b.op("Add", sum, part);
+    }
+    Value weighted = b.op("Add", b.number(x, b.real("bias", 1)), b.op("Mul", b.number(x, b.real("alpha", 1e-4) / size), sum));
+    return b.op("Div", x, b.op("Pow", weighted, b.number(x, b.real("beta", 0.75))));
   }
 
   private Value axes(Value x) {

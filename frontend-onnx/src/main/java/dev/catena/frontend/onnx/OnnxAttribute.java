@@ -2,9 +2,23 @@ package dev.catena.frontend.onnx;
 
 import java.util.List;
 
-/** One attribute of a node; only the field that {@code type} names is set. */
+/**
+ * One attribute of a node; only the field that {@code type} names is set.
+ *
+ * @param reference in a function's body the name of the caller's attribute that stands here, else empty
+ */
 record OnnxAttribute(String name, Type type, long integer, float real, String text, long[] integers, float[] reals,
-    List<String> texts, OnnxTensor tensor, OnnxSubgraph graph) {
+    List<String> texts, OnnxTensor tensor, OnnxSubgraph graph, String reference) {
+
+  /** The same with another graph. */
+  OnnxAttribute with(OnnxSubgraph other) {
+    return new OnnxAttribute(name, type, integer, real, text, integers, reals, texts, tensor, other, reference);
+  }
+
+  /** The same under another name. */
+  OnnxAttribute named(String other) {
+    return new OnnxAttribute(other, type, integer, real, text, integers, reals, texts, tensor, graph, reference);
+  }
 
   /** The kinds of AttributeProto; what Catena has no use for is {@code OTHER}. */
   enum Type {

@@ -39,9 +39,20 @@ record OnnxGraph(MappedFile file, long irVersion, long opset, List<Node> nodes, 
     }
   }
 
-  /** One node. Absent operands and results have the empty name. */
-  record Node(int index, String name, String domain, String operation, List<String> inputs, List<String> outputs,
+  /**
+   * One node. Absent operands and results have the empty name.
+   *
+   * @param index    its place among its graph's nodes
+   * @param overload which of a model's functions of one name is called, mostly empty
+   */
+  record Node(int index, String name, String domain, String operation, String overload, List<String> inputs, List<String> outputs,
       Map<String, OnnxAttribute> attributes) {
+
+    /** A node that calls no overload. */
+    Node(int index, String name, String domain, String operation, List<String> inputs, List<String> outputs,
+        Map<String, OnnxAttribute> attributes) {
+      this(index, name, domain, operation, "", inputs, outputs, attributes);
+    }
 
     /** How messages call it: its name, else what it computes. */
     String label() {

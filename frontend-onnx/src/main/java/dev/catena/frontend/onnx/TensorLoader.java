@@ -65,7 +65,7 @@ final class TensorLoader {
     if (type.element() == ElementType.STRING) {
       throw new OnnxException(what(t) + ": a weight of strings isn't supported");
     }
-    if (type.element().bits() < 8) {
+    if (type.element().bits() < 8 && type.element() != ElementType.I4 && type.element() != ElementType.U4) {
       return new LiteralWeight(tensor(t));
     }
     Place p = place(t, type);

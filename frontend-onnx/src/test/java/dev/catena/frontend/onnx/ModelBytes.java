@@ -22,7 +22,10 @@ final class ModelBytes {
   }
 
   private final List<byte[]> graphFields = new ArrayList<>();
+  private final List<byte[]> nodes = new ArrayList<>();
+  private final List<byte[]> functions = new ArrayList<>();
   private int opset = 14;
+  private long irVersion = 8;
 
   static byte[] message(Message m) {
     try {
@@ -41,7 +44,43 @@ final class ModelBytes {
     return this;
   }
 
-  private ModelBytes graphField(int number, byte[] content) {
+  ModelBytes irVersion(long version) {
+    irVersion = version;
+    return this;
+  }
+
+  /** A function of the domain {@code own} whose body are another model's nodes; names stand with spaces between. */
+  ModelBytes function(String name, String inputs, String outputs, ModelBytes body, byte[]... defaults) {
+    functions.add(message(out -> {
+      out.writeString(1, name);
+      for (String i : inputs.split(" ")) {
+        out.writeString(4, i);
+      }
+      for (String o : outputs.split(" ")) {
+        out.writeString(5, o);
+      }
+      for (byte[] node : body.nodes) {
+        out.writeByteArray(7, node);
+      }
+      out.writeString(10, "own");
+      for (byte[] a : defaults) {
+        out.writeByteArray(11, a);
+      }
+    }));
+    return this;
+  }
+
+  /** An attribute that stands for the caller's attribute {@code caller}. */
+  static byte[] reference(String name, String caller, int type) {
+    return message(out -> {
+      out.writeString(1, name);
+      out.writeInt32(20, type);
+      out.writeString(21, caller);
+    });
+  }
+
+  /** A field of the graph as it comes: {@code content} may be anything. */
+  ModelBytes graphField(int number, byte[] content) {
     graphFields.add(message(out -> out.writeByteArray(number, content)));
     return this;
   }
@@ -79,7 +118,7 @@ final class ModelBytes {
 
   /** Inputs and outputs are names with spaces between; {@code -} is an absent one. */
   ModelBytes node(String domain, String operation, String name, String inputs, String outputs, byte[]... attributes) {
-    return graphField(1, message(out -> {
+    byte[] node = message(out -> {
       for (String i : inputs.isEmpty() ? new String[0] : inputs.split(" ")) {
         out.writeString(1, i.equals("-") ? "" : i);
       }
@@ -92,7 +131,9 @@ final class ModelBytes {
         out.writeByteArray(5, a);
       }
       out.writeString(7, domain);
-    }));
+    });
+    nodes.add(node);
+    return graphField(1, node);
   }
 
   ModelBytes node(String operation, String inputs, String outputs, byte[]... attributes) {
@@ -204,8 +245,11 @@ final class ModelBytes {
   byte[] bytes() {
     byte[] graph = graph();
     return message(out -> {
-      out.writeInt64(1, 8);
+      out.writeInt64(1, irVersion);
       out.writeByteArray(7, graph);
+      for (byte[] f : functions) {
+        out.writeByteArray(25, f);
+      }
       out.writeByteArray(8, message(o -> {
         o.writeString(1, "");
         o.writeInt64(2, opset);

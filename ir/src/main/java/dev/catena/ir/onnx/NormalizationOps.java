@@ -92,14 +92,14 @@ final class NormalizationOps {
     List<Inferred> out = new ArrayList<>();
     out.add(Inferred.of(x.withElement(op.operand(1).tensorType().element())));
     for (int i = 0; i < statistics; i++) {
-      out.add(Inferred.of(new TensorType(stash(op, x.element()), reduced)));
+      out.add(Inferred.of(new TensorType(stash(op), reduced)));
     }
     return out;
   }
 
   /** The type that the statistics are kept in: f32, or with stash_type 16 bf16. */
-  private static ElementType stash(Operation op, ElementType x) {
-    return op.intAttribute("stash_type") == 16 ? ElementType.BF16 : x == ElementType.F64 ? x : ElementType.F32;
+  private static ElementType stash(Operation op) {
+    return op.intAttribute("stash_type") == 16 ? ElementType.BF16 : ElementType.F32;
   }
 
   private static List<EvalValue> normalize(Operation op, List<EvalValue> in, boolean centred) {
@@ -117,8 +117,8 @@ final class NormalizationOps {
       reduced[i] = 1;
     }
     Tensor y = new Tensor(scale.element(), x.shape());
-    Tensor means = new Tensor(stash(op, x.element()), reduced);
-    Tensor inverses = new Tensor(stash(op, x.element()), reduced);
+    Tensor means = new Tensor(stash(op), reduced);
+    Tensor inverses = new Tensor(stash(op), reduced);
     for (int r = 0; r < rows; r++) {
       double mean = 0;
       for (int i = 0; centred && i < width; i++) {

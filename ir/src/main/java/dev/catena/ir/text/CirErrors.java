@@ -20,7 +20,7 @@ import org.antlr.v4.runtime.misc.IntervalSet;
 /** Collects what is wrong with a text, in the order of its lines. */
 final class CirErrors extends BaseErrorListener {
   private static final int MOST = 20;
-  /** A file with more signs that no text of a module holds is something else; the rest of it isn't read. */
+  /** A file with more signs, or lines, that no text of a module holds is something else; the rest of it isn't read. */
   private static final int MOST_UNREADABLE = 1000;
   /** Tokens as a reader calls them; the others are shown as they are written. */
   private static final Map<Integer, String> NAMES = Map.of(CirParser.VALUE, "a %value", CirParser.SYMBOL, "an @name",
@@ -79,6 +79,9 @@ final class CirErrors extends BaseErrorListener {
       if (!broken.add(line)) {
         return; // the first mistake of a line breaks what follows on it
       }
+      if (broken.size() > MOST_UNREADABLE) {
+        throw new CirException(list());
+      }
       IntervalSet expected = e instanceof NoViableAltException none ? deadEnd(parser, none)
           : e != null && e.getExpectedTokens() != null ? e.getExpectedTokens() : parser.getExpectedTokens();
       add(line, column, "expected " + described(expected) + ", found "
@@ -122,6 +125,9 @@ final class CirErrors extends BaseErrorListener {
   }
 
   private void add(int line, int column, String what) {
+    if (errors.size() > MOST_UNREADABLE) {
+      return; // more than anybody reads
+    }
     String source = line >= 1 && line <= lines.length ? lines[line - 1] : "";
     String shown = source.length() > 200 ? source.substring(0, 200) + "…" : source;
     String caret = column <= 200 ? "\n  " + source.substring(0, Math.min(column, source.length())).replaceAll("[^\\t]", " ")

@@ -51,6 +51,7 @@ public final class CirReader {
     CirParser parser = new CirParser(new CommonTokenStream(lexer));
     parser.removeErrorListeners();
     parser.addErrorListener(errors);
+    parser.addParseListener(new CirLimits(errors));
     Module module;
     try {
       CirParser.ModuleContext tree = parser.file().module();

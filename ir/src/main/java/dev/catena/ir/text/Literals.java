@@ -23,8 +23,8 @@ import org.antlr.v4.runtime.tree.TerminalNode;
 /** Names, numbers, types and constants of a text. */
 final class Literals {
   /** More than any model's shapes have; a hostile text must not keep us busy. */
-  private static final int MOST_TERMS = 1000;
-  private static final int HIGHEST_RANK = 64;
+  static final int MOST_TERMS = 1000;
+  static final int HIGHEST_RANK = 64;
 
   private final CirErrors errors;
 

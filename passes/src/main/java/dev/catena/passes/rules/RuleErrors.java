@@ -10,6 +10,10 @@ import org.antlr.v4.runtime.Token;
 
 /** Collects what is wrong with a rule file, in the order of its lines. */
 final class RuleErrors extends BaseErrorListener {
+  /** A text with more mistakes isn't a rule file; the rest of it isn't read. */
+  private static final int MOST = 100;
+  private static final int WIDEST = 200;
+
   private final String file;
   private final String[] lines;
   /** By line and column, so that one place is blamed once. */
@@ -37,8 +41,12 @@ final class RuleErrors extends BaseErrorListener {
 
   private void add(int line, int column, String what) {
     String source = line >= 1 && line <= lines.length ? lines[line - 1] : "";
-    errors.putIfAbsent((long) line << 32 | column,
-        file + ":" + line + ":" + (column + 1) + ": " + what + "\n  " + source + "\n  " + " ".repeat(column) + "^");
+    String shown = source.length() > WIDEST ? source.substring(0, WIDEST) + "…" : source;
+    errors.putIfAbsent((long) line << 32 | column, file + ":" + line + ":" + (column + 1) + ": " + what + "\n  " + shown
+        + (column <= WIDEST ? "\n  " + " ".repeat(column) + "^" : ""));
+    if (errors.size() > MOST) {
+      throw new RuleException(list());
+    }
   }
 
   int count() {

@@ -86,8 +86,12 @@ public final class GraphRunner implements AutoCloseable {
                 copies.add(copy);
                 copy.view(0, value.data().remaining()).put(value.data());
                 view.putLong(inputsAt + TENSOR_BYTES * i, copy.address());
-                for (long dim : value.dims()) {
-                    view.putLong(at, dim);
+                if (!anyShape(description.inputs().get(i))) {
+                    for (long dim : value.dims()) {
+                        view.putLong(at, dim);
+                        at += 8;
+                    }
+                } else {
                     at += 8;
                 }
             }
@@ -104,14 +108,18 @@ public final class GraphRunner implements AutoCloseable {
     }
 
     private static void check(GraphDescription.Port port, TensorValue value) {
-        boolean fits = port.type().equals(value.type()) && port.dims().size() == value.dims().length;
-        for (int axis = 0; fits && axis < value.dims().length; axis++) {
+        boolean fits = port.type().equals(value.type()) && (anyShape(port) || port.dims().size() == value.dims().length);
+        for (int axis = 0; fits && !anyShape(port) && axis < value.dims().length; axis++) {
             String wanted = port.dims().get(axis);
             fits = wanted.startsWith("?") || wanted.equals(Long.toString(value.dims()[axis]));
         }
         if (!fits) {
             throw new TensorException("input '" + port.name() + "' is " + value + ", the model takes " + port.text());
         }
+    }
+
+    private static boolean anyShape(GraphDescription.Port port) {
+        return port.dims().equals(GraphDescription.ANY);
     }
 
     private TensorException failure(long error) {

@@ -23,6 +23,10 @@ public enum Form {
   MASK_OF_BOOLEANS,
   // projections
   GEMM, GEMM_TRANSPOSED, WEIGHT_TRANSPOSED, QKV_SPLIT, QKV_SLICED, QKV_STACKED, QKV_STACKED_SPLIT, QKV_INTERLEAVED, ROWS_SQUEEZED, GATE_UP_SPLIT, SILU_REGROUPED, SILU_QUOTIENT,
+  // matrices that came quantized
+  INT8_TENSOR, INT8_CHANNEL, UINT8_CHANNEL, INT4_BLOCK, UINT4_BLOCK,
+  /** What onnxruntime.quantization.quantize_dynamic makes of a MatMul. */
+  DYNAMIC_INT8, DYNAMIC_UINT8_CHANNEL,
   // the whole graph
   SHAPES_FOLDED, NO_OPERATIONS,
   /** Initializers are stored in bf16, and cast where they are used. */

@@ -32,6 +32,16 @@ public record OnnxContent(OnnxElement element, long[] shape, byte[] raw) {
     return new OnnxContent(OnnxElement.U8, shape, values);
   }
 
+  /** Whole numbers of 8 bits, or of 4 with two in a byte. */
+  public static OnnxContent codes(OnnxElement element, int[] values, long... shape) {
+    boolean nibbles = element == OnnxElement.I4 || element == OnnxElement.U4;
+    byte[] raw = new byte[nibbles ? (values.length + 1) / 2 : values.length];
+    for (int i = 0; i < values.length; i++) {
+      raw[nibbles ? i / 2 : i] |= (byte) (nibbles ? (values[i] & 15) << i % 2 * 4 : values[i]);
+    }
+    return new OnnxContent(element, shape, raw);
+  }
+
   public static OnnxContent longs(long[] values, long... shape) {
     ByteBuffer raw = ByteBuffer.allocate(values.length * 8).order(ByteOrder.LITTLE_ENDIAN);
     for (long v : values) {

@@ -8,12 +8,14 @@ import java.util.Map;
 final class PieceGraph {
   private final OnnxGraphWriter writer;
   private final boolean numbered;
+  private final QuantizedMatrices quantized;
   private final Map<String, Integer> used = new HashMap<>();
   private int next = 11;
 
   PieceGraph(ExportStyle style) {
     writer = new OnnxGraphWriter(style.opset());
     numbered = style.numberedNames();
+    quantized = new QuantizedMatrices(writer, style);
   }
 
   OnnxGraphWriter writer() {
@@ -23,8 +25,14 @@ final class PieceGraph {
   /** Adds an operation of the module {@code scope} and returns the name of its result. */
   String op(String scope, String type, List<String> operands, OnnxAttribute... attributes) {
     String result = resultName(scope, type);
-    writer.node(type, nodeName(result), operands, List.of(result), attributes);
+    node(type, result, operands, result, attributes);
     return result;
+  }
+
+  private void node(String type, String name, List<String> operands, String result, OnnxAttribute... attributes) {
+    if (!type.equals("MatMul") || !quantized.product(operands.get(0), operands.get(1), result)) {
+      writer.node(type, nodeName(name), operands, List.of(result), attributes);
+    }
   }
 
   /** Adds an operation and returns the names of its first results. */
@@ -43,7 +51,7 @@ final class PieceGraph {
 
   /** Adds an operation whose result is a graph output. */
   void last(String output, String type, List<String> operands, OnnxAttribute... attributes) {
-    writer.node(type, nodeName(resultName("", type)), operands, List.of(output), attributes);
+    node(type, resultName("", type), operands, output, attributes);
   }
 
   /** Adds an operation whose result has the given name, or one of its own where that is null. */
@@ -77,7 +85,9 @@ final class PieceGraph {
   /** Adds an initializer under the name that torch gives transposed weights. */
   String weight(OnnxContent content) {
     String name = "onnx::MatMul_" + (300 + next++);
-    writer.initializer(name, content);
+    if (!quantized.store(name, content)) {
+      writer.initializer(name, content);
+    }
     return name;
   }
 

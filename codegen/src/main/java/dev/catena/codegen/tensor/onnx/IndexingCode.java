@@ -30,7 +30,7 @@ final class IndexingCode {
         codes.put("onnx.TopK", IndexingCode::topK);
     }
 
-    private static Scalar checked(OperationSite site, Scalar index, Scalar extent) {
+    static Scalar checked(OperationSite site, Scalar index, Scalar extent) {
         Scalar place = OperationSite.convert(index, ScalarType.INDEX);
         if (Index.isKnown(place) && Index.isKnown(extent)) {
             long at = Index.value(place) < 0 ? Index.value(place) + Index.value(extent) : Index.value(place);

@@ -15,6 +15,7 @@ public final class OnnxCode {
         ReductionCode.addTo(BY_NAME);
         MatMulCode.addTo(BY_NAME);
         IndexingCode.addTo(BY_NAME);
+        AttentionCode.addTo(BY_NAME);
     }
 
     private OnnxCode() {}

@@ -181,7 +181,7 @@ final class ReductionCode {
     }
 
     /** A reduction that keeps its axes as 1. */
-    private static Array along(OperationSite site, Array x, boolean[] axes, ElementType element, BinaryFunction function, Scalar start,
+    static Array along(OperationSite site, Array x, boolean[] axes, ElementType element, BinaryFunction function, Scalar start,
             UnaryOperator<Scalar> each, UnaryOperator<Scalar> finish) {
         List<Scalar> dims = new ArrayList<>();
         for (int axis = 0; axis < x.rank(); axis++) {
@@ -222,7 +222,7 @@ final class ReductionCode {
         return element == ElementType.F64 ? element : ElementType.F32;
     }
 
-    private static List<Scalar> collapsed(List<Scalar> index, boolean[] axes) {
+    static List<Scalar> collapsed(List<Scalar> index, boolean[] axes) {
         List<Scalar> kept = new ArrayList<>(index);
         for (int axis = 0; axis < axes.length; axis++) {
             if (axes[axis]) {
