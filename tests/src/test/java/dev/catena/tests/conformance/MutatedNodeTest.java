@@ -39,7 +39,7 @@ class MutatedNodeTest {
     List<String> failures = new ArrayList<>();
     int evaluated = 0;
     int refused = 0;
-    for (SingleNode original : all().toList()) {
+    for (SingleNode original : OperationBreadthTest.nodes().toList()) {
       SingleNode node = original.mutated(random);
       try {
         evaluated += run(node, random) ? 1 : 0;
@@ -56,12 +56,6 @@ class MutatedNodeTest {
     }
     assertEquals("", String.join("\n", failures));
     assertTrue(evaluated > 20 && refused > 20, evaluated + " evaluated, " + refused + " refused");
-  }
-
-  private static Stream<SingleNode> all() {
-    return Stream.of(OperationBreadthTest.activations(), OperationBreadthTest.normalizations(), OperationBreadthTest.windows(),
-        OperationBreadthTest.arrangements(), OperationBreadthTest.quantization(), OperationBreadthTest.ofTheStandard())
-        .flatMap(s -> s);
   }
 
   /** Whether the node was evaluated; what it gives is then of the type that was promised. */

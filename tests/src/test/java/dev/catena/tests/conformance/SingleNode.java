@@ -117,6 +117,10 @@ final class SingleNode {
     return this;
   }
 
+  String operation() {
+    return operation;
+  }
+
   Map<String, Tensor> inputs() {
     return inputs;
   }
