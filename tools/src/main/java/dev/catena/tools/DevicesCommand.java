@@ -28,8 +28,7 @@ final class DevicesCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     if (measured != null) {
-      long size = Bytes.parse(bytes).orElseThrow(() -> new UserError("--bytes " + bytes + ": must be a size such as 1GiB"));
-      System.out.print(text(Devices.measure(measured, size)));
+      System.out.print(text(Devices.measure(measured, Bytes.parse("--bytes", bytes))));
       return 0;
     }
     List<Devices.Info> devices = Devices.list();
