@@ -74,6 +74,11 @@ class KernelTest {
     }
   }
 
+  /** Every third matrix came with f32 scales. */
+  private static MatrixType scaled(MatrixType type, int seed) {
+    return seed % 3 == 0 ? type.withF32Scales() : type;
+  }
+
   @Property(tries = 16)
   void linear(@ForAll @IntRange(min = 1, max = 70) int rows, @ForAll @IntRange(min = 1, max = 90) int outputs,
       @ForAll @IntRange(min = 1, max = 200) int columns, @ForAll @IntRange(min = 0, max = 3) int element,
@@ -83,8 +88,8 @@ class KernelTest {
     MatrixType type = switch (element) {
       case 0 -> MatrixType.f32(outputs, columns);
       case 1 -> MatrixType.f16(outputs, columns);
-      case 2 -> MatrixType.quantized(outputs, columns, 8, eighths * (eighths % 2 == 0 ? 16 : 8), symmetric);
-      default -> MatrixType.quantized(outputs, columns, 4, eighths * (eighths % 2 == 0 ? 16 : 8), symmetric);
+      case 2 -> scaled(MatrixType.quantized(outputs, columns, 8, eighths * (eighths % 2 == 0 ? 16 : 8), symmetric), seed);
+      default -> scaled(MatrixType.quantized(outputs, columns, 4, eighths * (eighths % 2 == 0 ? 16 : 8), symmetric), seed);
     };
     PackedMatrix matrix = PackedMatrix.random(type, random);
     Launch launch = new LinearLaunch(RowCount.STEP, input(columns), output(outputs), type, new Buffer.Weight(0),
@@ -210,7 +215,7 @@ class KernelTest {
     Random random = new Random(seed);
     int vocabulary = 105;
     MatrixType type = element == 0 ? MatrixType.f32(vocabulary, width) : element == 1 ? MatrixType.f16(vocabulary, width)
-        : MatrixType.quantized(vocabulary, width, element == 2 ? 8 : 4, 32, symmetric);
+        : scaled(MatrixType.quantized(vocabulary, width, element == 2 ? 8 : 4, 32, symmetric), seed);
     PackedMatrix table = PackedMatrix.random(type, random);
     SimulatedStage stage = new SimulatedStage(List.of(new EmbeddingLaunch(output(width), type, new Buffer.Weight(0))), MAX_ROWS,
         32, target(seed), seed);
