@@ -46,8 +46,8 @@ public final class KernelBench {
                 for (int rows : new int[] {1, 2, 4, 8, 64, 256}) {
                     bench.linear(type, rows, Activations.F32, filter);
                 }
-                if (type.element().quantized()) {
-                    bench.linear(type, 1, Activations.INT8, filter);
+                for (int rows : type.element().quantized() ? new int[] {1, 2, 4, 8, 64, 256} : new int[0]) {
+                    bench.linear(type, rows, Activations.INT8, filter);
                 }
             }
         }

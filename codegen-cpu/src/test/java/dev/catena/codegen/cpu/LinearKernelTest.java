@@ -74,23 +74,27 @@ class LinearKernelTest {
     @ParameterizedTest
     @MethodSource("targets")
     void aRowsResultDoesNotDependOnItsCompany(CpuTarget target) throws Exception {
-        int k = 300;
         int n = 90;
-        List<MatrixType> types = List.of(MatrixType.quantized(n, k, 4, 64, false), MatrixType.quantized(n, k, 8, 104, true),
-                MatrixType.f16(n, k), MatrixType.f32(n, k));
-        List<List<Launch>> stages = new ArrayList<>();
-        types.forEach(type -> stages.add(List.of(launch(type, false, Activations.F32))));
-        float[] input = gaussian(257 * k, new Random(4));
-        try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
-            for (int i = 0; i < types.size(); i++) {
-                try (StageFixture stage = loaded.stage(i)) {
-                    stage.weight(TestMatrix.random(types.get(i), new Random(3)).linear());
-                    float[] all = stage.rows(257).run(2, input, 257 * n);
-                    for (int count : new int[] {1, 2, 7, 40}) {
-                        for (int r : new int[] {0, 63, 217}) {
-                            float[] some = stage.rows(count).run(1, Arrays.copyOfRange(input, r * k, (r + count) * k), count * n);
-                            assertArrayEquals(Arrays.copyOfRange(all, r * n, (r + count) * n), some,
-                                    types.get(i) + ", " + count + " rows from " + r);
+        // Groups of whole segments go through AMX's tiles where there are many rows.
+        List<MatrixType> types = List.of(MatrixType.quantized(n, 300, 4, 64, false), MatrixType.quantized(n, 300, 8, 104, true),
+                MatrixType.f16(n, 300), MatrixType.f32(n, 300), MatrixType.quantized(n, 256, 4, 128, false),
+                MatrixType.quantized(n, 512, 8, 256, true), MatrixType.quantized(n, 192, 3, 64, false));
+        for (Activations activations : Activations.values()) {
+            List<List<Launch>> stages = new ArrayList<>();
+            types.forEach(type -> stages.add(List.of(launch(type, false, activations))));
+            try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
+                for (int i = 0; i < types.size(); i++) {
+                    try (StageFixture stage = loaded.stage(i)) {
+                        int k = types.get(i).columns();
+                        float[] input = gaussian(257 * k, new Random(4));
+                        stage.weight(TestMatrix.random(types.get(i), new Random(3)).linear());
+                        float[] all = stage.rows(257).run(2, input, 257 * n);
+                        for (int count : new int[] {1, 2, 7, 29, 40}) {
+                            for (int r : new int[] {0, 63, 217}) {
+                                float[] some = stage.rows(count).run(1, Arrays.copyOfRange(input, r * k, (r + count) * k), count * n);
+                                assertArrayEquals(Arrays.copyOfRange(all, r * n, (r + count) * n), some,
+                                        types.get(i) + ", " + activations + ", " + count + " rows from " + r);
+                            }
                         }
                     }
                 }
