@@ -89,7 +89,7 @@ final class ConformanceCase {
 
   /** Imports the model and lowers it. */
   void prepare() {
-    try (ImportedModel model = OnnxImporter.importStage(folder.resolve("model.onnx"))) {
+    try (ImportedModel model = OnnxImporter.importGraph(folder.resolve("model.onnx"))) {
       Stage stage = model.module().stages().get(0);
       operation = stage.operations().stream().filter(op -> !op.definition().has(Trait.CONSTANT)).findFirst()
           .map(op -> op.name().substring(op.name().indexOf('.') + 1)).orElse("Constant");
@@ -98,7 +98,7 @@ final class ConformanceCase {
         return;
       }
       inputTypes = stage.arguments().stream().map(v -> v.tensorType().element()).toList();
-      PlainGraph graph = PlainGraph.of(model.module(), Pipeline.parse(PlainGraph.PIPELINE), new PassContext());
+      PlainGraph graph = PlainGraph.of(model, Pipeline.parse(PlainGraph.PIPELINE), new PassContext());
       program = graph.program();
       description = graph.description(Map.of(), List.of());
       weights = new ArrayList<>();

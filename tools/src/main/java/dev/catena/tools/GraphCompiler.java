@@ -40,7 +40,7 @@ final class GraphCompiler {
     }
     PassContext context = settings.watching().context("--weights '" + settings.input().toAbsolutePath() + "'");
     Pipeline pipeline = settings.watching().restrict(Pipeline.parse(settings.pipeline().orElse(PlainGraph.PIPELINE)));
-    PlainGraph graph = PlainGraph.of(imported.module(), pipeline,
+    PlainGraph graph = PlainGraph.of(imported, pipeline,
         context.observe(result -> dumps.put(result.label() + ".cir", result.text())));
     settings.watching().report(context);
     if (settings.watching().stopsEarly()) {

@@ -37,6 +37,9 @@ import java.util.stream.Collectors;
  * stage after another is streamed and its files are unmapped.
  */
 final class ModelCompiler {
+  /** Ten times the largest in use. */
+  private static final long MOST_TOKENIZER_BYTES = 256L << 20;
+
   private final CompileSettings settings;
   private final Map<String, String> dumps = new LinkedHashMap<>();
   private Map<String, Integer> operations = Map.of();
@@ -114,7 +117,7 @@ final class ModelCompiler {
       if (!Files.isRegularFile(settings.input())) {
         throw e;
       }
-      ImportedModel graph = OnnxImporter.importStage(settings.input());
+      ImportedModel graph = OnnxImporter.importGraph(settings.input());
       Console.note("not taken for a language model (" + e.getMessage() + "): compiled as a graph of tensors, for 'catena exec'");
       return graph;
     }
@@ -188,6 +191,9 @@ final class ModelCompiler {
       return Optional.empty();
     }
     try {
+      if (Files.size(file.get()) > MOST_TOKENIZER_BYTES) {
+        throw new UserError(file.get() + ": " + Bytes.text(Files.size(file.get())) + " are too much for a tokenizer");
+      }
       byte[] bytes = Files.readAllBytes(file.get());
       TextTokenizer.of(bytes, file.get().toString()).close();
       return Optional.of(bytes);

@@ -4,6 +4,7 @@ import dev.catena.artifact.GraphDescription;
 import dev.catena.artifact.Manifest;
 import dev.catena.codegen.tensor.TensorLowering;
 import dev.catena.codegen.tensor.TensorProgram;
+import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.ir.Dim;
 import dev.catena.ir.Module;
 import dev.catena.ir.Stage;
@@ -22,17 +23,22 @@ final class PlainGraph {
 
   private final Stage stage;
   private final TensorProgram program;
+  private final List<String> inputNames;
+  private final List<String> outputNames;
 
-  private PlainGraph(Stage stage, TensorProgram program) {
+  private PlainGraph(Stage stage, TensorProgram program, ImportedModel names) {
     this.stage = stage;
     this.program = program;
+    this.inputNames = names.inputNames();
+    this.outputNames = names.outputNames();
   }
 
-  /** Runs the pipeline on the module, whose only stage the graph is. */
-  static PlainGraph of(Module module, Pipeline pipeline, PassContext context) {
+  /** Runs the pipeline on the model, whose only stage the graph is. */
+  static PlainGraph of(ImportedModel imported, Pipeline pipeline, PassContext context) {
+    Module module = imported.module();
     pipeline.run(module, context);
     Stage stage = module.stages().get(0);
-    return new PlainGraph(stage, TensorLowering.of(stage));
+    return new PlainGraph(stage, TensorLowering.of(stage), imported);
   }
 
   Stage stage() {
@@ -44,8 +50,8 @@ final class PlainGraph {
   }
 
   GraphDescription description(Map<String, String> symbols, List<Manifest.Weight> weights) {
-    return new GraphDescription(ports(stage.arguments(), stage.arguments().stream().map(Value::name).toList(), true),
-        ports(stage.outputs(), stage.outputNames(), false), symbols, weights, program.operations());
+    return new GraphDescription(ports(stage.arguments(), inputNames, true),
+        ports(stage.outputs(), outputNames, false), symbols, weights, program.operations());
   }
 
   private static List<GraphDescription.Port> ports(List<Value> values, List<String> names, boolean areInputs) {

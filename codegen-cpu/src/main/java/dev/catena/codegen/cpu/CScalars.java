@@ -6,16 +6,28 @@ import dev.catena.codegen.tensor.Scalar;
 import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.ir.ElementType;
 import java.util.Locale;
-import java.util.function.Function;
 
 /** Expressions in C, over the functions of tensor_runtime.c and tensor_math.c. Signed integers wrap (-fwrapv). */
 final class CScalars {
-    private final Function<Buffer, String> pointer;
+    /** How an expression calls what stands outside it. */
+    interface Names {
+        /** The pointer to a buffer's elements. */
+        String pointer(Buffer buffer);
+
+        String variable(Scalar.Variable variable);
+
+        /** A counter of a loop within the expression. */
+        String counter(Scalar.Variable counter);
+
+        /** The number by which an operation's errors are reported. */
+        String operation(int number);
+    }
+
+    private final Names names;
     private int reductions;
 
-    /** @param pointer the name of the pointer to a buffer's elements */
-    CScalars(Function<Buffer, String> pointer) {
-        this.pointer = pointer;
+    CScalars(Names names) {
+        this.names = names;
     }
 
     static String type(ScalarType type) {
@@ -60,16 +72,16 @@ final class CScalars {
             return literal.type().isFloat() ? real(literal.real(), literal.type() == ScalarType.F32)
                     : integer(literal.type(), literal.bits());
         } else if (x instanceof Scalar.Variable variable) {
-            return variable.name();
+            return names.variable(variable);
         } else if (x instanceof Scalar.Load load) {
-            return CElement.of(load.buffer().element()).load(pointer.apply(load.buffer()) + "[" + text(load.index()) + "]");
+            return CElement.of(load.buffer().element()).load(names.pointer(load.buffer()) + "[" + text(load.index()) + "]");
         } else if (x instanceof Scalar.Unary unary) {
             return unary(unary);
         } else if (x instanceof Scalar.Binary binary) {
             return binary(binary);
         } else if (x instanceof Scalar.Division division) {
             return division.function().name().toLowerCase(Locale.ROOT) + "_" + type(division.type()) + "(" + text(division.a()) + ", "
-                    + text(division.b()) + ", g, " + division.operation() + ")";
+                    + text(division.b()) + ", g, " + names.operation(division.operation()) + ")";
         } else if (x instanceof Scalar.Select select) {
             return "(" + text(select.condition()) + " ? " + text(select.yes()) + " : " + text(select.no()) + ")";
         } else if (x instanceof Scalar.Convert convert) {
@@ -77,7 +89,7 @@ final class CScalars {
         } else if (x instanceof Scalar.Round round) {
             return round(round);
         } else if (x instanceof Scalar.CheckedIndex checked) {
-            return "checked_index(" + text(checked.index()) + ", " + text(checked.extent()) + ", g, " + checked.operation() + ")";
+            return "checked_index(" + text(checked.index()) + ", " + text(checked.extent()) + ", g, " + names.operation(checked.operation()) + ")";
         }
         return reduce((Scalar.Reduce) x);
     }
@@ -117,7 +129,7 @@ final class CScalars {
         return binary(binary.function(), type, a, b);
     }
 
-    private static String binary(BinaryFunction function, ScalarType type, String a, String b) {
+    static String binary(BinaryFunction function, ScalarType type, String a, String b) {
         String cast = type.isFloat() || type == ScalarType.INDEX || type.bits() == 64 || type.bits() == 32 ? "" : "(" + type(type) + ")";
         return switch (function) {
             case ADD -> cast + "(" + a + " + " + b + ")";
@@ -189,8 +201,9 @@ final class CScalars {
         }
         text.append(type(type)).append(' ').append(name).append(" = ").append(text(reduce.start())).append("; ");
         for (Scalar.Loop loop : reduce.loops()) {
-            String i = loop.counter().name();
-            text.append("for (int64_t ").append(i).append(" = 0; ").append(i).append(" < ").append(text(loop.extent())).append("; ")
+            String extent = text(loop.extent());
+            String i = names.counter(loop.counter());
+            text.append("for (int64_t ").append(i).append(" = 0; ").append(i).append(" < ").append(extent).append("; ")
                     .append(i).append("++) ");
         }
         return text.append(name).append(" = ").append(binary(reduce.function(), type, name, text(reduce.body()))).append("; ")

@@ -18,7 +18,9 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * The C of a tensor program: one function of docs/tensor-abi.md, which every thread of a team runs.
+ * The C of a tensor program: one function of docs/tensor-abi.md, which every thread of a team runs. It calls the kernels,
+ * which do the work; clang isn't to optimize the function itself, which may have thousands of steps (minutes for a model of
+ * 470 operations, for nothing).
  *
  * @param symbol  the function's name, made from a hash of its code
  * @param source  its C
@@ -31,7 +33,7 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
         String body = writer.prelude(program) + writer.text;
         String symbol = "graph_" + StructureHash.of(String.join("\n", writer.kernels.values()) + body);
         String source = """
-                __attribute__((visibility("default")))
+                __attribute__((visibility("default"), optnone, noinline))
                 void %s(catena_graph *g, const catena_thread *t) {
                   heap memory = {0};
                 %s}
@@ -42,7 +44,27 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
     /** Prints statements, and notes what must be declared before them. */
     private static final class Writer {
         private final CpuTarget target;
-        private final CScalars scalars = new CScalars(this::pointer);
+        private final CScalars scalars = new CScalars(new CScalars.Names() {
+            @Override
+            public String pointer(Buffer buffer) {
+                return Writer.this.pointer(buffer);
+            }
+
+            @Override
+            public String variable(Scalar.Variable variable) {
+                return variable.name();
+            }
+
+            @Override
+            public String counter(Scalar.Variable counter) {
+                return counter.name();
+            }
+
+            @Override
+            public String operation(int number) {
+                return Integer.toString(number);
+            }
+        });
         private final StringBuilder text = new StringBuilder();
         private final Map<String, String> kernels = new LinkedHashMap<>();
         private final Set<Buffer> outside = new LinkedHashSet<>();
@@ -157,74 +179,11 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
             line(in, "%s *const %s = (%s *)(g->memory + at_%s);", type, buffer, type, buffer);
         }
 
-        /**
-         * The space flattened, a thread's part of it from one place to another: the last dimension is the inner loop, the others
-         * are found by division once for each of its runs.
-         */
+        /** A call of a function of its own: equal nests, of which layers have many, are compiled once. */
         private void nest(Nest nest, String in) {
-            List<Scalar.Loop> loops = nest.loops().stream().filter(loop -> !Index.is(loop.extent(), 1)).toList();
-            List<Scalar.Loop> single = nest.loops().stream().filter(loop -> Index.is(loop.extent(), 1)).toList();
-            line(in, "{");
-            String deeper = in + "  ";
-            single.forEach(loop -> line(deeper, "const int64_t %s = 0;", loop.counter().name()));
-            String output = pointer(nest.output());
-            // What a walk in order stores it may also read.
-            line(deeper, "%s *%sout = %s;", CElement.of(nest.output().element()).storage(), nest.sequential() ? "" : "restrict ", output);
-            String total = value(Index.product(loops.stream().map(Scalar.Loop::extent).toList()));
-            if (nest.sequential()) {
-                line(deeper, "const int64_t from = 0, to = t->id == 0 ? %s : 0;", total);
-            } else {
-                line(deeper, "int64_t from, to;");
-                line(deeper, "share(%s, %s, t, &from, &to);", total, value(work(nest.value())));
-            }
-            Scalar inner = loops.isEmpty() ? Index.ONE : loops.get(loops.size() - 1).extent();
-            line(deeper, "for (int64_t at = from; at < to;) {");
-            String body = deeper + "  ";
-            if (!loops.isEmpty()) {
-                line(body, "int64_t rest = at / %s;", value(inner));
-                for (int i = loops.size() - 2; i >= 0; i--) {
-                    line(body, i == 0 ? "const int64_t %s = rest;" : "const int64_t %s = rest %% %s; rest /= %s;",
-                            loops.get(i).counter().name(), value(loops.get(i).extent()), value(loops.get(i).extent()));
-                }
-            }
-            line(body, "const int64_t start = at %% %s;", value(inner));
-            line(body, "const int64_t end = to - at < %s - start ? start + (to - at) : %s;", value(inner), value(inner));
-            line(body, "%s *%srun = out + (at - start);", CElement.of(nest.output().element()).storage(), nest.sequential() ? "" : "restrict ");
-            String counter = loops.isEmpty() ? "only" : loops.get(loops.size() - 1).counter().name();
-            line(body, "for (int64_t %s = start; %s < end; %s++) {", counter, counter, counter);
-            store(nest, counter, body + "  ");
-            line(body, "}");
-            line(body, "at += end - start;");
-            line(deeper, "}");
-            line(in, "}");
-        }
-
-        private void store(Nest nest, String counter, String in) {
-            CElement element = CElement.of(nest.output().element());
-            String place = nest.place().map(p -> "out[" + value(p) + "]").orElse("run[" + counter + "]");
-            if (nest.combine().isPresent()) {
-                line(in, "%s *const place = &%s;", element.storage(), place);
-                Scalar old = new Scalar.Variable(nest.value().type(), "old");
-                Scalar added = new Scalar.Variable(nest.value().type(), "added");
-                line(in, "const %s old = %s, added = %s;", CScalars.type(nest.value().type()), element.load("*place"), value(nest.value()));
-                line(in, "*place = %s;", element.store(value(new Scalar.Binary(nest.combine().get(), old, added))));
-            } else {
-                line(in, "%s = %s;", place, element.store(value(nest.value())));
-            }
-        }
-
-        /** A guess at the steps that one value takes. */
-        private static Scalar work(Scalar value) {
-            Scalar steps = Index.of(value.size());
-            if (value instanceof Scalar.Reduce reduce) {
-                steps = Index.multiply(steps, Index.product(reduce.loops().stream().map(Scalar.Loop::extent).toList()));
-            } else if (value instanceof Scalar.Unary unary) {
-                return work(unary.x());
-            } else if (value instanceof Scalar.Binary binary) {
-                Scalar a = work(binary.a());
-                return Index.isKnown(a) && binary.b() instanceof Scalar.Reduce ? work(binary.b()) : a;
-            }
-            return steps;
+            NestFunction function = NestFunction.of(nest, this::pointer);
+            kernels.putIfAbsent(function.name(), function.source());
+            line(in, "%s(%s);", function.name(), String.join(", ", function.arguments()));
         }
 
         private void matMul(Statement.MatMul product, String in) {

@@ -41,7 +41,7 @@ typedef struct {
 } heap;
 
 /* The bytes of a tensor, or -1 where they can't be counted. */
-INLINE int64_t tensor_bytes(const int64_t *dims, int32_t rank, int64_t width) {
+static __attribute__((noinline)) int64_t tensor_bytes(const int64_t *dims, int32_t rank, int64_t width) {
   int64_t n = width;
   int32_t empty = 0;
   for (int32_t i = 0; i < rank; i++) {
@@ -92,7 +92,7 @@ static void heap_give(heap *h, int64_t at, int64_t bytes) {
 /* ---- work ---- */
 
 /* This thread's part of `total` pieces of `work` steps each; what isn't worth sharing is thread 0's. */
-INLINE void share(int64_t total, int64_t work, const catena_thread *t, int64_t *from, int64_t *to) {
+static __attribute__((noinline)) void share(int64_t total, int64_t work, const catena_thread *t, int64_t *from, int64_t *to) {
   if (t->count == 1 || total * (__int128)work < 32768) {
     *from = 0;
     *to = t->id == 0 ? total : 0;

@@ -42,7 +42,8 @@ class LinearKernelTest {
                 MatrixType.quantized(16, 5, 3, 128, false), MatrixType.quantized(17, 49, 3, 32, false),
                 MatrixType.quantized(48, 256, 2, 128, false), MatrixType.quantized(33, 172, 2, 64, false),
                 MatrixType.quantized(35, 172, 2, 172, true), MatrixType.quantized(20, 1000, 2, 32, true),
-                MatrixType.quantized(105, 300, 8, 300, true), MatrixType.quantized(3, 2064, 8, 256, false));
+                MatrixType.quantized(105, 300, 8, 300, true), MatrixType.quantized(33, 172, 8, 172, true).withF32Scales(),
+                MatrixType.quantized(20, 172, 4, 16, false).withF32Scales(), MatrixType.quantized(3, 2064, 8, 256, false));
         for (MatrixType type : List.copyOf(types)) {
             assertEquals(TestMatrix.random(type, random).linear().length, LinearPacker.packedBytes(type), type.toString());
         }

@@ -28,6 +28,7 @@ final class GraphImporter {
   private static final int INLINE_INTEGERS = 1024;
 
   private final OnnxGraph graph;
+  private boolean distrustful;
   private final Stage stage;
   private final WeightPool weights;
   private final TensorLoader loader;
@@ -64,6 +65,14 @@ final class GraphImporter {
   /** From now on the input is no argument but this constant. */
   void assume(String input, Tensor value) {
     assumed.put(input, value);
+  }
+
+  /**
+   * A symbol that stands twice among an input's dimensions isn't taken for one size: exporters name all axes that they were
+   * told about alike, and ONNX Runtime doesn't mind.
+   */
+  void distrustRepeatedSymbols() {
+    distrustful = true;
   }
 
   /** Imports with the inputs and outputs in the given order. */
@@ -103,7 +112,7 @@ final class GraphImporter {
         throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is declared as "
             + declared.keyword() + ", its node gives " + v.tensorType().element().keyword());
       }
-      if (languageModel && StackedCache.fits(v.tensorType()) && StackedCache.isStack(v.producer())) {
+      if (languageModel && StackedCache.fits(v.tensorType()) && StackedCache.isStack(v)) {
         stage.addOutput(NameHints.plain(output.name()) + "_key", StackedCache.part(out, v, 0));
         stage.addOutput(NameHints.plain(output.name()) + "_value", StackedCache.part(out, v, 1));
         continue;
@@ -131,7 +140,8 @@ final class GraphImporter {
       if (d.isKnown()) {
         dims.add(Dim.of(d.value()));
       } else {
-        dims.add(Dim.symbol(d.symbol().isEmpty() ? name + "_" + dims.size() : NameHints.plain(d.symbol())));
+        Dim symbol = Dim.symbol(d.symbol().isEmpty() ? name + "_" + dims.size() : NameHints.plain(d.symbol()));
+        dims.add(distrustful && dims.contains(symbol) ? Dim.symbol(NameHints.plain(d.symbol()) + "_axis" + dims.size()) : symbol);
       }
     }
     return new TensorType(e, dims);

@@ -22,7 +22,13 @@ public final class ImportedModel implements AutoCloseable {
   private final Map<Stage, List<MappedFile>> filesOf = new IdentityHashMap<>();
   private final List<String> warnings;
 
-  ImportedModel(Module module, OpenFiles files, Map<Stage, MappedFile> sources, Set<String> warnings) {
+  private final List<String> inputNames;
+  private final List<String> outputNames;
+
+  ImportedModel(Module module, OpenFiles files, Map<Stage, MappedFile> sources, Set<String> warnings,
+      List<String> inputNames, List<String> outputNames) {
+    this.inputNames = List.copyOf(inputNames);
+    this.outputNames = List.copyOf(outputNames);
     this.module = module;
     this.files = files;
     this.warnings = List.copyOf(warnings);
@@ -48,6 +54,16 @@ public final class ImportedModel implements AutoCloseable {
   /** The files that the stage came from: its graph, and those its weights lie in, as it was imported. */
   public List<MappedFile> filesOf(Stage stage) {
     return filesOf.getOrDefault(stage, List.of());
+  }
+
+  /** How the file calls the arguments of its stage, where it was imported as one. */
+  public List<String> inputNames() {
+    return inputNames;
+  }
+
+  /** How the file calls the outputs of its stage, where it was imported as one. */
+  public List<String> outputNames() {
+    return outputNames;
   }
 
   /** One line each, for the user: what was accepted although it is unusual. */

@@ -71,7 +71,7 @@ final class NodeForms {
       case "Dropout" -> dropout(node, in);
       case "DequantizeLinear" -> {
         Value constant = quantized.dequantizeLinear(node, in);
-        yield constant != null ? List.of(constant) : plain(node, node.operation(), in, given);
+        yield constant != null ? List.of(constant) : inOthersOrPlain(node, in, given);
       }
       case "Softmax", "LogSoftmax" -> opset < 13 ? flatSoftmax(node, in) : plain(node, node.operation(), in, given);
       case "ConstantOfShape" -> plain(node, node.operation(), in, given);
@@ -114,11 +114,13 @@ final class NodeForms {
         bound(given, "max", in, 2);
         yield plain(node, "Clip", in, given);
       }
-      default -> {
-        List<Value> said = inOthers(node, in);
-        yield said != null ? said : plain(node, node.operation(), in, given);
-      }
+      default -> inOthersOrPlain(node, in, given);
     };
+  }
+
+  private List<Value> inOthersOrPlain(OnnxGraph.Node node, List<Value> in, Map<String, OnnxAttribute> given) {
+    List<Value> said = inOthers(node, in);
+    return said != null ? said : plain(node, node.operation(), in, given);
   }
 
   /** The results of an operation that others of the dialect say, or null. */

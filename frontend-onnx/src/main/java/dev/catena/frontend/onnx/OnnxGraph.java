@@ -48,6 +48,12 @@ record OnnxGraph(MappedFile file, long irVersion, long opset, List<Node> nodes, 
   record Node(int index, String name, String domain, String operation, String overload, List<String> inputs, List<String> outputs,
       Map<String, OnnxAttribute> attributes) {
 
+    /** A node that calls no overload. */
+    Node(int index, String name, String domain, String operation, List<String> inputs, List<String> outputs,
+        Map<String, OnnxAttribute> attributes) {
+      this(index, name, domain, operation, "", inputs, outputs, attributes);
+    }
+
     /** How messages call it: its name, else what it computes. */
     String label() {
       if (!name.isEmpty()) {

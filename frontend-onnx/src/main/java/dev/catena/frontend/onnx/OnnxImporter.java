@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -21,6 +22,10 @@ public final class OnnxImporter {
   private final Set<String> warnings = new LinkedHashSet<>();
   private final Module module;
   private final WeightPool weights;
+
+  /** Of a file that is imported as one stage. */
+  private final List<String> inputNames = new ArrayList<>();
+  private final List<String> outputNames = new ArrayList<>();
 
   private OnnxImporter(String name) {
     module = new Module(name);
@@ -54,6 +59,19 @@ public final class OnnxImporter {
    * @throws OnnxException what can't be imported, in one line
    */
   public static ImportedModel importStage(Path file) {
+    return importStage(file, false);
+  }
+
+  /**
+   * Likewise, for a file that is to be run as it stands: one symbol in two dimensions of an input isn't taken for one size.
+   *
+   * @throws OnnxException what can't be imported, in one line
+   */
+  public static ImportedModel importGraph(Path file) {
+    return importStage(file, true);
+  }
+
+  private static ImportedModel importStage(Path file, boolean distrustful) {
     Path path = file.toAbsolutePath().normalize();
     OnnxImporter importer = new OnnxImporter(moduleName(path));
     return importer.guarded(() -> {
@@ -61,6 +79,11 @@ public final class OnnxImporter {
       // Elsewhere what a file computes is computed, quantized activations included.
       OnnxGraph graph = DecoderInterface.fits(read) ? DynamicQuantization.joined(read) : read;
       GraphImporter g = new GraphImporter(graph, moduleName(path), path, importer.files, importer.weights);
+      if (distrustful) {
+        g.distrustRepeatedSymbols();
+      }
+      graph.inputs().forEach(input -> importer.inputNames.add(input.name()));
+      graph.outputs().forEach(output -> importer.outputNames.add(output.name()));
       Stage stage = g.run(graph.inputs(), graph.outputs());
       stage.setAttribute("source", new Attribute.Text(graph.fileName()));
       if (DecoderInterface.fits(graph)) {
@@ -96,7 +119,7 @@ public final class OnnxImporter {
     boolean done = false;
     try {
       work.run();
-      ImportedModel model = new ImportedModel(module, files, sources, warnings);
+      ImportedModel model = new ImportedModel(module, files, sources, warnings, inputNames, outputNames);
       done = true;
       return model;
     } finally {
@@ -115,10 +138,6 @@ public final class OnnxImporter {
     if (graph.opset() > ModelReader.NEWEST_OPSET) {
       warnings.add(graph.fileName() + ": opset " + graph.opset() + " is newer than " + ModelReader.NEWEST_OPSET
           + ", the newest that Catena knows; operations that changed since may compute something else");
-    }
-    if (graph.irVersion() > ModelReader.NEWEST_IR) {
-      warnings.add(graph.fileName() + ": IR version " + graph.irVersion() + " is newer than " + ModelReader.NEWEST_IR
-          + ", the newest that Catena knows; what it added isn't read");
     }
     return graph;
   }

@@ -280,26 +280,6 @@ class HostileFilesTest {
     });
   }
 
-  /** Functions of the model aren't inlined, so neither recursion nor doubling can do anything. */
-  @Test
-  void functionsThatCallThemselvesOrDouble() throws IOException {
-    byte[] function = ModelBytes.message(out -> {
-      out.writeString(1, "f");
-      out.writeByteArray(7, ModelBytes.message(o -> {
-        o.writeString(4, "f");
-        o.writeString(7, "local");
-      }));
-      out.writeString(10, "local");
-    });
-    byte[] model = with(matMul().node("local", "f", "call", "y", "z").bytes(), out -> {
-      for (int i = 0; i < 50; i++) {
-        out.writeByteArray(25, function);
-      }
-    });
-    Path p = file(model);
-    Refusal.of(() -> OnnxImporter.importStage(p), "m.onnx: node 'call': operation f (domain local) is not known");
-  }
-
   @Test
   void resultsTooLargeToName() {
     refused(new ModelBytes().input("x", F32, 1L << 40, 1L << 40).output("y", I64).node("Size", "x", "s")

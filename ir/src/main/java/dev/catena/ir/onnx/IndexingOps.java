@@ -165,7 +165,7 @@ final class IndexingOps {
     requireScattering(op);
     TensorType data = op.operand(0).tensorType();
     TensorType indices = op.operand(1).tensorType();
-    if (indices.rank() == 0 || !indices.dim(-1).isKnown() || indices.dim(-1).value() > data.rank()) {
+    if (indices.rank() == 0 || indices.dim(-1).isKnown() && indices.dim(-1).value() > data.rank()) {
       throw op.broken("indices " + indices.text() + " into " + data.text());
     }
     return Inferred.of(data);

@@ -72,6 +72,9 @@ class OperationBreadthTest {
         node("LpNormalization").reals(3, 4, 5), node("LpNormalization").reals(3, 4, 5).with("p", 1).with("axis", 1),
         node("LayerNormalization").reals(3, 4, 5).reals(4, 5).reals(4, 5).with("axis", 1).outputs(3),
         node("GlobalAveragePool").reals(2, 3, 4, 5), node("GlobalMaxPool").reals(2, 3, 4, 5),
+        node("GlobalLpPool").reals(2, 3, 4, 5), node("GlobalLpPool").reals(2, 3, 4, 5).with("p", 3),
+        node("LRN").reals(2, 7, 3, 3).with("size", 3), node("LRN").reals(1, 5, 3, 2).with("size", 5).with("alpha", 0.3f)
+            .with("beta", 0.6f).with("bias", 2f),
         node("ReduceL1").reals(2, 3, 4).ints("axes", 0, 2), node("ReduceL1", 18).reals(2, 3, 4).list(1).with("keepdims", 0),
         node("ReduceLogSum").between(0.1, 3, 2, 3, 4).ints("axes", 1), node("ReduceLogSumExp").between(90, 200, 2, 3, 4),
         node("ReduceLogSumExp", 18).reals(2, 3, 4).list(-1).with("keepdims", 0), node("ReduceL2").reals(2, 3, 4).ints("axes", -1),
@@ -178,6 +181,71 @@ class OperationBreadthTest {
             .integers(I32, -500, 500, 3).ints("strides", 2, 1));
   }
 
+  /** What the standard's node tests are about, in other shapes, types and versions. */
+  static Stream<SingleNode> ofTheStandard() {
+    ElementType f64 = ElementType.F64;
+    return Stream.of(
+        node("Add").elements(f64, 3, 1, 2).elements(f64, 4, 1), node("Sub").integers(I64, -9, 9, 3).integers(I64, -9, 9, 2, 1),
+        node("Div").integers(I32, -99, 99, 20).integers(I32, 1, 9, 20), node("Div").integers(I64, -99, 99, 20).integers(I64, -9, 0, 20),
+        node("Neg").integers(I8, -128, 128, 12), node("Mul").integers(I32, -99999, 99999, 12).integers(I32, -99999, 99999, 12),
+        node("Max").elements(f64, 3, 4).elements(f64, 4).elements(f64, 1, 1), node("Max").integers(I64, -9, 9, 3, 4).integers(I64, -9, 9, 4),
+        node("Min").reals(3, 4).reals(1), node("Max").given(extremes()).scalar(F32, 0.5),
+        node("Pow").reals(12).integers(I64, -2, 4, 12), node("Pow").integers(I32, 0, 5, 12).between(0, 3, 12),
+        node("Pow").between(0.1, 3, 12).reals(12), node("Pow").elements(f64, 2, 3).integers(I32, 0, 4, 3),
+        node("Equal").given(truths(1, 0, 1)).given(truths(1, 1, 0)), node("Less").integers(I64, -3, 3, 4, 3).integers(I64, -3, 3, 3),
+        node("Greater").elements(f64, 4).elements(f64, 3, 1), node("Equal").given(extremes()).given(extremes()),
+        node("Where").given(truths(1, 0, 1)).integers(U8, 0, 9, 2, 1).integers(U8, 0, 9, 3),
+        node("Where").given(truths(1, 0, 1)).elements(f64, 3).elements(f64, 2, 3),
+        node("Sqrt").elements(f64, 4), node("Sin").elements(f64, 4), node("Sigmoid").given(extremes()), node("Tanh").given(extremes()),
+        node("Gelu", 20).reals(9), node("Gelu", 20).reals(9).with("approximate", "tanh"),
+        node("MatMul").integers(I32, -9, 9, 2, 3, 4).integers(I32, -9, 9, 4, 5), node("MatMul").reals(3, 1, 2, 4).reals(2, 4, 3),
+        node("MatMul").elements(f64, 4).elements(f64, 3, 4, 2), node("MatMul").reals(3, 2, 4).reals(4), node("MatMul").reals(2, 0).reals(0, 3),
+        node("Gemm").reals(4, 3).reals(5, 4).reals(3, 1).with("transA", 1).with("transB", 1).with("alpha", 0.3f).with("beta", 0.7f),
+        node("Gemm").elements(f64, 3, 4).elements(f64, 4, 5).scalar(f64, 2), node("Gemm", 7).reals(3, 4).reals(4, 5).reals(1, 5),
+        node("LayerNormalization").reals(2, 3, 4).reals(4), node("LayerNormalization").reals(2, 3, 4).reals(3, 4).with("axis", -2).outputs(3),
+        node("LayerNormalization").elements(f64, 2, 3, 4).elements(f64, 4).elements(f64, 4).with("epsilon", 0.1f),
+        node("RMSNormalization", 23).reals(2, 3, 4).reals(3, 4).with("axis", 1), node("RMSNormalization", 23).reals(2, 3, 4).reals(4).with("epsilon", 0.1f),
+        node("RotaryEmbedding", 23).reals(2, 3, 4, 6).reals(9, 3).reals(9, 3).integers(I64, 0, 9, 2, 4),
+        node("RotaryEmbedding", 23).reals(2, 4, 18).reals(9, 2).reals(9, 2).integers(I64, 0, 9, 2, 4).with("num_heads", 3)
+            .with("rotary_embedding_dim", 4).with("interleaved", 1),
+        node("Attention", 23).reals(2, 4, 3, 6).reals(2, 2, 5, 6).reals(2, 2, 5, 7),
+        node("Attention", 23).reals(2, 3, 24).reals(2, 5, 12).reals(2, 5, 14).with("q_num_heads", 4).with("kv_num_heads", 2).with("scale", 0.3f),
+        node("Attention", 23).reals(1, 2, 4, 6).reals(1, 2, 4, 6).reals(1, 2, 4, 6).with("is_causal", 1).outputs(3),
+        node("Attention", 23).reals(1, 2, 3, 6).reals(1, 2, 3, 6).reals(1, 2, 3, 6).reals(3, 7).reals(1, 2, 4, 6).reals(1, 2, 4, 6)
+            .outputs(4).with("qk_matmul_output_mode", 3),
+        node("Softmax").elements(f64, 2, 3, 4).with("axis", 1), node("Softmax", 11).reals(2, 3, 4), node("LogSoftmax").reals(2, 3, 4),
+        node("ReduceMean").elements(f64, 2, 3, 4).ints("axes", 0, -1).with("keepdims", 0), node("ReduceMean").integers(I32, -9, 9, 3, 4).ints("axes", 1),
+        node("ReduceMean", 18).reals(2, 3).list().with("noop_with_empty_axes", 1), node("ReduceSum").integers(I64, -9, 9, 2, 3, 4).list(1),
+        node("ReduceSum").reals(2, 0, 4).list(1), node("ReduceMax", 18).integers(I8, -9, 9, 3, 4).list(0), node("ReduceMin").elements(f64, 3, 4),
+        node("Gather").integers(I64, 0, 9, 3, 4, 2).integers(I32, -4, 4, 2, 2).with("axis", 1), node("Gather").given(truths(1, 0, 1)).scalar(I64, -1),
+        node("GatherElements").reals(3, 4).integers(I64, -4, 4, 2, 3).with("axis", 1), node("GatherND").reals(2, 3, 4).integers(I64, -2, 2, 2, 3, 2),
+        node("GatherND").reals(2, 3, 4).integers(I64, 0, 3, 2, 1).with("batch_dims", 1),
+        node("ScatterND").reals(4, 3).given(Tensor.i64(new long[] {1, -1}, 2, 1)).reals(2, 3),
+        node("ScatterND", 18).reals(4).given(Tensor.i64(new long[] {1, 1, 0}, 3, 1)).reals(3).with("reduction", "max"),
+        node("ScatterND", 16).integers(I64, 0, 9, 4).given(Tensor.i64(new long[] {1, 1, 0}, 3, 1)).integers(I64, 1, 9, 3).with("reduction", "mul"),
+        node("ScatterElements", 18).reals(3, 3).integers(I64, 0, 3, 2, 3).reals(2, 3).with("reduction", "add"),
+        node("Range").scalar(I32, 10).scalar(I32, -3).scalar(I32, -4), node("Range").scalar(f64, 0.5).scalar(f64, 3.1).scalar(f64, 0.4),
+        node("Range").scalar(I64, 3).scalar(I64, 3).scalar(I64, 1), node("Trilu").integers(I64, 1, 9, 2, 4, 5).scalar(I64, -2).with("upper", 0),
+        node("Trilu").reals(5, 3).scalar(I64, 1), node("Tile").integers(I32, 0, 9, 2, 3).list(2, 1), node("Tile").reals(2, 3).list(0, 2),
+        node("TopK").integers(I64, 0, 4, 3, 6).list(3).outputs(2), node("TopK").reals(6, 3).list(2).with("axis", 0).with("largest", 0).outputs(2),
+        node("TopK").elements(f64, 2, 5).list(5).outputs(2), node("Expand").integers(I8, 0, 9, 3, 1).list(2, 1, 4), node("Expand").reals(1).list(),
+        node("Slice").integers(I32, 0, 99, 5, 6).list(4, -1).list(0, -100).list(0, 1).list(-2, -3), node("Slice").reals(5, 6).list(1).list(1000).list(-1),
+        node("Slice", 9).reals(5, 6).ints("starts", 1, -3).ints("ends", 4, 9), node("Split", 18).reals(7, 2).with("num_outputs", 3).outputs(3),
+        node("Split").integers(I64, 0, 9, 2, 7).list(3, 0, 4).with("axis", -1).outputs(3), node("Split", 11).reals(6, 2).outputs(2),
+        node("Concat").integers(U8, 0, 9, 2, 3).integers(U8, 0, 9, 2, 0).integers(U8, 0, 9, 2, 1).with("axis", -1),
+        node("Reshape").reals(2, 3, 4).list(0, -1), node("Reshape").reals(0, 3).list(3, 0).with("allowzero", 1), node("Squeeze").reals(1, 3, 1),
+        node("Unsqueeze").reals(3, 4).list(-1, 0), node("Transpose").integers(I32, 0, 9, 2, 3, 4).ints("perm", 2, 0, 1), node("Shape", 15).reals(2, 3, 4).with("start", -2),
+        node("ConstantOfShape").list(2, 0, 3), node("Identity").given(truths(1, 0)), node("CastLike", 15).reals(4).scalar(I64, 1),
+        cast(F32, I32), cast(F32, ElementType.BOOL), cast(f64, F32), cast(I64, U8), cast(I32, F32), cast(F32, ElementType.F16), cast(U8, I8),
+        cast(ElementType.F16, f64), cast(I8, U8), cast(F32, I64));
+  }
+
+  private static SingleNode cast(ElementType from, ElementType to) {
+    Map<ElementType, Integer> numbers = Map.of(F32, 1, U8, 2, I8, 3, I32, 6, I64, 7, ElementType.BOOL, 9, ElementType.F16, 10, ElementType.F64, 11);
+    SingleNode node = node("Cast").with("to", numbers.get(to));
+    return from.isFloat() ? node.elements(from, 3, 4) : node.integers(from, from == U8 ? 0 : -100, 100, 3, 4);
+  }
+
   private static SingleNode einsum(String equation) {
     return node("Einsum").with("equation", equation);
   }
@@ -199,7 +267,7 @@ class OperationBreadthTest {
   }
 
   @ParameterizedTest(name = "{0}")
-  @MethodSource({"activations", "normalizations", "windows", "arrangements", "quantization"})
+  @MethodSource({"activations", "normalizations", "windows", "arrangements", "quantization", "ofTheStandard"})
   void computesWhatOnnxRuntimeDoes(SingleNode node) throws OrtException {
     Map<String, Tensor> expected = OnnxRuntimeGraph.outputs(node.write(folder.resolve("judged.onnx"), false), node.inputs());
     check(node, false, expected);
