@@ -10,6 +10,9 @@ import java.util.List;
 
 /** An operation whose code is being made, with the arrays of its operands. */
 public final class OperationSite {
+    /** Each becomes variables of the code: a list that some node makes a million long must not. */
+    private static final int MOST_INTEGERS = 256;
+
     private final Operation operation;
     private final List<Array> operands;
     private final TensorBuilder builder;
@@ -76,6 +79,9 @@ public final class OperationSite {
             throw builder.refuse("the length of operand " + operand + " is known only when it runs; code needs it");
         }
         long count = array.rank() == 0 ? 1 : Index.value(array.dim(0));
+        if (count > MOST_INTEGERS) {
+            throw builder.refuse("operand " + operand + " holds " + count + " sizes, more than any tensor has dimensions");
+        }
         List<Scalar> values = new ArrayList<>();
         for (long i = 0; i < count; i++) {
             Scalar value = array.at(array.rank() == 0 ? List.of() : List.of(Index.of(i)));
