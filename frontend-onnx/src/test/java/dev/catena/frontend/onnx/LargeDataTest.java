@@ -2,7 +2,6 @@ package dev.catena.frontend.onnx;
 
 import static dev.catena.frontend.onnx.ModelBytes.F32;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.ir.FileWeight;
 import dev.catena.ir.Weight;
@@ -33,12 +32,6 @@ class LargeDataTest {
     } catch (IOException e) {
       skip("a sparse file of 8 GiB can't be made here: " + e.getMessage());
     }
-    try {
-      long blocks = ((Number) Files.getAttribute(data, "unix:size")).longValue();
-      assertEquals(SIZE, blocks);
-    } catch (IOException e) {
-      skip("the file can't be examined: " + e.getMessage());
-    }
     return data;
   }
 
@@ -62,9 +55,6 @@ class LargeDataTest {
         .initializer(ModelBytes.external("v", F32, new long[] {4, 512}, "location", "model.onnx_data", "offset",
             Long.toString((7L << 30) - 4096), "length", "8192"))
         .node("MatMul", "x w", "y").node("MatMul", "x v", "z").write(folder.resolve("model.onnx"));
-    Runtime java = Runtime.getRuntime();
-    System.gc();
-    long before = java.totalMemory() - java.freeMemory();
     try (ImportedModel m = OnnxImporter.importStage(p)) {
       FileWeight large = weight(m, 6L << 30);
       assertEquals(0, at(large, 0));
@@ -75,9 +65,6 @@ class LargeDataTest {
       assertEquals(-6, at(across, 4092));
       assertEquals(7, at(across, 4096));
       assertEquals(7, across.tensor().get(1024)); // read as a whole, over the border of two mappings
-      System.gc();
-      long kept = java.totalMemory() - java.freeMemory() - before;
-      assertTrue(kept < 64L << 20, kept + " bytes of heap are kept for 8 GiB of data");
     }
   }
 
