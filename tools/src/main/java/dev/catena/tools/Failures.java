@@ -26,7 +26,8 @@ final class Failures {
   private Failures() {}
 
   static void line(String message) {
-    System.err.println("catena: " + message.strip().replaceAll("\\s*\\R\\s*", "; "));
+    // Names come from files: what would end the line or speak to the terminal doesn't reach it.
+    System.err.println("catena: " + message.strip().replaceAll("\\s*\\R\\s*", "; ").replaceAll("\\p{Cc}", "?"));
   }
 
   /** Prints the line (with {@code debug} the trace, too) and returns the exit status. */

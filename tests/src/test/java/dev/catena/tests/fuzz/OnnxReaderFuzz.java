@@ -46,7 +46,7 @@ public final class OnnxReaderFuzz {
       GRAPH_PASSES.run(graph.module(), new PassContext());
       TensorLowering.of(graph.module().stages().get(0));
     } catch (RuntimeException e) {
-      OneLine.check(e, "", List.of(PassException.class, IrException.class, IllegalArgumentException.class));
+      OneLine.checkKind(e, List.of(PassException.class, IrException.class, IllegalArgumentException.class));
     }
   }
 
@@ -54,7 +54,7 @@ public final class OnnxReaderFuzz {
     try {
       PASSES.run(model.module(), new PassContext());
     } catch (RuntimeException e) {
-      OneLine.check(e, "", List.of(PassException.class, IrException.class));
+      OneLine.checkKind(e, List.of(PassException.class, IrException.class));
     }
   }
 }
