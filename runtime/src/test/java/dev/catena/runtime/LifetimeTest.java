@@ -170,7 +170,8 @@ class LifetimeTest {
                 long before = threads.getCurrentThreadAllocatedBytes();
                 generate(generation, session, 100_000);
                 long allocated = threads.getCurrentThreadAllocatedBytes() - before;
-                assertTrue(allocated < 10_000, allocated + " bytes for 100 000 tokens");
+                // The smallest object for each would be 1.6 million; what the Java machine itself does now and then isn't that.
+                assertTrue(allocated < 100_000, allocated + " bytes for 100 000 tokens");
             }
         }
     }

@@ -40,7 +40,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * chunks, whatever is shared with others, on any number of threads. Judged by a session of one thread that is fed each prompt
  * token by token, which agrees with ONNX Runtime in other tests.
  */
-@Timeout(180)
+@Timeout(900)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SchedulerTest {
   /** 172 and 80 end within a group of 128; three query heads share a key; 105 is no multiple of 16. */

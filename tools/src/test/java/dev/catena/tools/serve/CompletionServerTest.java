@@ -1,10 +1,12 @@
 package dev.catena.tools.serve;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.net.httpserver.HttpExchange;
 import dev.catena.runtime.CatenaModel;
 import dev.catena.runtime.Generation;
 import dev.catena.runtime.GenerationOptions;
@@ -15,6 +17,7 @@ import dev.catena.runtime.SessionOptions;
 import dev.catena.runtime.sampling.SamplingParameters;
 import dev.catena.runtime.text.TextTokenizer;
 import dev.catena.tools.Catena;
+import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -28,6 +31,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -35,7 +39,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The server over the model that is in the checkout, asked by the JDK's client; judged by a session of its own. */
-@Timeout(300)
+@Timeout(600)
 class CompletionServerTest {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String PROMPT = "Once upon a time";
@@ -270,15 +274,50 @@ class CompletionServerTest {
     }
   }
 
+  /** While another request holds the scheduler up, so that what was cancelled hasn't begun when it goes on. */
   @Test
   void aClientThatGoesAwayCancelsItsRequest() throws Exception {
-    // Endless but for the context: without cancelling, this would be thousands of steps for the last client.
+    waitUntilIdle();
+    CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    scheduler.submit(new int[] {5}, GenerationOptions.greedy().withMaxTokens(1), (request, id) -> {
+      begun.countDown();
+      try {
+        goOn.await();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    });
+    begun.await();
+    for (boolean stream : new boolean[] {true, false}) {
+      JsonNode body = JSON.readTree("{\"prompt\": [7, 8, 9], \"max_tokens\": 50, \"stream\": " + stream + "}");
+      CompletionCall call = CompletionCall.of(body, false, model.manifest().model(), Optional.of(tokenizer));
+      TokenFeed feed = new TokenFeed(scheduler, call, Optional.of(tokenizer));
+      Answer answer = new Answer("tale", call);
+      HttpExchange gone = new GoneClient();
+      assertThrows(IOException.class, () -> {
+        if (stream) {
+          new StreamedReply(gone, answer, call).send(feed);
+        } else {
+          new WholeReply(gone, answer, call).send(feed);
+        }
+      });
+    }
+    long before = scheduler.counters().prefilledRows();
+    goOn.countDown();
+    waitUntilIdle();
+    long rows = scheduler.counters().prefilledRows() - before;
+    assertTrue(rows == 0 || rows == 1, "only the request that held it up was read, not " + rows + " rows");
+  }
+
+  @Test
+  void connectionsThatBreakOffLeaveTheServerSound() throws Exception {
     String body = "{\"prompt\": \"" + PROMPT + "\", \"temperature\": 0, \"max_tokens\": 290, \"ignore_eos\": true, \"stream\": true}";
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 10; i++) {
       HttpResponse<InputStream> response = CLIENT.send(post("/v1/completions", body), HttpResponse.BodyHandlers.ofInputStream());
       assertEquals(200, response.statusCode());
       try (InputStream in = response.body()) {
-        assertEquals("data: ", new String(in.readNBytes(6), StandardCharsets.US_ASCII));
+        assertTrue(in.read() > 0);
       }
     }
     waitUntilIdle();
