@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -100,6 +101,20 @@ class LinearKernelTest {
                 }
             }
         }
+    }
+
+    /** What runs here in plain C is tile instructions in the real build: TDPBSUD is VEX.128.F3.0F38.W0 5E (Intel, volume 2). */
+    @Test
+    void aBuildForAmxMultipliesByTiles() throws Exception {
+        List<List<Launch>> stages = List.of(List.of(launch(MatrixType.quantized(32, 256, 4, 128, false), false, Activations.INT8)));
+        byte[] code = CpuLibrary.build(stages, CpuTarget.parse("cpu:sapphirerapids")).library();
+        int found = 0;
+        for (int i = 0; i + 4 < code.length; i++) {
+            boolean product = (code[i] & 0xFF) == 0xC4 && (code[i + 1] & 0xFF) == 0xE2 && (code[i + 2] & 0x87) == 0x02
+                    && code[i + 3] == 0x5E && (code[i + 4] & 0xC0) == 0xC0;
+            found += product ? 1 : 0;
+        }
+        assertTrue(found >= 4, found + " tile products, and four pairs of tiles meet");
     }
 
     @ParameterizedTest
