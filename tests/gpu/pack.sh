@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # pack.sh OUT: makes the folder that run.sh needs on a machine with a GPU, on one that has none: a Java runtime image, our
-# jars, artifacts with machine code for every architecture (PACK_TARGETS names fewer), and what the simulator answers. PACK_FAST=1
-# leaves out all but
-# one artifact.
+# jars, artifacts with machine code for every architecture, and what the simulator answers. PACK_TARGETS names fewer
+# architectures, PACK_FAST=1 leaves out all but one artifact.
 set -euo pipefail
 out=$(readlink -m -- "${1:?usage: pack.sh OUT}")
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)

@@ -22,8 +22,8 @@ template <class MATRIX, int PARTS, int X_STRIDE, int Y_STRIDE, int RESIDUAL_STRI
 void linear_few_tokens(int rows, const float *x, const float *norm, float epsilon, const uint8 *weight, const float *bias,
                        const float *residual, float *y) {
   constexpr int K = MATRIX::INPUTS, BLOCKS = divide_up(MATRIX::OUTPUTS, 16), STEPS = divide_up(K, 32);
-  constexpr int BATCH = STEPS >= 4 * TOKEN_WARPS ? 4 : 1, RUN = divide_up(STEPS, TOKEN_WARPS * BATCH) * BATCH;
-  constexpr int LOADS = MATRIX::CHUNK_WORDS;
+  constexpr int LOADS = MATRIX::CHUNK_WORDS, BATCH = STEPS >= 4 * TOKEN_WARPS ? 4 / LOADS : 1;
+  constexpr int RUN = divide_up(STEPS, TOKEN_WARPS * BATCH) * BATCH;
   constexpr bool BATCH_IN_GROUP = MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % (BATCH * 32) == 0;
   constexpr int THREADS = TOKEN_WARPS * 32, RESULTS = SWIGLU ? 16 : 32;
   static_assert(MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % 32 == 0, "a step of 32 columns lies in one group");

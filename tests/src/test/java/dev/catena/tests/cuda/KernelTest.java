@@ -124,10 +124,11 @@ class KernelTest {
   /** The norm before a linear layer, and the SwiGLU behind it, become one kernel with it for a few rows. */
   @Property(tries = 10)
   void normLinearAndSwiglu(@ForAll @IntRange(min = 1, max = 9) int rows, @ForAll @IntRange(min = 1, max = 4) int blocks,
-      @ForAll @IntRange(min = 1, max = 300) int columns, @ForAll boolean four, @ForAll @IntRange(min = 0, max = 2) int groups,
-      @ForAll boolean normed, @ForAll boolean bias, @ForAll @IntRange(max = 1000) int seed) throws IOException {
+      @ForAll @IntRange(min = 1, max = 300) int few, @ForAll boolean many, @ForAll boolean four,
+      @ForAll @IntRange(min = 0, max = 4) int groups, @ForAll boolean normed, @ForAll boolean bias, @ForAll @IntRange(max = 1000) int seed) throws IOException {
     Random random = new Random(seed);
     int half = 16 * blocks;
+    int columns = many ? 1000 + few : few;     // from 1024 on several steps are loaded together
     MatrixType type = MatrixType.quantized(2 * half, columns, four ? 4 : 8, groups == 0 ? 512 : 32 * groups, bias);
     PackedMatrix matrix = PackedMatrix.random(type, random);
     View normedRows = View.of(new Buffer.Arena(0, (4L * MAX_ROWS * columns + 63) / 64 * 64), columns);
