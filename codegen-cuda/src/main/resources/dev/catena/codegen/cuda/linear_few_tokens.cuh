@@ -86,8 +86,7 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
     if (now == group) return;
     if (group >= 0) end_group();
     group = now;
-    const uint2 four = *(const uint2 *)(block + MATRIX::SCALES + (group * 16 + quarter * 4) * 2);
-    scales[0] = low_half(four.x), scales[1] = high_half(four.x), scales[2] = low_half(four.y), scales[3] = high_half(four.y);
+    MATRIX::four_scales(block, group, quarter * 4, scales);
     uint32 codes = MATRIX::MIDDLE_ZEROS;
     if (MATRIX::STORED_ZEROS) codes = *(const uint32 *)(block + MATRIX::ZERO_CODES + group * 16 + quarter * 4);
 #pragma unroll

@@ -38,6 +38,18 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
     return SCALE_TYPE == Scales::F32 ? ((const float *)(block + SCALES))[at] : float_of_half(((const uint16 *)(block + SCALES))[at]);
   }
 
+  /* Of four outputs from `first_output` on, a multiple of 4. */
+  static void four_scales(const uint8 *block, int group, int first_output, float (&to)[4]) {
+    const int at = group * 16 + first_output;
+    if constexpr (SCALE_TYPE == Scales::F32) {
+      const float4 four = *(const float4 *)(block + SCALES + at * 4);
+      to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+    } else {
+      const uint2 four = *(const uint2 *)(block + SCALES + at * 2);
+      to[0] = low_half(four.x), to[1] = high_half(four.x), to[2] = low_half(four.y), to[3] = high_half(four.y);
+    }
+  }
+
   static int zero(const uint8 *block, int group, int output) {
     return ZEROS == Zeros::STORED ? block[ZERO_CODES + group * 16 + output] : 1 << (BITS - 1);
   }
