@@ -280,6 +280,9 @@ final class GraphImporter {
     Value v = names.value(name);
     if (v == null) {
       OnnxTensor t = names.tensor(name);
+      if (t == null) {
+        throw out.broken("reads '" + name + "', a result that the operation it is named for doesn't give");
+      }
       TensorType type = loader.type(t);
       v = type.element().isFloat() && type.rank() > 0 && loader.elements(t) > 1 ? weight(t, name) : literal(t, name);
       names.put(name, v);

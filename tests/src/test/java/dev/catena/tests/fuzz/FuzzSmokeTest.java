@@ -13,12 +13,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Jazzer on each target for some thousand inputs that grow from the seeds, always the same ones for the same code (the
+ * Jazzer on each target for some hundred inputs that grow from the seeds, always the same ones for the same code (the
  * generator's seed is fixed, and runs are counted, not timed). Heaps are small: what takes too much memory shows.
  */
 class FuzzSmokeTest {
-  private static final int RUNS = 1500;
-  private static final int PATIENCE_SECONDS = 300;
+  private static final int RUNS = 600;
+  private static final int PATIENCE_SECONDS = 900;
 
   @TempDir Path folder;
 
@@ -28,9 +28,9 @@ class FuzzSmokeTest {
     Path corpus = Files.createDirectory(folder.resolve("corpus"));
     Path log = folder.resolve("log.txt");
     Process process = new ProcessBuilder(List.of(ProcessHandle.current().info().command().orElse("java"), "-Xmx256m",
-        "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path"), "com.code_intelligence.jazzer.Jazzer",
+        "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"), "com.code_intelligence.jazzer.Jazzer",
         "--target_class=" + target.className(), "--instrumentation_includes=dev.catena.**", "--reproducer_path=" + folder,
-        "-artifact_prefix=" + folder + "/", "-runs=" + RUNS, "-seed=7", "-max_len=4096", "-timeout=60", "-rss_limit_mb=0",
+        "-artifact_prefix=" + folder + "/", "-runs=" + RUNS, "-seed=7", "-max_len=4096", "-timeout=600", "-rss_limit_mb=0",
         corpus.toString(), target.corpus().toString()))
         .directory(folder.toFile()).redirectErrorStream(true).redirectOutput(log.toFile()).start();
     if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
