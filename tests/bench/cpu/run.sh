@@ -61,7 +61,6 @@ artifact w4-int8-kv8 --wbits 4 --activations int8 --kv-bits 8
 artifact w8-f32 --wbits 8
 artifact w8-int8 --wbits 8 --activations int8
 artifact w16-f32 --wbits 16
-#artifact w16-bf16 --wbits 16 --activations bf16
 javac -nowarn -d "$cache/classes" -cp "$(printf '%s:' "$repo"/tools/target/catena/lib/*.jar)" "$here/CatenaSide.java"
 [ -z "$prepare_only" ] || exit 0
 exec python3 "$here/compare.py" --cache "$cache" --repo "$repo" --doc "$repo/docs/cpu-performance.md" "${arguments[@]}"

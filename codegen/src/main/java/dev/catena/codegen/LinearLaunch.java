@@ -19,7 +19,7 @@ public record LinearLaunch(RowCount rows, View x, View y, MatrixType type, Buffe
     public enum Activations {
         /** Within f32's rounding. */
         F32,
-        /** Activations as int8 in blocks of 32 with an f32 scale; has no effect on matrices that aren't quantized. */
+        /** Activations as int8 in blocks of some 64 columns with an f32 scale; has no effect on matrices that aren't quantized. */
         INT8
     }
 

@@ -71,7 +71,7 @@ final class LinearKernel {
         int digits = int8 ? 1 : shorts ? 2 : 3;
         int digitBytes = shorts ? 2 : 1;
         // What a tile's product gives must go through memory to be scaled: the longer a segment the better.
-        int segment = Math.min(int8 && !target.hasTiles() ? 32 : 128, type.group());
+        int segment = Math.min(int8 && !target.hasTiles() ? 64 : 128, type.group());
         long preparedBytes = preparedBytes(type, digits * digitBytes, segment);
         boolean tiles = target.hasTiles() && segment % 64 == 0 && type.group() % segment == 0 && type.columns() % type.group() == 0;
         int panel = (int) (tiles ? Math.max(32, Math.min(MOST_TILED_ROWS, TILED_DIGITS_BYTES / preparedBytes / 32 * 32))

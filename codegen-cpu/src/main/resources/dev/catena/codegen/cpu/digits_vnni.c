@@ -5,6 +5,7 @@ INLINE s32x16 ${name}_dot4(s32x16 sums, u32x16 codes, u32x16 digits) {
 /* Adds the products of columns begin ... end - 1 with B blocks. */
 INLINE void ${name}_segment(const int M, const int B, const int TILED, const char *codes, const char *prepared,
                             int32_t begin, int32_t end, s32x16 sums[MANY_ROWS][4][DIGITS]) {
+  _Pragma("clang loop unroll_count(4)")
   for (int32_t k = begin; k < end; k += CODES_TOGETHER)
     UNROLL for (int b = 0; b < B; b++)
       UNROLL for (int i = 0; i < CODES_TOGETHER / 4; i++) {
