@@ -36,8 +36,8 @@ enum { MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 
 enum { MADV_WILLNEED = 3, MADV_DONTNEED = 4, MADV_HUGEPAGE = 14 };
 enum { O_RDONLY = 0, O_CLOEXEC = 02000000, SEEK_END = 2 };
 enum { RTLD_NOW = 2, RTLD_LOCAL = 0 };
-enum { SYS_sched_yield = 24, SYS_arch_prctl = 158, SYS_futex = 202, SYS_memfd_create = 319 };
-enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
+enum { SYS_sched_yield = 24, SYS_getrusage = 98, SYS_arch_prctl = 158, SYS_futex = 202, SYS_memfd_create = 319 };
+enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129, RUSAGE_THREAD = 1 };
 enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18, MFD_CLOEXEC = 1, ENOMEM = 12 };
 
 static long failure(void) { return -(long)*__errno_location(); }
@@ -230,17 +230,27 @@ typedef struct {
 
 /* ---- the team ---- */
 typedef struct {
-  int32_t count;
+  _Alignas(64) int32_t runs; /* that this thread was told to take part in; a futex */
+  int32_t sleepers;
+  int64_t switches; /* at which others took its core, as last seen */
+} member;
+
+typedef struct {
+  int32_t threads;
+  int32_t active;       /* threads that take part in runs: the first so many */
   int64_t spin_cycles;  /* a waiting thread pauses this long, then yields */
   int64_t yield_cycles; /* and after this long it sleeps */
   _Alignas(64) int32_t arrived;
   _Alignas(64) int32_t phase; /* counts barriers; a futex */
   int32_t phase_sleepers;
-  _Alignas(64) int32_t run; /* counts runs; a futex */
-  int32_t run_sleepers;
-  int32_t stop;
+  _Alignas(64) int32_t stop;
   const stage_call *calls;
   int64_t calls_count;
+  _Alignas(64) int64_t stalled; /* cycles of this run that threads waited long for others */
+  int32_t preempted;            /* threads that others' processes kept waiting in it */
+  int64_t window, lost;         /* cycles of runs since active was last thought about, and those lost by waiting */
+  int64_t hold, held;           /* how long active stays where it is, and has */
+  member members[];
 } team;
 
 static void futex_wait(int32_t *word, int32_t value) { syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0L, 0L, 0L); }
@@ -249,71 +259,126 @@ static void futex_wake_all(int32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_
 static int64_t cycles(void) { return (int64_t)__builtin_ia32_rdtsc(); }
 static int32_t load(const int32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 
-/* Returns when *word is no longer `value`. Whoever changes it wakes when *sleepers isn't 0, and looks after changing. */
-static void wait_while(const team *t, int32_t *word, int32_t value, int32_t *sleepers) {
-  if (load(word) != value) return;
+/* Returns when *word is no longer `value`, with the cycles that it took. Whoever changes it wakes when *sleepers isn't 0,
+   and looks after changing. */
+static int64_t wait_while(const team *t, int32_t *word, int32_t value, int32_t *sleepers) {
+  if (load(word) != value) return 0;
   int64_t start = cycles();
   while (cycles() - start < t->spin_cycles) {
     for (int i = 0; i < 8; i++) {
-      if (load(word) != value) return;
+      if (load(word) != value) return 0;
       __builtin_ia32_pause();
     }
   }
   while (cycles() - start < t->spin_cycles + t->yield_cycles) {
     syscall(SYS_sched_yield);
-    if (load(word) != value) return;
+    if (load(word) != value) return cycles() - start;
   }
   __atomic_add_fetch(sleepers, 1, __ATOMIC_SEQ_CST);
   while (__atomic_load_n(word, __ATOMIC_SEQ_CST) == value) futex_wait(word, value);
   __atomic_sub_fetch(sleepers, 1, __ATOMIC_SEQ_CST);
+  return cycles() - start;
 }
+
+enum { STALL = 1000000 }; /* cycles, about 0.3 ms: longer than threads that run differ by, shorter than the system's time slices */
 
 static void barrier(void *of, int32_t id) {
   team *t = of;
   (void)id;
-  if (t->count == 1) return;
+  if (t->active == 1) return;
   int32_t phase = load(&t->phase);
-  if (__atomic_add_fetch(&t->arrived, 1, __ATOMIC_ACQ_REL) == t->count) {
+  if (__atomic_add_fetch(&t->arrived, 1, __ATOMIC_ACQ_REL) == t->active) {
     __atomic_store_n(&t->arrived, 0, __ATOMIC_RELAXED);
     __atomic_add_fetch(&t->phase, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&t->phase_sleepers, __ATOMIC_SEQ_CST)) futex_wake_all(&t->phase);
   } else {
-    wait_while(t, &t->phase, phase, &t->phase_sleepers);
+    int64_t waited = wait_while(t, &t->phase, phase, &t->phase_sleepers);
+    if (waited > STALL) __atomic_add_fetch(&t->stalled, waited, __ATOMIC_RELAXED);
   }
+}
+
+/* How often the system gave this thread's core to another that wanted it. */
+static int64_t involuntary_switches(void) {
+  int64_t usage[18] = {0}; /* struct rusage: ru_nivcsw is the last */
+  syscall(SYS_getrusage, RUSAGE_THREAD, usage);
+  return usage[17];
 }
 
 static void run_calls(team *t, int32_t id) {
   const stage_call *calls = t->calls; /* after the last barrier the next run may set these */
   int64_t count = t->calls_count;
-  catena_thread thread = {id, t->count, barrier, t};
+  catena_thread thread = {id, t->active, barrier, t};
   for (int64_t i = 0; i < count; i++) {
     calls[i].function(calls[i].stage, &thread);
+    if (i == count - 1 && __atomic_load_n(&t->stalled, __ATOMIC_RELAXED)) {
+      int64_t switches = involuntary_switches();
+      if (switches != t->members[id].switches) __atomic_add_fetch(&t->preempted, 1, __ATOMIC_RELAXED);
+      t->members[id].switches = switches;
+    }
     barrier(t, id);
   }
 }
 
+/* In cycles of runs, at 2 to 4 GHz: 20 ms, and 100 ms to 1.6 s. */
+enum { WINDOW = 60000000 };
+static const int64_t SHORTEST_HOLD = 300000000ll, LONGEST_HOLD = 4800000000ll;
+
+/*
+ * How many threads take part in the next run. Where another process keeps one of them from running, all wait for that one, as
+ * long as the system's time slices are: the work of every run is split evenly. When a quarter of the time is lost so, fewer
+ * threads go on and share all of it; more are tried again later, less often the more often that fails. Long waits alone don't
+ * count, since a few long items may be all the work there is: a thread must have lost its core as well. No result depends on it.
+ */
+static void pace(team *t, int64_t run_cycles) {
+  int64_t stalled = __atomic_exchange_n(&t->stalled, 0, __ATOMIC_RELAXED);
+  int32_t preempted = __atomic_exchange_n(&t->preempted, 0, __ATOMIC_RELAXED);
+  t->window += run_cycles;
+  if (preempted && t->active > 1) t->lost += stalled / (t->active - 1);
+  if (t->window < WINDOW) return;
+  int32_t step = t->active < 16 ? 1 : t->active / 8;
+  if (t->lost > t->window / 4 && t->active > 1) {
+    t->active -= step;
+    t->hold = t->hold < LONGEST_HOLD ? 2 * t->hold : LONGEST_HOLD;
+    t->held = 0;
+  } else {
+    if (t->active == t->threads && t->hold > SHORTEST_HOLD / 2) t->hold /= 2;
+    t->held += t->window;
+    if (t->active < t->threads && t->held >= t->hold) {
+      t->active = t->active + step < t->threads ? t->active + step : t->threads;
+      t->held = 0;
+    }
+  }
+  t->window = t->lost = 0;
+}
+
+static int64_t team_bytes(int32_t threads) { return (int64_t)sizeof(team) + threads * (int64_t)sizeof(member); }
+
 NATIVE(int64_t, teamOpen, int32_t threads, int64_t spin, int64_t yield) {
-  team *t = mmap(0, sizeof(team), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  team *t = mmap(0, team_bytes(threads), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (t == (void *)-1) return failure();
-  t->count = threads;
+  t->threads = t->active = threads;
   t->spin_cycles = spin;
   t->yield_cycles = yield;
+  t->hold = SHORTEST_HOLD / 2;
   return (int64_t)t;
 }
 
 NATIVE(void, teamWorker, int64_t address, int32_t id) {
   team *t = (team *)address;
+  member *self = &t->members[id];
   for (int32_t run = 0;; run++) {
-    wait_while(t, &t->run, run, &t->run_sleepers);
+    wait_while(t, &self->runs, run, &self->sleepers);
     if (load(&t->stop)) return;
     run_calls(t, id);
   }
 }
 
-static void start(team *t) {
-  if (t->count == 1) return;
-  __atomic_add_fetch(&t->run, 1, __ATOMIC_SEQ_CST);
-  if (__atomic_load_n(&t->run_sleepers, __ATOMIC_SEQ_CST)) futex_wake_all(&t->run);
+static void start(team *t, int32_t threads) {
+  for (int32_t id = 1; id < threads; id++) {
+    member *other = &t->members[id];
+    __atomic_add_fetch(&other->runs, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&other->sleepers, __ATOMIC_SEQ_CST)) futex_wake_all(&other->runs);
+  }
 }
 
 NATIVE(void, teamRun, int64_t address, int64_t calls, int64_t count) {
@@ -321,17 +386,19 @@ NATIVE(void, teamRun, int64_t address, int64_t calls, int64_t count) {
   if (count <= 0) return;
   t->calls = (const stage_call *)calls;
   t->calls_count = count;
-  start(t);
+  int64_t began = t->threads > 1 ? cycles() : 0;
+  start(t, t->active);
   run_calls(t, 0);
+  if (t->threads > 1) pace(t, cycles() - began);
 }
 
 NATIVE(void, teamStop, int64_t address) {
   team *t = (team *)address;
   __atomic_store_n(&t->stop, 1, __ATOMIC_RELEASE);
-  start(t);
+  start(t, t->threads);
 }
 
-NATIVE(void, teamFree, int64_t address) { munmap((void *)address, sizeof(team)); }
+NATIVE(void, teamFree, int64_t address) { munmap((void *)address, team_bytes(((team *)address)->threads)); }
 
 /* ---- how fast this machine reads: a stage that reads `scratch_stride` bytes at `input`, its share per thread ---- */
 #define READER(name, width, attribute)                                                             \

@@ -115,7 +115,8 @@ public final class ArtifactWriter implements AutoCloseable {
      * Adds an entry.
      *
      * @param name relative path of printable ASCII, not yet used
-     * @throws ArtifactException        when it can't be written; the writer is then of no further use
+     * @throws ArtifactException        when it, or what came before it, can't be written (the last 2 MiB show it only at
+     *                                  {@link #commit}); the writer is then of no further use
      * @throws IllegalArgumentException for a bad or doubled name
      */
     public void entry(String name, Body body) {

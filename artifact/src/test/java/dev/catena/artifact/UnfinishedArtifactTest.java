@@ -73,7 +73,7 @@ class UnfinishedArtifactTest {
         try {
             try (ArtifactWriter writer = ArtifactWriter.create(disk.resolve("a.catena"))) {
                 ArtifactException e = assertThrows(ArtifactException.class,
-                        () -> writer.entry("weights/a", new byte[1 << 20]));
+                        () -> writer.entry("weights/a", new byte[3 << 20]));
                 assertTrue(e.getMessage().endsWith("cannot be written: No space left on device"), e.getMessage());
             }
             try (Stream<Path> files = Files.list(disk)) {

@@ -10,7 +10,8 @@ import java.util.Locale;
  *   <li>{@link Scales#RANGE}: asymmetric, the group's range, widened to hold zero, is spread over the codes; symmetric, the
  *       largest magnitude takes the end of the codes that reaches further, with a negative scale where that is needed.
  *   <li>{@link Scales#SEARCH}: the one of many narrower ranges (and, if symmetric, both signs) whose error is smallest, then
- *       the scale re-fitted to the codes by least squares as long as that helps. Never worse than the range.
+ *       the scale re-fitted to the codes by least squares as long as that helps. Never worse than the range. Whole matrices
+ *       without importance are searched by {@link GroupSearch}, many groups at once.
  * </ul>
  */
 public final class GroupFit {
@@ -28,8 +29,6 @@ public final class GroupFit {
   private static final double COARSE = 0.06;
   private static final double FINE = 0.02;
   private static final int FINE_STEPS = 2;
-  /** Added and taken away again, it rounds a float below 2²² to the nearest whole number. */
-  private static final float ROUNDING = 0x1.8p23f;
   private static final int REFITS = 4;
 
   private final int top;
@@ -43,7 +42,6 @@ public final class GroupFit {
   private double[] importance;
   private double[] gram;
   private double[] delta = new double[0];
-  private float[] squares = new float[0];
   private double best;
   private float bestScale;
   private int bestZero;
@@ -173,15 +171,12 @@ public final class GroupFit {
 
   private double error(float s, int z) {
     float inverse = 1 / s;
-    if (gram == null && importance == null) {
-      return plainError(s, inverse, z);
-    }
     if (gram == null) {
       double sum = 0;
       for (int i = 0; i < count; i++) {
         float w = weights[from + i];
         double d = w - (code(w, inverse, z) - z) * s;
-        sum += importance[i] * d * d;
+        sum += importanceOf(i) * d * d;
       }
       return sum;
     }
@@ -203,39 +198,6 @@ public final class GroupFit {
     return sum;
   }
 
-  /** The sum of squared errors, in a form that the JIT compiles to vectors: a compilation asks for it billions of times. */
-  private double plainError(float s, float inverse, int z) {
-    if (squares.length < count) {
-      squares = new float[count];
-    }
-    float[] w = weights;
-    float[] out = squares;
-    int first = from;
-    float lowest = -z;
-    float highest = top - z;
-    for (int i = 0; i < count; i++) {
-      float x = w[first + i];
-      float c = x * inverse + ROUNDING - ROUNDING;
-      float d = x - Math.min(highest, Math.max(lowest, c)) * s;
-      out[i] = d * d;
-    }
-    double a = 0;
-    double b = 0;
-    double c = 0;
-    double d = 0;
-    int i = 0;
-    for (; i + 4 <= count; i += 4) {
-      a += out[i];
-      b += out[i + 1];
-      c += out[i + 2];
-      d += out[i + 3];
-    }
-    for (; i < count; i++) {
-      a += out[i];
-    }
-    return a + b + (c + d);
-  }
-
   private float round(float s) {
     return HalfFloat.round(s, scaleType);
   }
@@ -251,6 +213,12 @@ public final class GroupFit {
   /** The nearest code of {@code w}. */
   public int code(float w) {
     return scale == 0 ? zero : code(w, 1 / scale, zero);
+  }
+
+  /** Takes over what a batch's search has found. */
+  void take(float foundScale, int foundZero) {
+    scale = foundScale;
+    zero = foundZero;
   }
 
   private int code(float w, float inverse, int z) {

@@ -9,6 +9,9 @@ import java.util.Optional;
  * up to unsigned ones; nothing is rounded but f64 scales.
  */
 public final class KeptCodes implements CodedMatrix {
+  /** Groups that kernels can read are multiples of this, or whole rows. */
+  private static final int GROUP_MULTIPLE = 8;
+
   private final WeightData view;
   private final QuantType type;
 
@@ -60,8 +63,8 @@ public final class KeptCodes implements CodedMatrix {
   private static QuantType typeOf(DequantizedWeight d, boolean turned) {
     int columns = turned ? 0 : 1;
     long group = d.together(columns);
-    if (group < 8) {
-      return null; // a scale for each input
+    if (group % GROUP_MULTIPLE != 0 && group != d.type().dim(columns).value()) {
+      return null; // a scale for each input, for one
     }
     ElementType code = d.code().bits() == 8 ? ElementType.U8 : ElementType.U4;
     ElementType scale = d.type().element() == ElementType.F16 ? ElementType.F16 : ElementType.F32;
@@ -103,7 +106,7 @@ public final class KeptCodes implements CodedMatrix {
       x = y;
       y = rest;
     }
-    return x == columns || x % 8 == 0 ? x : 0;
+    return x == columns || x % GROUP_MULTIPLE == 0 ? x : 0;
   }
 
   @Override

@@ -6,6 +6,7 @@ import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
 import dev.catena.ir.Tensor;
+import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -45,8 +46,13 @@ public final class CausalMaskPass extends Pass {
         Value mask = op.is("nn.past_attention") ? op.operand(5) : null;
         if (mask != null && mask.producer() != null) {
           probe = probe == null ? new StepProbe(stage) : probe;
-          long window = window(probe, mask);
-          if (isCausal(probe, mask, window)) {
+          Constants constants = Constants.of(mask);
+          long window = window(probe, mask, constants);
+          long positions = positions(probe, mask, window, constants);
+          if (positions > 0) {
+            if (positions < Long.MAX_VALUE) {
+              stage.setAttribute("assume.positions_below", Attribute.of(positions));
+            }
             op.setOperand(5, null);
             op.setAttribute("causal", Attribute.of(true));
             if (window > 0) {
@@ -62,10 +68,33 @@ public final class CausalMaskPass extends Pass {
     module.removeUnusedWeights();
   }
 
-  private static boolean isCausal(StepProbe probe, Value mask, long window) {
+  /**
+   * Below which position the mask is causal: below all, or, where it is cut from a constant of so many rows, below those; 0
+   * where it isn't.
+   */
+  private static long positions(StepProbe probe, Value mask, long window, Constants constants) {
     if (!probe.dependsOnStepOnly(mask)) {
-      return false;
+      return 0;
     }
+    List<long[]> steps = steps(window);
+    if (isCausal(probe, mask, window, steps)) {
+      return Long.MAX_VALUE;
+    }
+    for (long rows : constants.sizes().descendingSet()) {
+      List<long[]> within = new ArrayList<>(List.of(new long[] {rows - 1, 1}, new long[] {rows - 2, 2}, new long[] {0, Math.min(rows, 33)}));
+      steps.stream().filter(step -> step[0] + step[1] <= rows).forEach(within::add);
+      if (isCausal(probe, mask, window, within)) {
+        return rows;
+      }
+    }
+    return 0;
+  }
+
+  private static boolean isCausal(StepProbe probe, Value mask, long window, List<long[]> steps) {
+    return steps.stream().allMatch(step -> probe.isCausal(mask, step[0], step[1], window));
+  }
+
+  private static List<long[]> steps(long window) {
     List<long[]> steps = new ArrayList<>();
     for (int[] step : STEPS) {
       steps.add(new long[] {step[0], step[1]});
@@ -74,35 +103,58 @@ public final class CausalMaskPass extends Pass {
       steps.add(new long[] {Math.max(0, past), 1});
       steps.add(new long[] {Math.max(0, past), 4});
     }
-    return steps.stream().allMatch(step -> probe.isCausal(mask, step[0], step[1], window));
+    return steps;
   }
 
   /** How many positions a row sees at most; 0 for all, or where that can't be told. */
-  private static long window(StepProbe probe, Value mask) {
-    Set<Long> numbers = new TreeSet<>();
+  private static long window(StepProbe probe, Value mask, Constants constants) {
+    Set<Long> pasts = new TreeSet<>();
     for (int[] step : STEPS) {
-      numbers.add((long) step[0]);
+      pasts.add((long) step[0]);
     }
-    Set<Value> seen = Collections.newSetFromMap(new IdentityHashMap<>());
-    Deque<Value> open = new ArrayDeque<>(List.of(mask));
-    while (!open.isEmpty()) {
-      Value v = open.pop();
-      Tensor number = v.constant();
-      if (number != null && number.size() == 1 && !number.element().equals(ElementType.STRING)) {
-        double n = Math.abs(number.get(0));
-        if (n == Math.rint(n) && n <= LONGEST_WINDOW) {
-          numbers.add((long) n + 2);
-        }
-      } else if (v.producer() != null && seen.add(v) && !v.producer().is("onnx.Shape")) {
-        v.producer().operands().stream().filter(o -> o != null).forEach(open::push);
-      }
-    }
-    for (long past : numbers) {
+    constants.numbers().forEach(n -> pasts.add(n + 2));
+    for (long past : pasts) {
       long visible = probe.dependsOnStepOnly(mask) ? probe.visible(mask, past) : 0;
       if (visible > 0 && visible <= past) {
         return visible;
       }
     }
     return 0;
+  }
+
+  /**
+   * What a mask is computed from.
+   *
+   * @param numbers whole numbers that may be a window
+   * @param sizes   sizes of constants that may be its rows
+   */
+  private record Constants(TreeSet<Long> numbers, TreeSet<Long> sizes) {
+    static Constants of(Value mask) {
+      Constants found = new Constants(new TreeSet<>(), new TreeSet<>());
+      Set<Value> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+      Deque<Value> open = new ArrayDeque<>(List.of(mask));
+      while (!open.isEmpty()) {
+        Value v = open.pop();
+        if (v.weight() != null || v.constant() != null) {
+          found.add(v);
+        } else if (v.producer() != null && seen.add(v) && !v.producer().is("onnx.Shape")) {
+          v.producer().operands().stream().filter(o -> o != null).forEach(open::push);
+        }
+      }
+      return found;
+    }
+
+    private void add(Value constant) {
+      Tensor number = constant.constant();
+      if (number != null && number.size() == 1 && number.element() != ElementType.STRING) {
+        double n = Math.abs(number.get(0));
+        if (n == Math.rint(n) && n <= LONGEST_WINDOW) {
+          numbers.add((long) n);
+        }
+      }
+      if (constant.type() instanceof TensorType t && t.rank() >= 2) {
+        t.shape().stream().filter(d -> d.isKnown() && d.value() > 2 && d.value() <= LONGEST_WINDOW).forEach(d -> sizes.add(d.value()));
+      }
+    }
   }
 }

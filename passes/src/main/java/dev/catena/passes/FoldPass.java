@@ -31,23 +31,25 @@ import java.util.Map;
 public final class FoldPass extends Pass {
   /** Results above this many elements stay in the graph: constants are printed inline. */
   private static final long MOST_ELEMENTS = 1024;
+  /** Vectors of parameters up to this many elements are computed: 1 + w, as Gemma's norms have it. */
+  private static final long MOST_OF_VECTOR = 1 << 16;
   /** A node of 30 bytes can ask for 1024 elements: past this many in all, results stay in the graph, too. */
   private static final long MOST_ELEMENTS_IN_ALL = 1 << 22;
 
-  /** Vectors of parameters up to this many elements are computed: 1 + w, as Gemma's norms have it. */
-  private static final long MOST_OF_VECTOR = 1 << 16;
-
-  /** How many elements may still become constants or vectors. */
+  /** How many elements may still become constants. */
   private static final class Room {
     private long left = MOST_ELEMENTS_IN_ALL;
 
-    boolean has(TensorType type, long most) {
-      return type.isStatic() && type.elements().value() <= Math.min(left, most);
+    boolean has(TensorType type) {
+      return holds(type) && type.elements().value() <= MOST_ELEMENTS;
     }
 
-    Tensor take(Tensor constant) {
+    boolean holds(TensorType type) {
+      return type.isStatic() && type.elements().value() <= left;
+    }
+
+    void take(Tensor constant) {
       left -= constant.size();
-      return constant;
     }
   }
 
@@ -91,8 +93,8 @@ public final class FoldPass extends Pass {
       return false;
     }
     Tensor known = knownIntegers(op.result(), type);
-    if (known == null && room.has(type, MOST_ELEMENTS) && type.element() != ElementType.STRING
-        && op.definition().meaning() != null && !op.operands().isEmpty() && op.operands().stream().allMatch(v -> v == null || v.constant() != null)) {
+    if (known == null && room.has(type) && type.element() != ElementType.STRING && op.definition().meaning() != null && !op.operands().isEmpty()
+        && op.operands().stream().allMatch(v -> v == null || v.constant() != null)) {
       known = evaluate(op);
     }
     if (known != null) {
@@ -110,10 +112,11 @@ public final class FoldPass extends Pass {
       block.replaceUses(op.result(), module.addWeight(name, view).value());
       return true;
     }
-    Weight vector = room.has(type, MOST_OF_VECTOR) ? vectorOf(op, type) : null;
-    if (vector != null) {
-      WeightData computed = new LiteralWeight(room.take(evaluate(op)));
-      block.replaceUses(op.result(), module.addWeight(vector.name(), computed).value());
+    Weight vector = vectorOf(op, type);
+    if (vector != null && room.holds(type)) {
+      Tensor computed = evaluate(op);
+      room.take(computed);
+      block.replaceUses(op.result(), module.addWeight(vector.name(), new LiteralWeight(computed)).value());
       return true;
     }
     return false;
@@ -121,8 +124,8 @@ public final class FoldPass extends Pass {
 
   /** The vector of parameters that the operation computes another of, or null. */
   private static Weight vectorOf(Operation op, TensorType type) {
-    if (!op.definition().has(Trait.ELEMENTWISE) || op.definition().meaning() == null || !type.element().isFloat()
-        || type.rank() != 1) {
+    if (!op.definition().has(Trait.ELEMENTWISE) && !op.definition().has(Trait.MOVES_DATA) || op.definition().meaning() == null || !type.element().isFloat()
+        || !type.isStatic() || type.rank() != 1 || type.elements().value() > MOST_OF_VECTOR) {
       return null;
     }
     Weight found = null;

@@ -18,6 +18,7 @@ public final class RaisePass extends Pass {
     for (Stage stage : module.stages()) {
       for (List<Rule> group : RuleFiles.phase(name())) {
         RuleEngine.apply(group, module, stage).forEach((rule, n) -> context.count("raise." + rule, n));
+        stage.inferTypes(); // what took the place of others may know its sizes better
       }
       DeadCode.remove(stage);
     }

@@ -43,7 +43,7 @@ final class StepProbe {
       }
     }
     for (Operation op : stage.operations()) {
-      boolean sizes = op.is("onnx.Shape") || op.is("onnx.Size");
+      boolean sizes = asksSize(op);
       if (sizes || op.definition().has(Trait.PURE) && op.definition().meaning() != null
           && op.operands().stream().allMatch(v -> v == null || v.weight() != null || ofStep.contains(v))) {
         ofStep.addAll(op.results());
@@ -74,6 +74,10 @@ final class StepProbe {
   static Value argument(Stage stage, String role) {
     String name = stage.textAttribute("arg." + role);
     return name == null ? null : stage.argument(name);
+  }
+
+  private static boolean asksSize(Operation op) {
+    return op.is("onnx.Shape") || op.is("onnx.Size");
   }
 
   private boolean plays(Value argument, String role) {
@@ -191,7 +195,7 @@ final class StepProbe {
         if (!needed.contains(op)) {
           continue;
         }
-        List<EvalValue> results = op.is("onnx.Shape") || op.is("onnx.Size") ? List.of(sizes(op))
+        List<EvalValue> results = asksSize(op) ? List.of(sizes(op))
             : evaluator.evaluate(op, known);
         for (int i = 0; i < op.results().size(); i++) {
           known.put(op.result(i), results.get(i));
@@ -207,15 +211,24 @@ final class StepProbe {
           known.computeIfAbsent(v, this::elements);
         } else if (v.producer() != null && needed.add(v.producer())) {
           Operation op = v.producer();
-          if (!op.is("onnx.Shape") && !op.is("onnx.Size")) {
+          if (asksSize(op)) {
+            if (ofStep.contains(op.operand(0)) && !isTold(op.operand(0))) {
+              open.push(op.operand(0)); // a size that no symbol stands for, the least of two, is seen once it is there
+            }
+          } else {
             op.operands().stream().filter(o -> o != null && o.weight() == null).forEach(open::push);
           }
         }
       }
     }
 
+    private boolean isTold(Value v) {
+      return v.tensorType().shape().stream().allMatch(d -> d.at(symbols) != null);
+    }
+
     private Tensor sizes(Operation op) {
-      Tensor stand = Tensor.i64(shape(op.operand(0)), op.operand(0).tensorType().rank());
+      long[] shape = known.get(op.operand(0)) instanceof Tensor t ? t.shape() : shape(op.operand(0));
+      Tensor stand = Tensor.i64(shape, shape.length);
       if (op.is("onnx.Size")) {
         return Tensor.i64(new long[] {java.util.Arrays.stream(stand.longs()).reduce(1, Math::multiplyExact)});
       }

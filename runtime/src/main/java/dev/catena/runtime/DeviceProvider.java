@@ -2,6 +2,7 @@ package dev.catena.runtime;
 
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.gpu.GpuDriver;
 import java.util.List;
 
 /**
@@ -23,6 +24,11 @@ public interface DeviceProvider {
     /** Why this kind's devices can't be used here, and what to do, in one line each; none where all can. */
     default List<String> problems() {
         return List.of();
+    }
+
+    /** What this kind's GPUs are reached through, or null if they are none. @throws DeviceException when they can't be used */
+    default GpuDriver gpus() {
+        return null;
     }
 
     /** Whether it runs one of the artifact's targets. */

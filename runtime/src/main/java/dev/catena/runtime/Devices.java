@@ -1,5 +1,7 @@
 package dev.catena.runtime;
 
+import dev.catena.runtime.gpu.GpuDriver;
+import dev.catena.runtime.gpu.GpuMeasurement;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -34,6 +36,21 @@ public final class Devices {
     /** What this machine has. {@code cpu:1} and so on are this same processor with memory and threads of their own. */
     public static List<Info> list() {
         return PROVIDERS.stream().flatMap(provider -> provider.list().stream()).toList();
+    }
+
+    /**
+     * Measures a GPU's memory and launches.
+     *
+     * @param bytes of memory to read and to copy
+     * @throws DeviceException when it is none, or can't be used
+     */
+    public static GpuMeasurement measure(String name, long bytes) {
+        String canonical = canonical(name);
+        GpuDriver gpus = provider(canonical).gpus();
+        if (gpus == null) {
+            throw new DeviceException(canonical + " is no GPU; only these are measured");
+        }
+        return gpus.measure(Integer.parseInt(canonical.substring(canonical.indexOf(':') + 1)), bytes);
     }
 
     /** This machine's processor, without a look at other devices. */

@@ -155,9 +155,16 @@ final class StageChain implements PageTable.Copier {
      * that run ahead several small steps keep all of them busy.
      */
     int prefillRows(int count) {
-        boolean together = parts.size() > 1 && parts.stream().allMatch(DeviceChain::runsAhead);
         int most = step.maxRows();
-        return together ? Math.min(most, Math.max(LEAST_MICRO_BATCH, (count + 2 * parts.size() - 1) / (2 * parts.size()))) : most;
+        if (parts.size() == 1 || count <= LEAST_MICRO_BATCH) {
+            return most;
+        }
+        for (int i = 0; i < parts.size(); i++) {   // asked for each token: a stream would be allocated
+            if (!parts.get(i).runsAhead()) {
+                return most;
+            }
+        }
+        return Math.min(most, Math.max(LEAST_MICRO_BATCH, (count + 2 * parts.size() - 1) / (2 * parts.size())));
     }
 
     /** Whether the device with the last stage can choose tokens itself. */

@@ -352,7 +352,7 @@ class SessionTest {
 
     @Test
     void unknownDevicesAndThreadCountsAreOneLine() {
-        for (String name : List.of("cuda:0", "cpu:", "cpu:x", "cpu:-1", "", "cpu:99999")) {
+        for (String name : List.of("gpu:0", "cpu:", "cpu:x", "cpu:-1", "", "cpu:99999")) {
             DeviceException e = assertThrows(DeviceException.class,
                     () -> model.newSession(threads(1).withDevices(List.of(name))));
             assertTrue(e.getMessage().startsWith("unknown device '" + name + "'"), e.getMessage());

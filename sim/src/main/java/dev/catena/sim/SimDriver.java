@@ -36,10 +36,10 @@ final class SimDriver implements GpuDriver {
     }
 
     @Override
-    public Gpu open(int ordinal, Manifest.Target target, int hostThreads) {
+    public Gpu open(int ordinal, String target, int hostThreads) {
         SimMachine machine = new SimMachine(SimMachine.Settings.defaults().withSeed(seed).withHostThreads(hostThreads)
-                .withArchitecture(architecture(target.name())));
-        GpuFacts facts = new GpuFacts(DESCRIPTION, architecture(target.name()), Runtime.getRuntime().availableProcessors(),
+                .withArchitecture(architecture(target)));
+        GpuFacts facts = new GpuFacts(DESCRIPTION, architecture(target), Runtime.getRuntime().availableProcessors(),
                 Long.getLong("catena.sim.memory", 1L << 50));
         return new SimGpu("sim:" + ordinal, facts, machine, streams, handles);
     }

@@ -5,6 +5,7 @@ import dev.catena.artifact.Manifest;
 import dev.catena.runtime.DeviceModel;
 import dev.catena.runtime.DeviceProvider;
 import dev.catena.runtime.Devices;
+import dev.catena.runtime.gpu.GpuDriver;
 import dev.catena.runtime.gpu.GpuModel;
 import java.util.List;
 
@@ -31,6 +32,11 @@ public final class SimProvider implements DeviceProvider {
     @Override
     public boolean runs(Manifest manifest) {
         return manifest.targets().stream().anyMatch(Manifest.Target::runsPrograms);
+    }
+
+    @Override
+    public GpuDriver gpus() {
+        return new SimDriver();
     }
 
     @Override

@@ -191,6 +191,13 @@ class InstructionTest {
         assertTrue(missed, "approximations must not be exact");
     }
 
+    /** Too large for f32 is infinite, also where a double could hold it. */
+    @Test
+    void approximationsOverflowToInfinity() {
+        assertEquals(0x7f800000, one("ex2.approx.ftz.f32 %y0, %x0;", f(249)));
+        assertEquals(0x7f800000, one("ex2.approx.f32 %y0, %x0;", f(1e5f)));
+    }
+
     /** It multiplies by a reciprocal, which is zero for divisors above 2^126; {@code div.full} covers them. */
     @Test
     void approximateDivisionLosesLargeDivisors() {

@@ -1,7 +1,6 @@
 package dev.catena.tools;
 
 import java.util.Locale;
-import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -9,18 +8,27 @@ import java.util.regex.Pattern;
 final class Bytes {
   private static final String[] UNITS = {"B", "KiB", "MiB", "GiB", "TiB"};
 
-  private static final Pattern SIZE = Pattern.compile("([0-9]{1,12}(?:\\.[0-9]{1,6})?) ?([KMGT]i?B)");
+  private static final Pattern SIZE = Pattern.compile("(\\d{1,18}(?:\\.\\d{1,9})?) ?([KMGT]i?)?B?", Pattern.CASE_INSENSITIVE);
 
   private Bytes() {}
 
-  /** The bytes that a size such as {@code 8GiB} or {@code 1.5 GB} means, at least one; units count by 1024. */
-  static OptionalLong parse(String size) {
-    Matcher matcher = SIZE.matcher(size.strip());
-    if (!matcher.matches()) {
-      return OptionalLong.empty();
+  /**
+   * Reads {@code 24GiB}; units are binary, since memory is sold so.
+   *
+   * @param option that was given it
+   * @throws UserError when it is none, or more than 1 PiB
+   */
+  static long parse(String option, String size) {
+    Matcher m = SIZE.matcher(size.strip());
+    if (!m.matches()) {
+      throw new UserError(option + " " + size + ": write a number and a unit, such as 24GiB");
     }
-    double bytes = Double.parseDouble(matcher.group(1)) * Math.pow(1024, 1 + "KMGT".indexOf(matcher.group(2).charAt(0)));
-    return bytes >= 1 && bytes < Long.MAX_VALUE / 2 ? OptionalLong.of((long) bytes) : OptionalLong.empty();
+    int power = m.group(2) == null ? 0 : 1 + "KMGT".indexOf(Character.toUpperCase(m.group(2).charAt(0)));
+    double bytes = Double.parseDouble(m.group(1)) * Math.pow(1024, power);
+    if (bytes < 1 || bytes > 1L << 50) {
+      throw new UserError(option + " " + size + ": must be from 1 byte to 1 PiB");
+    }
+    return (long) bytes;
   }
 
   /** Three significant digits in binary units: {@code 5.43 MiB}. */

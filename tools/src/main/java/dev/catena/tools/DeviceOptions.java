@@ -56,15 +56,7 @@ final class DeviceOptions {
       Console.warn((deviceMemory != null ? "--device-memory" : "--cache-max-entry-count") + " has no effect on cpu devices");
     }
     return SessionOptions.defaults().withDevices(devices()).withThreads(threads()).withMaxSequenceLength(positions)
-        .withSplit(split).withDeviceMemory(memoryBytes()).withCacheShare(share());
-  }
-
-  private long memoryBytes() {
-    if (deviceMemory == null) {
-      return 0;
-    }
-    return Bytes.parse(deviceMemory).orElseThrow(() ->
-        new UserError("--device-memory " + deviceMemory + ": must be a size such as 8GiB or 500MiB"));
+        .withSplit(split).withDeviceMemory(deviceMemory == null ? 0 : Bytes.parse("--device-memory", deviceMemory)).withCacheShare(share());
   }
 
   private double share() {

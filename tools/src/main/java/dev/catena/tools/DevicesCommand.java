@@ -3,8 +3,10 @@ package dev.catena.tools;
 import dev.catena.codegen.cpu.CpuTarget;
 import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.runtime.Devices;
+import dev.catena.runtime.gpu.GpuMeasurement;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -16,8 +18,19 @@ final class DevicesCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
+  @Option(names = "--measure", paramLabel = "D", description = "Measure this GPU's memory and launches, such as cuda:0.")
+  private String measured;
+
+  @Option(names = "--bytes", paramLabel = "SIZE", defaultValue = "1GiB",
+      description = "With --measure: memory to read and to copy. Default: ${DEFAULT-VALUE}")
+  private String bytes;
+
   @Override
   public Integer call() {
+    if (measured != null) {
+      System.out.print(text(Devices.measure(measured, Bytes.parse("--bytes", bytes))));
+      return 0;
+    }
     List<Devices.Info> devices = Devices.list();
     System.out.print(json ? Json.text(Map.of("devices", devices.stream().map(DevicesCommand::json).toList(), "problems", Devices.problems()))
         : text(devices));
@@ -42,6 +55,21 @@ final class DevicesCommand implements Callable<Integer> {
     }
     Devices.problems().forEach(problem -> s.append(problem).append('\n'));
     return s.append("cpu:1, cpu:2 and so on are the same processor, with memory and threads of their own\n").toString();
+  }
+
+  private String text(GpuMeasurement m) {
+    if (json) {
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("device", measured);
+      object.put("read_bytes_per_s", m.readBytesPerSecond());
+      object.put("copy_bytes_per_s", m.copyBytesPerSecond());
+      object.put("stream_launch_s", m.streamLaunchSeconds());
+      object.put("graph_launch_s", m.graphLaunchSeconds());
+      return Json.text(object);
+    }
+    return String.format(Locale.ROOT, "%s%n  reads     %.1f GB/s%n  copies    %.1f GB/s%n  launches  %.2f us each, %.2f us in a graph%n",
+        measured, m.readBytesPerSecond() / 1e9, m.copyBytesPerSecond() / 1e9, m.streamLaunchSeconds() * 1e6,
+        m.graphLaunchSeconds() * 1e6);
   }
 
   private static Map<String, Object> json(Devices.Info d) {

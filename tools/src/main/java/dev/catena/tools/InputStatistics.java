@@ -22,49 +22,45 @@ final class InputStatistics {
   void add(float[] x, int count) {
     rows += count;
     IntStream.range(0, columns).parallel().forEach(i -> {
-      float[] sum = new float[columns];
-      double absolute = 0;
-      int r = 0;
-      for (; r + 4 <= count; r += 4) {
-        int at = r * columns;
-        float a = x[at + i];
-        float b = x[at + columns + i];
-        float c = x[at + 2 * columns + i];
-        float d = x[at + 3 * columns + i];
-        absolute += Math.abs(a) + Math.abs(b) + Math.abs(c) + Math.abs(d);
-        for (int j = i; j < columns; j++) {
-          sum[j] += a * x[at + j] + b * x[at + columns + j] + c * x[at + 2 * columns + j] + d * x[at + 3 * columns + j];
-        }
+      for (int r = 0; r < count; r++) {
+        magnitude[i] += Math.abs(x[r * columns + i]);
       }
-      for (; r < count; r++) {
-        float a = x[r * columns + i];
-        absolute += Math.abs(a);
-        for (int j = i; j < columns; j++) {
-          sum[j] += a * x[r * columns + j];
-        }
-      }
-      magnitude[i] += absolute;
-      for (int j = i; j < columns; j++) {
-        hessian[i * columns + j] += sum[j];
-      }
+      addProducts(hessian, x, x, i, i, count);
     });
   }
 
   /** Adds rows of the original model's inputs {@code original} beside the same rows {@code x} as they are now. */
   void addDrift(float[] original, float[] x, int count) {
-    IntStream.range(0, columns).parallel().forEach(i -> {
-      float[] sum = new float[columns];
-      for (int r = 0; r < count; r++) {
-        int at = r * columns;
-        float d = original[at + i] - x[at + i];
-        for (int j = 0; j < columns; j++) {
-          sum[j] += d * x[at + j];
-        }
+    float[] difference = new float[count * columns];
+    for (int i = 0; i < difference.length; i++) {
+      difference[i] = original[i] - x[i];
+    }
+    IntStream.range(0, columns).parallel().forEach(i -> addProducts(drift, difference, x, i, 0, count));
+  }
+
+  /** Adds Σ left[r, i] · x[r, j] over the rows to row {@code i} of a matrix, for the columns j from {@code from} on. */
+  private void addProducts(double[] matrix, float[] left, float[] x, int i, int from, int count) {
+    float[] sum = new float[columns];
+    int r = 0;
+    for (; r + 4 <= count; r += 4) { // four at once, to load and store the sums a quarter as often
+      int at = r * columns;
+      float a = left[at + i];
+      float b = left[at + columns + i];
+      float c = left[at + 2 * columns + i];
+      float d = left[at + 3 * columns + i];
+      for (int j = from; j < columns; j++) {
+        sum[j] += a * x[at + j] + b * x[at + columns + j] + c * x[at + 2 * columns + j] + d * x[at + 3 * columns + j];
       }
-      for (int j = 0; j < columns; j++) {
-        drift[i * columns + j] += sum[j];
+    }
+    for (; r < count; r++) {
+      float a = left[r * columns + i];
+      for (int j = from; j < columns; j++) {
+        sum[j] += a * x[r * columns + j];
       }
-    });
+    }
+    for (int j = from; j < columns; j++) {
+      matrix[i * columns + j] += sum[j];
+    }
   }
 
   /** D = Σ (original − x) xᵀ, {@code [columns, columns]}. */

@@ -1,6 +1,7 @@
 package dev.catena.tools;
 
 import dev.catena.artifact.ArtifactWriter;
+import dev.catena.artifact.CatenaException;
 import dev.catena.artifact.Manifest;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.StageLaunches;
@@ -37,7 +38,12 @@ import java.util.stream.Collectors;
  * stage after another is streamed and its files are unmapped.
  */
 final class ModelCompiler {
+  /** Ten times the largest in use. */
+  private static final long MOST_TOKENIZER_BYTES = 256L << 20;
+
   private final CompileSettings settings;
+  /** Why the input was taken for a graph of tensors, or null. */
+  private String noLanguageModel;
   private final Map<String, String> dumps = new LinkedHashMap<>();
   private Map<String, Integer> operations = Map.of();
 
@@ -78,7 +84,7 @@ final class ModelCompiler {
   private Optional<String> compile(Pipeline pipeline, Optional<byte[]> tokenizer, PassContext context, long start) {
     try (ImportedModel imported = imported()) {
       if (imported.module().stages().size() == 1) {
-        return new GraphCompiler(settings).compile(imported);
+        return graph(imported);
       }
       Module module = imported.module();
       List<Piece> before = pieces(module);
@@ -114,9 +120,26 @@ final class ModelCompiler {
       if (!Files.isRegularFile(settings.input())) {
         throw e;
       }
-      ImportedModel graph = OnnxImporter.importGraph(settings.input());
-      Console.note("not taken for a language model (" + e.getMessage() + "): compiled as a graph of tensors, for 'catena exec'");
-      return graph;
+      noLanguageModel = e.getMessage();
+      return OnnxImporter.importGraph(settings.input());
+    }
+  }
+
+  /** A graph that can't be compiled gets one line, which also says why it isn't taken for a language model. */
+  private Optional<String> graph(ImportedModel imported) {
+    try {
+      Optional<String> report = new GraphCompiler(settings).compile(imported);
+      if (noLanguageModel != null) {
+        Console.note("not taken for a language model (" + noLanguageModel + "): compiled as a graph of tensors, for 'catena exec'");
+      }
+      return report;
+    } catch (UncheckedIOException | CatenaException e) {
+      throw e;
+    } catch (RuntimeException e) { // a graph that no exporter writes can be more than the lowering is made for
+      String name = settings.input().getFileName().toString();
+      String reason = e.getMessage() == null ? e.toString() : e.getMessage();
+      throw new UserError((reason.contains(name) ? "" : name + ": ") + reason
+          + (noLanguageModel == null ? "" : " (and no language model: " + noLanguageModel + ")"), e);
     }
   }
 
@@ -188,6 +211,9 @@ final class ModelCompiler {
       return Optional.empty();
     }
     try {
+      if (Files.size(file.get()) > MOST_TOKENIZER_BYTES) {
+        throw new UserError(file.get() + ": " + Bytes.text(Files.size(file.get())) + " are too much for a tokenizer");
+      }
       byte[] bytes = Files.readAllBytes(file.get());
       TextTokenizer.of(bytes, file.get().toString()).close();
       return Optional.of(bytes);

@@ -1,5 +1,6 @@
 package dev.catena.tools;
 
+import dev.catena.ir.Attribute;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
@@ -28,6 +29,9 @@ record ModelFacts(int vocab, int hidden, int layers, int maxSeqLen, Integer bos,
     int layers = 0;
     for (Stage s : stages) {
       layers += "decoder".equals(s.textAttribute("role")) ? 1 : 0;
+      if (s.attributes().get("assume.positions_below") instanceof Attribute.Int bound) { // of a mask that is cut from a constant
+        tableRows = Math.min(tableRows, bound.value());
+      }
       for (Operation op : s.operations()) {
         if (op.is("kernel.rope_append") && op.operand(3) != null) {
           tableRows = Math.min(tableRows, op.operand(3).tensorType().dim(0).value());

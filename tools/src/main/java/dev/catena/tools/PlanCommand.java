@@ -21,8 +21,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -31,7 +29,6 @@ import picocli.CommandLine.Parameters;
 @Command(name = "plan", mixinStandardHelpOptions = true, sortOptions = false,
     description = "Say what memory a model will take with these settings, and how many tokens fit, before compiling it.")
 final class PlanCommand implements Callable<Integer> {
-  private static final Pattern SIZE = Pattern.compile("(\\d+(?:\\.\\d+)?) ?([KMGT]i?)?B?", Pattern.CASE_INSENSITIVE);
   private static final int MAX_ROWS = 256;
 
   @Parameters(index = "0", paramLabel = "DIR|FILE.onnx", description = "A folder of pieces, or a model in one file.")
@@ -120,22 +117,8 @@ final class PlanCommand implements Callable<Integer> {
     }
   }
 
-  /** Reads {@code 24GiB}; units are binary, since memory is sold so. */
-  static long size(String text) {
-    Matcher m = SIZE.matcher(text.strip());
-    if (!m.matches()) {
-      throw new UserError("--device-memory " + text + ": write a number and a unit, such as 24GiB");
-    }
-    int power = m.group(2) == null ? 0 : 1 + "KMGT".indexOf(Character.toUpperCase(m.group(2).charAt(0)));
-    double bytes = Double.parseDouble(m.group(1)) * Math.pow(1024, power);
-    if (bytes > 1L << 50) {
-      throw new UserError("--device-memory " + text + ": more than 1 PiB");
-    }
-    return (long) bytes;
-  }
-
   private void print(MemoryForecast forecast, int context) {
-    long memory = deviceMemory != null ? size(deviceMemory) : CpuTopology.availableBytes();
+    long memory = deviceMemory != null ? Bytes.parse("--device-memory", deviceMemory) : CpuTopology.availableBytes();
     long weights = forecast.weightsBytes();
     long activations = forecast.activationBytes();
     long kv = forecast.kvBytes(context, batch);

@@ -7,4 +7,8 @@ public class UserError extends RuntimeException {
   public UserError(String message) {
     super(message);
   }
+
+  UserError(String message, Throwable cause) {
+    super(message, cause);
+  }
 }

@@ -48,6 +48,9 @@ public record CpuLibrary(CpuTarget target, String source, byte[] library, List<S
         for (String part : List.of("abi.c", "vectors.c", "functions.c", "integers.c", "transpose.c", "kv_cache.c")) {
             text.append(CTemplate.text(part)).append('\n');
         }
+        if (target.hasTiles()) {
+            text.append(CTemplate.text("amx.c")).append('\n');
+        }
         text.append(LinearKernel.targetMacros(target)).append('\n').append(AttentionKernels.targetMacros(target)).append('\n');
         kernels.values().forEach(kernel -> text.append(kernel).append('\n'));
         functions.forEach(function -> text.append(function).append('\n'));

@@ -16,8 +16,9 @@ import java.util.TreeSet;
  * @param features instruction sets the code uses and the runtime must find, named as LLVM names them
  *     ({@code avx512vnni}, {@code amx-tile}); see {@link #featuresOf} for how {@code /proc/cpuinfo} spells them
  * @param tuning the CPU whose timings clang schedules for; it adds no instructions
+ * @param emulatesTiles whether code that AMX is for is compiled to plain C in its place, for tests on machines without it
  */
-public record CpuTarget(String name, List<String> features, String tuning) implements Target {
+public record CpuTarget(String name, List<String> features, String tuning, boolean emulatesTiles) implements Target {
     private static final List<String> V3 = List.of("avx2", "fma", "f16c", "bmi2");
     private static final List<String> V4 =
             with(V3, "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd");
@@ -26,10 +27,10 @@ public record CpuTarget(String name, List<String> features, String tuning) imple
 
     /** The known targets, each with all the features of those before it. */
     private static final List<CpuTarget> KNOWN = List.of(
-            new CpuTarget("cpu:x86-64-v3", V3, "haswell"),
-            new CpuTarget("cpu:x86-64-v4", V4, "skylake-avx512"),
-            new CpuTarget("cpu:icelake-server", ICELAKE, "icelake-server"),
-            new CpuTarget("cpu:sapphirerapids", SAPPHIRE_RAPIDS, "sapphirerapids"));
+            new CpuTarget("cpu:x86-64-v3", V3, "haswell", false),
+            new CpuTarget("cpu:x86-64-v4", V4, "skylake-avx512", false),
+            new CpuTarget("cpu:icelake-server", ICELAKE, "icelake-server", false),
+            new CpuTarget("cpu:sapphirerapids", SAPPHIRE_RAPIDS, "sapphirerapids", false));
 
     public CpuTarget {
         features = List.copyOf(features);
@@ -103,6 +104,11 @@ public record CpuTarget(String name, List<String> features, String tuning) imple
         return features.contains(feature);
     }
 
+    /** Whether whole numbers are multiplied by AMX's tiles. */
+    boolean hasTiles() {
+        return has("amx-int8") || emulatesTiles;
+    }
+
     /** The f32 lanes of a vector register: 8 or 16. */
     public int lanes() {
         return has("avx512f") ? 16 : 8;
@@ -116,6 +122,9 @@ public record CpuTarget(String name, List<String> features, String tuning) imple
         options.add("-mtune=" + tuning);
         if (lanes() == 16) {
             options.add("-mprefer-vector-width=512"); // clang prefers 256 bits when it tunes for servers
+        }
+        if (emulatesTiles) {
+            options.add("-DEMULATED_TILES");
         }
         return options;
     }

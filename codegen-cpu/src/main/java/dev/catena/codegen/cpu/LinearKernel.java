@@ -31,6 +31,13 @@ final class LinearKernel {
     private static final int MOST_PANEL_ROWS = 64;
     private static final int LEAST_PANEL_ROWS = 16;
 
+    /** The same for AMX: a CPU that has it has 2 MB of second cache, and a tile of weights wants many rows to meet. */
+    private static final long TILED_DIGITS_BYTES = 1 << 20;
+    private static final int MOST_TILED_ROWS = 256;
+
+    /** Columns of a tile of codes, which is to stay in the first cache beside the rows that meet it. */
+    private static final int TILE_COLUMNS = 512;
+
     private LinearKernel() {}
 
     static KernelCall of(LinearLaunch launch, CpuTarget target) {
@@ -63,9 +70,12 @@ final class LinearKernel {
         boolean shorts = !vnni && type.element() == MatrixType.Element.U8;
         int digits = int8 ? 1 : shorts ? 2 : 3;
         int digitBytes = shorts ? 2 : 1;
-        int segment = Math.min(int8 ? 32 : 128, type.group());
+        // What a tile's product gives must go through memory to be scaled: the longer a segment the better.
+        int segment = Math.min(int8 && !target.hasTiles() ? 32 : 128, type.group());
         long preparedBytes = preparedBytes(type, digits * digitBytes, segment);
-        int panel = (int) Math.max(LEAST_PANEL_ROWS, Math.min(MOST_PANEL_ROWS, DIGITS_BYTES / preparedBytes / 4 * 4));
+        boolean tiles = target.hasTiles() && segment % 64 == 0 && type.group() % segment == 0 && type.columns() % type.group() == 0;
+        int panel = (int) (tiles ? Math.max(32, Math.min(MOST_TILED_ROWS, TILED_DIGITS_BYTES / preparedBytes / 32 * 32))
+                : Math.max(LEAST_PANEL_ROWS, Math.min(MOST_PANEL_ROWS, DIGITS_BYTES / preparedBytes / 4 * 4)));
         String name = name(type) + (int8 ? "_int8" : "");
         Map<String, Object> values = quantizedValues(type, name);
         values.put("digits", digits);
@@ -74,7 +84,9 @@ final class LinearKernel {
         boolean wide = target.lanes() == 16;
         values.put("blocks_by_1", wide ? 4 : 2);
         values.put("blocks_by_2", wide ? 2 : 0);
-        values.put("blocks_by_4", wide ? 1 : 0);
+        // As many chains of sums as hide a product's latency: of one digit a row has only one for each block.
+        values.put("blocks_by_4", wide ? int8 ? 2 : 1 : 0);
+        values.put("many_rows", wide || digits == 1 ? 4 : 2);
         values.put("largest", int8 ? 127 : 127 * 65536);
         values.put("digits_note", int8 ? "" : ".\n   Together they are as fine as f32 beside the segment's largest value");
         values.put("choose", """
@@ -85,9 +97,25 @@ final class LinearKernel {
         List<String> templates = new ArrayList<>(List.of("linear_quantized.c", "digits_layout.c"));
         templates.addAll(vnni ? List.of("digits_bytes.c", "digits_vnni.c")
                 : shorts ? List.of("digits_shorts.c") : List.of("digits_bytes.c", "digits_nibbles.c"));
-        templates.addAll(List.of("linear_digits.c", "linear_finish.c", "linear_streamed.c", "linear.c"));
-        String source = CTemplate.fill(values, templates.toArray(String[]::new));
-        return new KernelCall(name, source, panel * preparedBytes, arguments(launch));
+        templates.addAll(List.of("linear_digits.c", "linear_finish.c", "linear_streamed.c"));
+        long scratch = panel * preparedBytes;
+        int tileGroups = Math.max(1, TILE_COLUMNS / type.group());
+        if (tiles || !wide) {
+            values.put("tile_groups", tileGroups);
+            values.put("panel", panel);
+        }
+        if (tiles) {
+            templates.add("linear_panel_amx.c");
+            scratch += 2 * 64L * (panel + 32) + 4 * 1024L * digits + 2 * 16L * tileGroups * type.group();
+        } else if (wide) {
+            templates.add("linear_panel.c");
+        } else {
+            // Too few registers for rows that share a loaded word: they share a tile of codes as bytes in its place.
+            templates.add("linear_panel_tiled.c");
+            scratch += panel * 64L + 16L * (tileGroups * type.group() + 32L);
+        }
+        templates.add("linear.c");
+        return new KernelCall(name, CTemplate.fill(values, templates.toArray(String[]::new)), scratch, arguments(launch));
     }
 
     /** The macros that this target's linear kernels share: how much work is in registers and in the cache at once. */

@@ -45,17 +45,25 @@ static void ${name}_load_page(${name}_scratch *s, const char *head, int32_t coun
   if (V_CODES) kv_load_pairs(head + ${v_pairs}, s->value_scale, s->value_minimum);
 }
 
-/* Scores of Q queries against a page's positions. */
-INLINE void ${name}_scores(const int Q, ${name}_scratch *s, int32_t query, float cap) {
+/* Scores of Q queries against a page's positions. Meanwhile the next page is asked for, two lines with each element: pages
+   lie apart, and the CPU's own prefetcher starts anew with each. */
+INLINE void ${name}_scores(const int Q, ${name}_scratch *s, int32_t query, float cap, const char *next) {
+  const int32_t asked = query / QUERIES_TOGETHER * DIM * 128;
+  next += asked;
   for (int32_t slot = 0; slot < 64; slot += 16 * SLOTS_TOGETHER) {
     f32x16 scores[QUERIES_TOGETHER][SLOTS_TOGETHER];
     UNROLL for (int q = 0; q < Q; q++)
       UNROLL for (int i = 0; i < SLOTS_TOGETHER; i++) scores[q][i] = splat(0);
-    for (int32_t d = 0; d < DIM; d++)
+    for (int32_t d = 0; d < DIM; d++) {
+      if (asked < HEAD_BYTES && slot == 0) {
+        __builtin_prefetch(next + d * 128, 0, 2);
+        __builtin_prefetch(next + d * 128 + 64, 0, 2);
+      }
       UNROLL for (int i = 0; i < SLOTS_TOGETHER; i++) {
         const f32x16 keys = load16(&s->keys[d][slot + 16 * i]);
         UNROLL for (int q = 0; q < Q; q++) scores[q][i] = fma16(splat(s->queries[query + q][d]), keys, scores[q][i]);
       }
+    }
     UNROLL for (int q = 0; q < Q; q++)
       UNROLL for (int i = 0; i < SLOTS_TOGETHER; i++) {
         if (K_CODES)
@@ -127,8 +135,9 @@ INLINE void ${name}_accumulate(const int Q, const int V, ${name}_scratch *s, int
     UNROLL for (int v = 0; v < V; v++) store16(&s->sums[query + q][d + 16 * v], sums[q][v]);
 }
 
-INLINE void ${name}_meet_page(const int Q, ${name}_scratch *s, int32_t query, int32_t page, int32_t count, float cap) {
-  ${name}_scores(Q, s, query, cap);
+INLINE void ${name}_meet_page(const int Q, ${name}_scratch *s, int32_t query, int32_t page, int32_t count, float cap,
+                             const char *next) {
+  ${name}_scores(Q, s, query, cap, next);
   for (int32_t q = query; q < query + Q; q++) {
     const int32_t seen = s->position[q] - 64 * page + 1;
     ${name}_weigh(s, q, WINDOW ? seen - WINDOW : 0, least(64, seen));
@@ -162,10 +171,13 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
   const int32_t first_page = WINDOW && first_position >= WINDOW ? (first_position + 1 - WINDOW) / 64 : 0;
   for (int32_t page = first_page; page <= last_position / 64; page++) {
     const int32_t count = least(64, last_position + 1 - 64 * page);
-    ${name}_load_page(s, kv_head_of((char *)kv, step, step->row_sequence[first], page, PAGE_BYTES, kv_head, HEAD_BYTES), count);
+    const int32_t sequence = step->row_sequence[first], next_page = least(page + 1, last_position / 64);
+    ${name}_load_page(s, kv_head_of((char *)kv, step, sequence, page, PAGE_BYTES, kv_head, HEAD_BYTES), count);
+    const char *next = kv_head_of((char *)kv, step, sequence, next_page, PAGE_BYTES, kv_head, HEAD_BYTES);
     int32_t i = 0;
-    for (; i + QUERIES_TOGETHER <= queries; i += QUERIES_TOGETHER) ${name}_meet_page(QUERIES_TOGETHER, s, i, page, count, cap);
-    for (; i < queries; i++) ${name}_meet_page(1, s, i, page, count, cap);
+    for (; i + QUERIES_TOGETHER <= queries; i += QUERIES_TOGETHER)
+      ${name}_meet_page(QUERIES_TOGETHER, s, i, page, count, cap, next);
+    for (; i < queries; i++) ${name}_meet_page(1, s, i, page, count, cap, next);
   }
   for (int32_t i = 0; i < queries; i++) {
     float *out = y + (int64_t)(first + i / GROUP) * y_stride + (kv_head * GROUP + i % GROUP) * DIM;

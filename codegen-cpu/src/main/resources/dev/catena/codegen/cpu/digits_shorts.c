@@ -13,11 +13,11 @@ INLINE f32x16 ${name}_join_digits(const s32x16 *sums) {
 }
 
 /* Adds the products of columns begin ... end - 1 with B blocks. */
-INLINE void ${name}_segment(const int M, const int B, const char *blocks, const char *prepared, int32_t begin, int32_t end,
-                            s32x16 sums[4][4][DIGITS]) {
+INLINE void ${name}_segment(const int M, const int B, const int TILED, const char *codes, const char *prepared,
+                            int32_t begin, int32_t end, s32x16 sums[MANY_ROWS][4][DIGITS]) {
   for (int32_t k = begin; k < end; k += CODES_TOGETHER)
     UNROLL for (int b = 0; b < B; b++) {
-      const u32x16 word = ${name}_codes(${name}_load(blocks + b * BLOCK_BYTES, k), 0);
+      const u32x16 word = ${name}_bytes(TILED, codes + b * BLOCK_BYTES, k, 0);
       const s16x32 even = (s16x32)(word & 0x00FF00FFu), odd = (s16x32)((word >> 8) & 0x00FF00FFu);
       UNROLL for (int m = 0; m < M; m++)
         UNROLL for (int d = 0; d < DIGITS; d++) {

@@ -32,22 +32,24 @@ static void ${name}_prepare(const float *x, char *prepared) {
   }
 }
 
-INLINE void ${name}_dot(const int M, const int B, const char *blocks, const char *prepared, f32x16 y[4][4]) {
-  UNROLL for (int m = 0; m < M; m++)
-    UNROLL for (int b = 0; b < B; b++) y[m][b] = splat(0);
-  for (int32_t group = 0; group < GROUPS; group++) {
-    f32x16 group_sums[4][4];
+/* Adds to y the products of groups first ... end - 1 of M rows with B blocks, group by group: the order is the same however the
+   groups are cut. Codes lie in the blocks, or TILED as bytes elsewhere (of one block). */
+INLINE void ${name}_dot(const int M, const int B, const int TILED, const char *blocks, const char *codes, const char *prepared,
+                        int32_t first, int32_t end, f32x16 y[MANY_ROWS][4]) {
+  for (int32_t group = first; group < end; group++) {
+    f32x16 group_sums[MANY_ROWS][4];
     UNROLL for (int m = 0; m < M; m++)
       UNROLL for (int b = 0; b < B; b++) group_sums[m][b] = splat(0);
-    UNROLL for (int b = 0; b < B; b++) ${name}_prefetch_group(blocks + b * BLOCK_BYTES, group + PREFETCH_GROUPS);
+    if (!TILED) UNROLL for (int b = 0; b < B; b++) ${name}_prefetch_group(blocks + b * BLOCK_BYTES, group + PREFETCH_GROUPS);
     const int32_t group_end = least((group + 1) * GROUP, K_PADDED);
     for (int32_t j = 0; j < SEGMENTS_IN_GROUP; j++) {
-      const int32_t begin = group * GROUP + j * SEGMENT, end = least(begin + SEGMENT, group_end);
-      s32x16 sums[4][4][DIGITS];
+      const int32_t begin = group * GROUP + j * SEGMENT;
+      const int32_t stop = WHOLE_SEGMENTS ? begin + SEGMENT : least(begin + SEGMENT, group_end);
+      s32x16 sums[MANY_ROWS][4][DIGITS];
       UNROLL for (int m = 0; m < M; m++)
         UNROLL for (int b = 0; b < B; b++)
           UNROLL for (int d = 0; d < DIGITS; d++) sums[m][b][d] = (s32x16)(0);
-      ${name}_segment(M, B, blocks, prepared, begin, end, sums);
+      ${name}_segment(M, B, TILED, codes, prepared, begin, stop, sums);
       UNROLL for (int m = 0; m < M; m++) {
         const float *scales = (const float *)(prepared + m * PREPARED_BYTES + DIGITS * DIGIT_STRIDE);
         const f32x16 scale = splat(scales[group * SEGMENTS_IN_GROUP + j]);

@@ -11,6 +11,7 @@
 #define BLOCKS_BY_1 ${blocks_by_1} /* blocks side by side for one row of x */
 #define BLOCKS_BY_2 ${blocks_by_2} /* for two rows that share the loaded words; 0: never */
 #define BLOCKS_BY_4 ${blocks_by_4} /* for four */
+#define MANY_ROWS ${many_rows} /* the most rows side by side */
 #define BLOCKS ((N + 15) / 16)
 #define BLOCK_BYTES ${block_bytes}ll
 #define SCALE_BYTES (16ll * sizeof(${scale_type})) /* of a group in a block */
@@ -34,6 +35,11 @@ INLINE ${name}_words ${name}_load(const char *block, int32_t k) {
 
 /* The four codes from the 4i-th of them on, a byte each. */
 INLINE u32x16 ${name}_codes(${name}_words words, const int i) { return ${codes}; }
+
+/* The i-th four codes from column k on: of a tile, where they are bytes already, or of a block's words. */
+INLINE u32x16 ${name}_bytes(const int TILED, const char *codes, int32_t k, const int i) {
+  return TILED ? ((const u32x16 *)codes)[k / 4 + i] : ${name}_codes(${name}_load(codes, k), i);
+}
 
 /* Scales and zeros lie apart from the codes: a thin stream that the CPU's prefetcher doesn't keep up with. */
 INLINE void ${name}_prefetch_group(const char *block, int32_t group) {

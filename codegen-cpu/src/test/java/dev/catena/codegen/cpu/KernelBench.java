@@ -17,7 +17,7 @@ import org.bytedeco.javacpp.Pointer;
 
 /**
  * Measures the kernels: {@code KernelBench TARGET THREADS READ_GB_PER_S [FILTER]}. Decode rotates over 1.2 GB of weights in 2 MB pages, so that
- * none comes from a cache; figures are medians of seven passes.
+ * none comes from a cache; figures are medians of seven passes. A line is 64 bytes of weights, and its time that of one thread.
  */
 public final class KernelBench {
     private static final long WEIGHTS = 1_200_000_000L;
@@ -46,8 +46,8 @@ public final class KernelBench {
                 for (int rows : new int[] {1, 2, 4, 8, 64, 256}) {
                     bench.linear(type, rows, Activations.F32, filter);
                 }
-                if (type.element().quantized()) {
-                    bench.linear(type, 1, Activations.INT8, filter);
+                for (int rows : type.element().quantized() ? new int[] {1, 2, 4, 8, 64, 256} : new int[0]) {
+                    bench.linear(type, rows, Activations.INT8, filter);
                 }
             }
         }
@@ -86,8 +86,9 @@ public final class KernelBench {
             }
             double seconds = median(stage.function(), stage.memory.of(stages).address(), copies) / copies;
             double gigabytes = bytes / seconds * 1e-9;
-            System.out.printf("%-40s %9.1f us %6.1f GB/s %5.0f %% of read bandwidth %7.1f GFLOP/s%n", what, seconds * 1e6, gigabytes,
-                    100 * gigabytes / readBandwidth, 2e-9 * rows * type.rows() * type.columns() / seconds);
+            System.out.printf("%-40s %9.1f us %7.2f ns a line %6.1f GB/s %5.0f %% of read bandwidth %7.1f GFLOP/s%n", what,
+                    seconds * 1e6, seconds * 1e9 * threads / (bytes / 64.0), gigabytes, 100 * gigabytes / readBandwidth,
+                    2e-9 * rows * type.rows() * type.columns() / seconds);
         }
     }
 

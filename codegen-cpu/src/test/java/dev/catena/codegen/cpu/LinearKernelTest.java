@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -42,7 +43,8 @@ class LinearKernelTest {
                 MatrixType.quantized(16, 5, 3, 128, false), MatrixType.quantized(17, 49, 3, 32, false),
                 MatrixType.quantized(48, 256, 2, 128, false), MatrixType.quantized(33, 172, 2, 64, false),
                 MatrixType.quantized(35, 172, 2, 172, true), MatrixType.quantized(20, 1000, 2, 32, true),
-                MatrixType.quantized(105, 300, 8, 300, true), MatrixType.quantized(3, 2064, 8, 256, false));
+                MatrixType.quantized(105, 300, 8, 300, true), MatrixType.quantized(33, 172, 8, 172, true).withF32Scales(),
+                MatrixType.quantized(20, 172, 4, 16, false).withF32Scales(), MatrixType.quantized(3, 2064, 8, 256, false));
         for (MatrixType type : List.copyOf(types)) {
             assertEquals(TestMatrix.random(type, random).linear().length, LinearPacker.packedBytes(type), type.toString());
         }
@@ -73,28 +75,46 @@ class LinearKernelTest {
     @ParameterizedTest
     @MethodSource("targets")
     void aRowsResultDoesNotDependOnItsCompany(CpuTarget target) throws Exception {
-        int k = 300;
         int n = 90;
-        List<MatrixType> types = List.of(MatrixType.quantized(n, k, 4, 64, false), MatrixType.quantized(n, k, 8, 104, true),
-                MatrixType.f16(n, k), MatrixType.f32(n, k));
-        List<List<Launch>> stages = new ArrayList<>();
-        types.forEach(type -> stages.add(List.of(launch(type, false, Activations.F32))));
-        float[] input = gaussian(257 * k, new Random(4));
-        try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
-            for (int i = 0; i < types.size(); i++) {
-                try (StageFixture stage = loaded.stage(i)) {
-                    stage.weight(TestMatrix.random(types.get(i), new Random(3)).linear());
-                    float[] all = stage.rows(257).run(2, input, 257 * n);
-                    for (int count : new int[] {1, 2, 7, 40}) {
-                        for (int r : new int[] {0, 63, 217}) {
-                            float[] some = stage.rows(count).run(1, Arrays.copyOfRange(input, r * k, (r + count) * k), count * n);
-                            assertArrayEquals(Arrays.copyOfRange(all, r * n, (r + count) * n), some,
-                                    types.get(i) + ", " + count + " rows from " + r);
+        // Groups of whole segments go through AMX's tiles where there are many rows.
+        List<MatrixType> types = List.of(MatrixType.quantized(n, 300, 4, 64, false), MatrixType.quantized(n, 300, 8, 104, true),
+                MatrixType.f16(n, 300), MatrixType.f32(n, 300), MatrixType.quantized(n, 256, 4, 128, false),
+                MatrixType.quantized(n, 512, 8, 256, true), MatrixType.quantized(n, 192, 3, 64, false));
+        for (Activations activations : Activations.values()) {
+            List<List<Launch>> stages = new ArrayList<>();
+            types.forEach(type -> stages.add(List.of(launch(type, false, activations))));
+            try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
+                for (int i = 0; i < types.size(); i++) {
+                    try (StageFixture stage = loaded.stage(i)) {
+                        int k = types.get(i).columns();
+                        float[] input = gaussian(257 * k, new Random(4));
+                        stage.weight(TestMatrix.random(types.get(i), new Random(3)).linear());
+                        float[] all = stage.rows(257).run(2, input, 257 * n);
+                        for (int count : new int[] {1, 2, 7, 29, 40}) {
+                            for (int r : new int[] {0, 63, 217}) {
+                                float[] some = stage.rows(count).run(1, Arrays.copyOfRange(input, r * k, (r + count) * k), count * n);
+                                assertArrayEquals(Arrays.copyOfRange(all, r * n, (r + count) * n), some,
+                                        types.get(i) + ", " + activations + ", " + count + " rows from " + r);
+                            }
                         }
                     }
                 }
             }
         }
+    }
+
+    /** What runs here in plain C is tile instructions in the real build: TDPBSUD is VEX.128.F3.0F38.W0 5E (Intel, volume 2). */
+    @Test
+    void aBuildForAmxMultipliesByTiles() throws Exception {
+        List<List<Launch>> stages = List.of(List.of(launch(MatrixType.quantized(32, 256, 4, 128, false), false, Activations.INT8)));
+        byte[] code = CpuLibrary.build(stages, CpuTarget.parse("cpu:sapphirerapids")).library();
+        int found = 0;
+        for (int i = 0; i + 4 < code.length; i++) {
+            boolean product = (code[i] & 0xFF) == 0xC4 && (code[i + 1] & 0xFF) == 0xE2 && (code[i + 2] & 0x87) == 0x02
+                    && code[i + 3] == 0x5E && (code[i + 4] & 0xC0) == 0xC0;
+            found += product ? 1 : 0;
+        }
+        assertTrue(found >= 4, found + " tile products, and four pairs of tiles meet");
     }
 
     @ParameterizedTest

@@ -29,7 +29,8 @@ class RowKernelsTest {
         Random random = new Random(7);
         List<MatrixType> types = List.of(MatrixType.f32(105, 20), MatrixType.f16(64, 33),
                 MatrixType.quantized(50, 172, 8, 40, false), MatrixType.quantized(9, 172, 4, 128, true),
-                MatrixType.quantized(30, 65, 4, 32, false), MatrixType.quantized(30, 7, 8, 32, true));
+                MatrixType.quantized(30, 65, 4, 32, false), MatrixType.quantized(30, 65, 4, 32, false).withF32Scales(),
+                MatrixType.quantized(30, 7, 8, 32, true));
         List<List<Launch>> stages = new ArrayList<>();
         types.forEach(type -> stages.add(List.of(
                 new EmbeddingLaunch(View.of(new Buffer.StageOutput(), type.columns()), type, new Buffer.Weight(0)))));

@@ -54,7 +54,8 @@ record TestMatrix(MatrixType type, double[] elements, byte[] linear, byte[] tabl
         float[] scales = new float[type.rows() * type.groups()];
         byte[] zeros = new byte[scales.length];
         for (int i = 0; i < scales.length; i++) {
-            scales[i] = Float16.valueOf(Float16.bitsOf((float) random.nextGaussian() * 0.1f)); // negative ones too
+            float scale = (float) random.nextGaussian() * 0.1f; // negative ones too
+            scales[i] = type.f32Scales() ? scale : Float16.valueOf(Float16.bitsOf(scale));
             zeros[i] = (byte) (type.symmetric() ? type.middleCode() : random.nextInt(1 << type.element().bits()));
         }
         double[] exact = new double[codes.length];

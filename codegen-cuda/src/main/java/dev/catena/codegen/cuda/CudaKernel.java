@@ -19,6 +19,7 @@ final class CudaKernel {
     private final List<String> sizes = new ArrayList<>();
     private final List<String> arguments = new ArrayList<>();
     private String body;
+    private int residentBlocks = 1;
 
     /**
      * @param name what it is called unless another kernel has the name
@@ -37,6 +38,12 @@ final class CudaKernel {
     CudaKernel parameter(String declaration, String argument) {
         parameters.add(declaration);
         arguments.add(argument);
+        return this;
+    }
+
+    /** So many blocks have to fit on a multiprocessor: the compiler keeps to as many registers as that leaves. */
+    CudaKernel residentBlocks(int count) {
+        residentBlocks = count;
         return this;
     }
 
@@ -93,7 +100,7 @@ final class CudaKernel {
 
     String text(String actualName) {
         StringBuilder text = new StringBuilder("/* ").append(purpose).append(" */\n");
-        text.append("extern \"C\" __global__ __launch_bounds__(").append(threads).append(", 1) void ").append(actualName).append("(\n    ")
+        text.append("extern \"C\" __global__ __launch_bounds__(").append(threads).append(", ").append(residentBlocks).append(") void ").append(actualName).append("(\n    ")
                 .append(String.join(", ", parameters)).append(") {\n");
         if (!sizes.isEmpty()) {
             text.append("  constexpr int ").append(String.join(", ", sizes)).append(";\n");

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -52,7 +53,12 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
         List<RowBucket> buckets = new ArrayList<>();
         for (int rows : RowBucket.sizes(maxRows)) {
             List<KernelLaunch> list = new ArrayList<>();
-            launches.forEach(launch -> list.addAll(launches(launch, rows, maxRows, kernels)));
+            for (int i = 0; i < launches.size();) {
+                Optional<TokenLinear> fused = rows <= LinearKernels.MOST_FEW_ROWS ? TokenLinear.at(launches, i) : Optional.empty();
+                list.addAll(fused.isPresent() ? List.of(LinearKernels.fewTokens(fused.get(), rows, kernels))
+                        : launches(launches.get(i), rows, maxRows, kernels));
+                i += fused.map(TokenLinear::launches).orElse(1);
+            }
             buckets.add(new RowBucket(rows, list));
         }
         long arena = launches.stream().mapToLong(CudaProgram::arenaEnd).max().orElse(0);

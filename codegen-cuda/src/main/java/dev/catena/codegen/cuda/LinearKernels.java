@@ -3,6 +3,7 @@ package dev.catena.codegen.cuda;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.MatrixLayout;
 import dev.catena.codegen.MatrixType;
+import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.RowCount;
 import dev.catena.codegen.View;
 import java.util.List;
@@ -13,7 +14,10 @@ import java.util.List;
  * columns fits, are multiplied in f32 for any number of rows.
  */
 final class LinearKernels {
-    private static final int MOST_FEW_ROWS = 8;
+    static final int MOST_FEW_ROWS = 8;
+    /** linear_few_tokens.cuh's TOKEN_WARPS, and outputs of a block. */
+    private static final int TOKEN_WARPS = 8;
+    private static final int TOKEN_OUTPUTS = 32;
     private static final int WARPS = 4;
     private static final int THREADS = WARPS * 32;
     private static final int LARGEST_TILE = 64;
@@ -34,6 +38,37 @@ final class LinearKernels {
     private static boolean fitsTensorCores(MatrixType type) {
         return type.element() != MatrixType.Element.F32
                 && (!type.element().quantized() || type.groups() == 1 || type.group() % 32 == 0);
+    }
+
+    /** Whether a few rows of x are multiplied with it on tensor cores. */
+    static boolean takesTokens(MatrixType type) {
+        return fitsTensorCores(type) && type.element().quantized();
+    }
+
+    /** Up to {@value #MOST_FEW_ROWS} rows with quantized weights, with what was fused to it. */
+    static KernelLaunch fewTokens(TokenLinear fused, int rows, KernelSet kernels) {
+        LinearLaunch launch = fused.linear();
+        boolean normed = fused.norm().isPresent();
+        boolean swiglu = fused.swiglu().isPresent();
+        View x = fused.x();
+        View y = fused.y();
+        CudaKernel kernel = new CudaKernel((normed ? "norm_" : "") + name(launch) + (swiglu ? "_swiglu" : "") + "_tokens",
+                (normed ? "RMS norm, then " : "") + purpose(launch) + (swiglu ? ", then silu(gate) * up" : "") + "; up to "
+                + MOST_FEW_ROWS + " rows.", TOKEN_WARPS * 32, "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
+                "linear_few_tokens.cuh").residentBlocks(2)
+                .step().read("x", x).weight("weight", launch.weight()).vector("bias", launch.bias())
+                .vector("norm", fused.norm().map(RmsNormLaunch::weight));
+        launch.residual().ifPresent(view -> kernel.readAliased("residual", view));
+        int blocks = new MatrixLayout(launch.type()).blocks();
+        return kernel.write("y", y).size("PARTS", parts(launch)).size("X_STRIDE", x.rowStride())
+                .size("Y_STRIDE", y.rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
+                .body(matrix(launch.type()) + """
+                        constexpr bool ALIGNED = %s, NORMED = %s, SWIGLU = %s;
+                        linear_few_tokens<Matrix, PARTS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED, NORMED, SWIGLU>(
+                            %s, x, %s, %s, weight, %s, %s, y);""".formatted(CudaKernel.vectorAligned(x), normed, swiglu,
+                        CudaKernel.rows(launch.rows()), normed ? "norm" : "nullptr",
+                        CudaKernel.literal(fused.norm().map(RmsNormLaunch::epsilon).orElse(0f)), bias(launch), residual(launch)))
+                .launch(kernels, (blocks * 16 + TOKEN_OUTPUTS - 1) / TOKEN_OUTPUTS, (rows + MOST_FEW_ROWS - 1) / MOST_FEW_ROWS);
     }
 
     private static KernelLaunch fewRows(LinearLaunch launch, int rows, KernelSet kernels) {

@@ -17,6 +17,9 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
   static constexpr int WORDS = divide_up(K, COLUMNS), SCALES = WORDS * 64, ZERO_CODES = SCALES + GROUPS * (SCALE_TYPE == Scales::F32 ? 64 : 32);
   static constexpr int64 BLOCK_BYTES = divide_up(ZERO_CODES + (ZEROS == Zeros::STORED ? GROUPS * 16 : 0), 64) * 64ll;
 
+  static constexpr bool STORED_ZEROS = ZEROS == Zeros::STORED;
+  static constexpr uint32 MIDDLE_ZEROS = (1u << (BITS - 1)) * 0x01010101u; /* where none are stored, as four stored ones */
+
   static uint32 code(uint32 word, int i) {
     return BITS == 4 ? word >> (i % 4 * 8 + i / 4 * 4) & 15 : word >> i * 8 & 255;
   }

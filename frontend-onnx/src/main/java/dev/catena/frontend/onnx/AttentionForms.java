@@ -64,12 +64,15 @@ final class AttentionForms extends OperationForms {
     long width = known(q, -1, "query");
     if (optional(in, 3) != null) {
       long values = known(v, -1, "value");
-      List<Value> biases = out.append("Split", List.of(in.get(3), integers(width, width, values)), Map.of("axis", Attribute.of(0)), 3).results();
-      q = op("Add", q, biases.get(0));
-      k = k.tensorType().rank() == 3 ? op("Add", k, biases.get(1)) : k;
-      v = v.tensorType().rank() == 3 ? op("Add", v, biases.get(2)) : v;
+      q = op("Add", q, elements(in.get(3), 0, width));
+      k = k.tensorType().rank() == 3 ? op("Add", k, elements(in.get(3), width, 2 * width)) : k;
+      v = v.tensorType().rank() == 3 ? op("Add", v, elements(in.get(3), 2 * width, 2 * width + values)) : v;
     }
     return apart(node, q, headed(k, heads), headed(v, heads), heads, optional(in, 6), optional(in, 7), optional(in, 4), optional(in, 5));
+  }
+
+  private Value elements(Value vector, long from, long to) {
+    return op("Slice", vector, integers(from), integers(to), integers(0));
   }
 
   /** Attention with one weight for queries, keys and values, and one past [2, batch, heads, past, size] for keys and values. */

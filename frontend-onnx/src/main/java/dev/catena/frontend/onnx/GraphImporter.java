@@ -112,7 +112,7 @@ final class GraphImporter {
         throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is declared as "
             + declared.keyword() + ", its node gives " + v.tensorType().element().keyword());
       }
-      if (languageModel && StackedCache.fits(v.tensorType()) && StackedCache.isStack(v.producer())) {
+      if (languageModel && StackedCache.fits(v.tensorType()) && StackedCache.isStack(v)) {
         stage.addOutput(NameHints.plain(output.name()) + "_key", StackedCache.part(out, v, 0));
         stage.addOutput(NameHints.plain(output.name()) + "_value", StackedCache.part(out, v, 1));
         continue;
@@ -280,6 +280,9 @@ final class GraphImporter {
     Value v = names.value(name);
     if (v == null) {
       OnnxTensor t = names.tensor(name);
+      if (t == null) {
+        throw out.broken("reads '" + name + "', a result that the operation it is named for doesn't give");
+      }
       TensorType type = loader.type(t);
       v = type.element().isFloat() && type.rank() > 0 && loader.elements(t) > 1 ? weight(t, name) : literal(t, name);
       names.put(name, v);

@@ -44,6 +44,11 @@ final class Pieces {
           Map.of(role.output(), graph.outputs().get(0)));
     }
 
+    static Piece embed(OnnxGraph graph) {
+      return new Piece(graph, Role.EMBED, Role.EMBED.text(), EmbedInterface.inputs(graph),
+          Map.of(Role.EMBED.output(), graph.outputs().get(0)));
+    }
+
     static Piece decoder(OnnxGraph graph, int number) {
       DecoderInterface d = DecoderInterface.of(graph);
       return new Piece(graph, Role.DECODER, "decoder_" + number, d.inputs(), d.outputs());
@@ -103,7 +108,7 @@ final class Pieces {
     }
     String folder = String.valueOf(path.getFileName());
     List<Piece> found = new ArrayList<>();
-    found.add(Piece.simple(present(embed, Role.EMBED, folder), Role.EMBED));
+    found.add(Piece.embed(present(embed, Role.EMBED, folder)));
     if (decoders.isEmpty()) {
       throw missing(Role.DECODER, folder);
     }
@@ -161,7 +166,7 @@ final class Pieces {
     return ids && !hidden && attends;
   }
 
-  private static boolean isInteger(ValueInfo v) {
+  static boolean isInteger(ValueInfo v) {
     ElementType e = ElementTypes.of(v.elementType());
     return e != null && e.isInteger();
   }
@@ -170,11 +175,11 @@ final class Pieces {
     if (DecoderInterface.fits(g)) {
       return Role.DECODER;
     }
+    if (EmbedInterface.fits(g)) {
+      return Role.EMBED;
+    }
     if (g.inputs().size() == 1 && g.outputs().size() == 1) {
       ValueInfo in = g.inputs().get(0);
-      if (isInteger(in)) {
-        return Role.EMBED;
-      }
       if (DecoderInterface.isFloat(in)) {
         return normOrHead(g, in, g.outputs().get(0));
       }

@@ -50,7 +50,7 @@ record ResidualStream(List<Value> bottlenecks, Set<Value> joins) {
         Value v = live.iterator().next();
         if (v.type() instanceof TensorType t && t.rank() == 3 && t.element().isFloat() && t.dim(-1).isKnown()) {
           found.add(v);
-          if (isJoin(path, op)) {
+          if (isJoin(path, sum(op))) {
             joins.add(v);
           }
         }
@@ -64,9 +64,14 @@ record ResidualStream(List<Value> bottlenecks, Set<Value> joins) {
         && op.operands().stream().anyMatch(path::contains);
   }
 
+  /** What an operation gives another shape to, rows that were laid out flat. */
+  private static Operation sum(Operation op) {
+    return op.is("onnx.Reshape") && op.operand(0).producer() != null ? op.operand(0).producer() : op;
+  }
+
   /** A sum, of which each side comes from the tokens and has the full width: no bias, no norm's epsilon. */
   private static boolean isJoin(Set<Value> path, Operation op) {
-    return op.is("onnx.Add") && op.operands().stream().allMatch(v -> path.contains(v) && v.tensorType().rank() == 3
+    return op.is("onnx.Add") && op.operands().stream().allMatch(v -> path.contains(v) && v.tensorType().rank() >= 2
         && v.tensorType().dim(-1).equals(op.result().tensorType().dim(-1)));
   }
 }

@@ -17,8 +17,8 @@ final class StackedCache {
     if (cache == null) {
       return null;
     }
-    Operation stack = cache.producer();
-    if (isStack(stack)) {
+    Operation stack = source(cache);
+    if (isStack(cache)) {
       return stack.operand(index).producer().operand(0);
     }
     return out.append("Gather", List.of(cache, out.constant(Tensor.i64(new long[] {index}), "part")),
@@ -36,8 +36,18 @@ final class StackedCache {
     return type.rank() == 5 && type.dim(0).is(2) && type.element().isFloat();
   }
 
-  static boolean isStack(Operation op) {
+  private static Operation source(Value v) {
+    Operation op = v.producer();
+    while (op != null && op.is("onnx.Identity")) {
+      op = op.operand(0).producer();
+    }
+    return op;
+  }
+
+  /** Whether the value is made of keys and values laid one behind the other. */
+  static boolean isStack(Value v) {
+    Operation op = source(v);
     return op != null && op.is("onnx.Concat") && op.intAttribute("axis") == 0 && op.operands().size() == 2
-        && op.operands().stream().allMatch(v -> v.producer() != null && v.producer().is("onnx.Unsqueeze"));
+        && op.operands().stream().allMatch(part -> part.producer() != null && part.producer().is("onnx.Unsqueeze"));
   }
 }

@@ -90,6 +90,9 @@ final class AttentionOps {
         throw op.broken("operand of type " + op.operand(i).type().text() + ", reals are needed");
       }
     }
+    if (qType.element() != kType.element()) {
+      throw op.broken("queries of type " + qType.text() + ", keys of type " + kType.text());
+    }
     List<Dim> q = headed(op, qType, "q_num_heads");
     List<Dim> k = headed(op, kType, "kv_num_heads");
     List<Dim> v = headed(op, vType, "kv_num_heads");
@@ -120,8 +123,9 @@ final class AttentionOps {
         throw op.broken("nonpad_kv_seqlen isn't for keys that have a past");
       }
       for (int i = 4; i <= 5; i++) {
-        if (op.operand(i).tensorType().rank() != 4) {
-          throw op.broken("a past of type " + op.operand(i).type().text() + ", four dimensions are needed");
+        TensorType past = op.operand(i).tensorType();
+        if (past.rank() != 4 || past.element() != op.operand(i - 3).tensorType().element()) {
+          throw op.broken("a past of type " + past.text() + " before " + op.operand(i - 3).type().text());
         }
       }
       keys = pastKey.tensorType().dim(2).plus(keys);

@@ -81,8 +81,8 @@ class CirMistakesTest {
     String stage = "module @m { stage @s(%x: tensor<f32, [SIZES]>) -> () { return } }";
     return Stream.of(Arguments.of("\0".repeat(1_000_000), "found '\uFFFD'"),
         Arguments.of("module @m { " + "%".repeat(1_000_000), "expected a name, a number or a sign"),
-        Arguments.of(stage.replace("SIZES", "?n" + "+?n".repeat(100_000)), "at most 1000 terms in a dimension, found 100001"),
-        Arguments.of(stage.replace("SIZES", "1" + ",1".repeat(100_000)), "at most 64 dimensions, found 100001"),
+        Arguments.of(stage.replace("SIZES", "?n" + "+?n".repeat(100_000)), "at most 1000 terms in a dimension"),
+        Arguments.of(stage.replace("SIZES", "1" + ",1".repeat(100_000)), "at most 64 dimensions"),
         Arguments.of("module @m { weight @w : tensor<f32, [2]> = " + "cast(".repeat(100_000), "nested too deeply"),
         Arguments.of("module @m {\n" + "stage stage\n".repeat(100_000), "expected '=' or an @name, found 'stage'"));
   }
@@ -92,7 +92,7 @@ class CirMistakesTest {
   void whatIsNoModuleIsSaidSoon(String text, String expected) {
     IrException e = assertTimeout(Duration.ofSeconds(20),
         () -> assertThrows(IrException.class, () -> CirReader.parse(text, "m.cir", WeightFiles.NONE)));
-    assertTrue(e.getMessage().contains(expected) && e.getMessage().length() < 20_000, () -> e.getMessage().substring(0, 300));
+    assertTrue(e.getMessage().contains(expected) && e.getMessage().length() < 20_000, () -> e.getMessage().substring(0, Math.min(300, e.getMessage().length())));
   }
 
   @Test

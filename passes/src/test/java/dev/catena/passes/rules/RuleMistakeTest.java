@@ -19,7 +19,7 @@ class RuleMistakeTest {
       "match (onnx.Neg $x) where rank($x, 1) = 1 emit $x | f.rules:3:29: rank takes 1 arguments, found 2",
       "match (onnx.Neg $x) emit (nn.rms_norm $x $x) | f.rules:3:29: nn.rms_norm needs attribute eps",
       "match (onnx.Neg $x) emit (nn.linear $x) | f.rules:3:29: nn.linear needs operand weight",
-      "match (onnx.Cast $x too=f32) emit $x | f.rules:3:23: onnx.Cast has no attribute too; it has to",
+      "match (onnx.Cast $x too=f32) emit $x | f.rules:3:23: onnx.Cast has no attribute too; it has round_mode, saturate, to",
       "match (onnx.Cast $x to=2) emit $x | f.rules:3:26: attribute to of onnx.Cast is element, found 2",
       "match $x emit $x | f.rules:3:9: a rule starts from an operation, found $x",
       "match (onnx.Neg $x emit $x | f.rules:4:1: unexpected '}'",

@@ -114,7 +114,7 @@ final class CudaDriver implements GpuDriver {
     }
 
     @Override
-    public Gpu open(int ordinal, Manifest.Target target, int hostThreads) {
+    public Gpu open(int ordinal, String target, int hostThreads) {
         return new CudaGpu(library, "cuda:" + ordinal, device(ordinal), facts(ordinal));
     }
 }

@@ -6,6 +6,7 @@ import dev.catena.runtime.DeviceException;
 import dev.catena.runtime.DeviceModel;
 import dev.catena.runtime.DeviceProvider;
 import dev.catena.runtime.Devices;
+import dev.catena.runtime.gpu.GpuDriver;
 import dev.catena.runtime.gpu.GpuFacts;
 import dev.catena.runtime.gpu.GpuModel;
 import java.util.ArrayList;
@@ -84,6 +85,11 @@ public final class CudaProvider implements DeviceProvider {
     @Override
     public boolean runs(Manifest manifest) {
         return manifest.targets().stream().anyMatch(Manifest.Target::runsPrograms) && !list().isEmpty();
+    }
+
+    @Override
+    public GpuDriver gpus() {
+        return driver();
     }
 
     @Override

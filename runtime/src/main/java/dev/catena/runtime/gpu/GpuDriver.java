@@ -26,8 +26,19 @@ public interface GpuDriver {
     /**
      * Opens a GPU.
      *
-     * @param target      whose code will run
+     * @param target      whose code will run, such as {@code sm_86}
      * @param hostThreads that it may use, where it is none but a program
      */
-    Gpu open(int ordinal, Manifest.Target target, int hostThreads);
+    Gpu open(int ordinal, String target, int hostThreads);
+
+    /**
+     * Measures a GPU.
+     *
+     * @param bytes of memory to read and to copy
+     */
+    default GpuMeasurement measure(int ordinal, long bytes) {
+        try (Gpu gpu = open(ordinal, "sm_75", Runtime.getRuntime().availableProcessors())) {
+            return GpuMeasurement.of(gpu, bytes / 256 * 256);
+        }
+    }
 }

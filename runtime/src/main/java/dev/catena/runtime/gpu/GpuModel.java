@@ -44,7 +44,7 @@ public final class GpuModel implements DeviceModel {
     public synchronized Device open(String name, int threads) {
         ModelOnGpu there = opened.computeIfAbsent(ordinal(name), ordinal -> {
             GpuDriver.Code code = driver.choose(reader, ordinal);
-            return new ModelOnGpu(reader, driver.open(ordinal, code.target(), threads), code, file);
+            return new ModelOnGpu(reader, driver.open(ordinal, code.target().name(), threads), code, file);
         });
         return new GpuDevice(name, retain(), there);
     }

@@ -187,7 +187,8 @@ final class FloatOps {
     }
 
     private static double ulp(double y) {
-        return Math.ulp((float) y);
+        float rounded = (float) y;
+        return Float.isInfinite(rounded) ? 0 : Math.ulp(rounded);     // what overflows does so whatever the error
     }
 
     static double exp2(double x) {
@@ -227,7 +228,7 @@ final class FloatOps {
         if (y == 0 || Double.isInfinite(y) || Double.isNaN(y)) {
             return y;
         }
-        double room = Math.max(0, error - Math.ulp((float) y) * 0.5);
+        double room = Math.max(0, error - ulp(y) * 0.5);
         return y + ((w.nextRandom() >> 7) * 0x1p-23 - 1) * room;
     }
 

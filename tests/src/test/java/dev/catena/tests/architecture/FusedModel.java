@@ -135,8 +135,7 @@ final class FusedModel {
       String[] results;
       if (style == Style.OPSET_23) {
         results = g.ops(3, "Attention", List.of(turned(q, HEADS), turned(k, kvHeads(style)), v, "", "past_" + i + ".key", "past_" + i + ".value"),
-            OnnxAttribute.of("is_causal", 1), OnnxAttribute.of("q_num_heads", HEADS), OnnxAttribute.of("kv_num_heads", kvHeads(style)),
-            OnnxAttribute.of("softcap", 3f));
+            OnnxAttribute.of("is_causal", 1), OnnxAttribute.of("q_num_heads", HEADS), OnnxAttribute.of("kv_num_heads", kvHeads(style)));
       } else {
         results = g.contrib(3, "MultiHeadAttention", new ArrayList<>(Arrays.asList(q, k, v, g.weight(0, 0.3, 3 * width), "", causal(i),
             "past_" + i + ".key", "past_" + i + ".value")), OnnxAttribute.of("num_heads", HEADS));

@@ -8,6 +8,7 @@ import ai.onnxruntime.OrtException;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.frontend.onnx.OnnxImporter;
+import dev.catena.ir.Dialects;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.EvalValue;
@@ -17,14 +18,23 @@ import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Verifier;
 import dev.catena.tests.oracle.OnnxRuntimeGraph;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Operations that encoders and small nets use, each against ONNX Runtime: by itself, with sizes known and unknown. */
@@ -267,11 +277,49 @@ class OperationBreadthTest {
   }
 
   @ParameterizedTest(name = "{0}")
-  @MethodSource({"activations", "normalizations", "windows", "arrangements", "quantization", "ofTheStandard"})
+  @MethodSource("nodes")
   void computesWhatOnnxRuntimeDoes(SingleNode node) throws OrtException {
     Map<String, Tensor> expected = OnnxRuntimeGraph.outputs(node.write(folder.resolve("judged.onnx"), false), node.inputs());
     check(node, false, expected);
     check(node, true, expected);
+  }
+
+  /** Every operation that the page lists as said in others is judged here, and every such one is on the page. */
+  @Test
+  void thePageListsWhatIsSaidInOthers() throws IOException {
+    Set<String> listed = new TreeSet<>();
+    List<String> points = List.of(Files.readString(Path.of("../docs/onnx.md")).split("\n- "));
+    for (String line : points.subList(1, points.size())) {
+      if (line.contains("Forms`)")) {
+        Pattern.compile("[A-Z]\\w+").matcher(line.split("\\):")[1]).results().map(MatchResult::group).forEach(listed::add);
+      }
+    }
+    Set<String> judged = nodes().map(SingleNode::operation).filter(o -> Dialects.find("onnx." + o) == null)
+        .collect(Collectors.toCollection(TreeSet::new));
+    judged.add("TensorScatter"); // by its definition, below
+    assertEquals(judged, listed);
+  }
+
+  /** ONNX Runtime lacks TensorScatter on CPUs; the standard defines it by these loops. */
+  @ParameterizedTest
+  @CsvSource({"linear, 1, 4", "circular, 5, 2"})
+  void newRowsOfACacheStandWhereTheyAreWritten(String mode, int first, int second) {
+    SingleNode node = node("TensorScatter", 24).reals(2, 3, 6, 4).reals(2, 3, 2, 4).list(first, second).with("mode", mode);
+    List<Tensor> in = List.copyOf(node.inputs().values());
+    Tensor expected = in.get(0).cast(ElementType.F64).cast(F32);
+    for (int line = 0; line < 2 * 3 * 2; line++) {
+      int row = (int) (in.get(2).getLong(line / 6) + line % 2) % 6;
+      for (int i = 0; i < 4; i++) {
+        expected.copy((line / 2 * 6 + row) * 4 + i, in.get(1), line * 4 + i);
+      }
+    }
+    check(node, false, Map.of("y0", expected));
+    check(node, true, Map.of("y0", expected));
+  }
+
+  /** All nodes here. */
+  static Stream<SingleNode> nodes() {
+    return Stream.of(activations(), normalizations(), windows(), arrangements(), quantization(), ofTheStandard()).flatMap(s -> s);
   }
 
   private void check(SingleNode node, boolean named, Map<String, Tensor> expected) {

@@ -25,6 +25,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -73,6 +74,11 @@ class KernelTest {
     }
   }
 
+  /** Every third matrix came with f32 scales. */
+  private static MatrixType scaled(MatrixType type, int seed) {
+    return seed % 3 == 0 ? type.withF32Scales() : type;
+  }
+
   @Property(tries = 16)
   void linear(@ForAll @IntRange(min = 1, max = 70) int rows, @ForAll @IntRange(min = 1, max = 90) int outputs,
       @ForAll @IntRange(min = 1, max = 200) int columns, @ForAll @IntRange(min = 0, max = 3) int element,
@@ -82,8 +88,8 @@ class KernelTest {
     MatrixType type = switch (element) {
       case 0 -> MatrixType.f32(outputs, columns);
       case 1 -> MatrixType.f16(outputs, columns);
-      case 2 -> MatrixType.quantized(outputs, columns, 8, eighths * (eighths % 2 == 0 ? 16 : 8), symmetric);
-      default -> MatrixType.quantized(outputs, columns, 4, eighths * (eighths % 2 == 0 ? 16 : 8), symmetric);
+      case 2 -> scaled(MatrixType.quantized(outputs, columns, 8, eighths * (eighths % 2 == 0 ? 16 : 8), symmetric), seed);
+      default -> scaled(MatrixType.quantized(outputs, columns, 4, eighths * (eighths % 2 == 0 ? 16 : 8), symmetric), seed);
     };
     PackedMatrix matrix = PackedMatrix.random(type, random);
     Launch launch = new LinearLaunch(RowCount.STEP, input(columns), output(outputs), type, new Buffer.Weight(0),
@@ -113,6 +119,60 @@ class KernelTest {
       }
     }
     assertClose(expected, stage.floats("output", expected.length), 4e-6);
+  }
+
+  /** The norm before a linear layer, and the SwiGLU behind it, become one kernel with it for a few rows. */
+  @Property(tries = 10)
+  void normLinearAndSwiglu(@ForAll @IntRange(min = 1, max = 9) int rows, @ForAll @IntRange(min = 1, max = 4) int blocks,
+      @ForAll @IntRange(min = 1, max = 300) int columns, @ForAll boolean four, @ForAll @IntRange(min = 0, max = 2) int groups,
+      @ForAll boolean normed, @ForAll boolean bias, @ForAll @IntRange(max = 1000) int seed) throws IOException {
+    Random random = new Random(seed);
+    int half = 16 * blocks;
+    MatrixType type = MatrixType.quantized(2 * half, columns, four ? 4 : 8, groups == 0 ? 512 : 32 * groups, bias);
+    PackedMatrix matrix = PackedMatrix.random(type, random);
+    View normedRows = View.of(new Buffer.Arena(0, (4L * MAX_ROWS * columns + 63) / 64 * 64), columns);
+    View both = View.of(new Buffer.Arena((4L * MAX_ROWS * columns + 63) / 64 * 64, 4L * MAX_ROWS * 2 * half), 2 * half);
+    View gate = both.slice(0, half);
+    List<Launch> launches = new ArrayList<>();
+    if (normed) {
+      launches.add(new RmsNormLaunch(RowCount.STEP, input(columns), normedRows, new Buffer.Weight(2), 1e-5f));
+    }
+    launches.add(new LinearLaunch(RowCount.STEP, normed ? normedRows : input(columns), both, type, new Buffer.Weight(0),
+        bias ? Optional.of(new Buffer.Weight(1)) : Optional.empty(), Optional.empty(), Activations.F32));
+    launches.add(new LoopNestLaunch(RowCount.STEP, LoopNest.swiglu(half), List.of(gate, both.slice(half, half)), output(half)));
+    SimulatedStage stage = new SimulatedStage(launches, MAX_ROWS, 32, target(seed), seed);
+    float[] x = gaussian(rows * columns, random);
+    for (int c = 0; c < columns; c++) {
+      x[c] *= 1e-3f;     // rows of different sizes
+    }
+    float[] biases = gaussian(2 * half, random);
+    float[] weight = gaussian(columns, random);
+    stage.ints("step", rows, 1, 0, 1);
+    stage.floats("input", x);
+    stage.bytes("weight:0", matrix.linear());
+    stage.floats("weight:1", biases);
+    stage.floats("weight:2", weight);
+    stage.allocate("output", 4L * rows * half);
+    assertEquals(rows <= 8 ? 1 : normed ? 4 : 3, stage.run(rows));
+    double[] expected = new double[rows * half];
+    double[] products = new double[2 * half];
+    for (int r = 0; r < rows; r++) {
+      double squares = 0;
+      for (int c = 0; c < columns; c++) {
+        squares += (double) x[r * columns + c] * x[r * columns + c];
+      }
+      double factor = normed ? 1 / Math.sqrt(squares / columns + 1e-5) : 1;
+      for (int n = 0; n < 2 * half; n++) {
+        products[n] = bias ? biases[n] : 0;
+        for (int c = 0; c < columns; c++) {
+          products[n] += x[r * columns + c] * factor * (normed ? weight[c] : 1) * matrix.elements()[n][c];
+        }
+      }
+      for (int n = 0; n < half; n++) {
+        expected[r * half + n] = products[n] / (1 + Math.exp(-products[n])) * products[half + n];
+      }
+    }
+    assertClose(expected, stage.floats("output", expected.length), 1e-5);
   }
 
   @Property(tries = 6)
@@ -155,7 +215,7 @@ class KernelTest {
     Random random = new Random(seed);
     int vocabulary = 105;
     MatrixType type = element == 0 ? MatrixType.f32(vocabulary, width) : element == 1 ? MatrixType.f16(vocabulary, width)
-        : MatrixType.quantized(vocabulary, width, element == 2 ? 8 : 4, 32, symmetric);
+        : scaled(MatrixType.quantized(vocabulary, width, element == 2 ? 8 : 4, 32, symmetric), seed);
     PackedMatrix table = PackedMatrix.random(type, random);
     SimulatedStage stage = new SimulatedStage(List.of(new EmbeddingLaunch(output(width), type, new Buffer.Weight(0))), MAX_ROWS,
         32, target(seed), seed);

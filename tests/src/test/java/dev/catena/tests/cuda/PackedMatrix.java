@@ -67,7 +67,8 @@ record PackedMatrix(MatrixType type, double[][] elements, byte[] linear, byte[] 
         all.codes[i] = (byte) random.nextInt(1 << type.element().bits());
       }
       for (int i = 0; i < all.scales.length; i++) {
-        all.scales[i] = Float16.valueOf(Float16.bitsOf((float) random.nextGaussian() * 0.1f));
+        float scale = (float) random.nextGaussian() * 0.1f;
+        all.scales[i] = type.f32Scales() ? scale : Float16.valueOf(Float16.bitsOf(scale));
         all.zeros[i] = (byte) (type.symmetric() ? type.middleCode() : random.nextInt(1 << type.element().bits()));
       }
       return all;

@@ -60,22 +60,23 @@ final class SimulatedStage {
     allocate(name, values.length).write(0, ByteBuffer.wrap(values), values.length);
   }
 
-  /** Runs the stage's bucket for so many rows. */
-  void run(int rows) {
-    run(program.stages().get(0).buckets(), rows);
+  /** Runs the stage's bucket for so many rows. @return how many launches that took */
+  int run(int rows) {
+    return run(program.stages().get(0).buckets(), rows);
   }
 
   void sample(int rows) {
     run(program.sampling(), rows);
   }
 
-  private void run(List<RowBucket> buckets, int rows) {
+  private int run(List<RowBucket> buckets, int rows) {
     RowBucket bucket = buckets.stream().filter(b -> b.rows() >= rows).findFirst().orElseThrow();
     for (KernelLaunch launch : bucket.launches()) {
       long[] pointers = launch.arguments().stream().mapToLong(this::address).toArray();
       machine.launch(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()), launch.sharedBytes(),
           pointers);
     }
+    return bucket.launches().size();
   }
 
   private long address(String argument) {

@@ -19,6 +19,9 @@ public final class ArtifactReaderFuzz {
     boolean isManifest = bytes.length > 0 && bytes[0] == '{';
     Path file = ScratchFolder.write(FILE, isManifest ? ForgedArtifact.withManifest(bytes) : bytes);
     try (ArtifactReader reader = ArtifactReader.openVerified(file)) {
+      if (reader.isGraph()) {
+        reader.graph();
+      }
       for (String name : reader.names()) {
         if (reader.offset(name) + reader.length(name) > reader.size()) {
           throw new AssertionError("entry '" + name + "' ends outside the file");

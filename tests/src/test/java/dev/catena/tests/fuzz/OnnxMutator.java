@@ -12,6 +12,7 @@ import java.util.Random;
  * put together again with lengths that are right. Changed bytes alone rarely get past the wire format.
  */
 final class OnnxMutator {
+  private static final int MOST_MESSAGES = 20_000;
   private static final int VARINT = 0;
   private static final int FIXED64 = 1;
   private static final int BYTES = 2;
@@ -117,8 +118,8 @@ final class OnnxMutator {
       case 3 -> graft(m, all);
       case 4 -> f.tag = 1 + random.nextInt(26);
       case 5 -> {
-        int copies = 1 << random.nextInt(10);
-        for (int i = 0; i < copies; i++) {
+        int copies = f.message == null && (f.bytes == null || f.bytes.length < 64) ? 1 << random.nextInt(10) : 2;
+        for (int i = 0; i < copies && all.size() < MOST_MESSAGES; i++) {
           m.fields.add(f.copy());
         }
       }

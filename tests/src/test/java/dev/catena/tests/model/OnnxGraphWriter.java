@@ -72,7 +72,7 @@ public final class OnnxGraphWriter {
 
   /** Adds a node of ONNX Runtime's own domain. */
   public void contrib(String type, List<String> operands, List<String> results, OnnxAttribute... attributes) {
-    nodes.add(new Node("com.microsoft", type, type, operands, results, List.of(attributes)));
+    nodes.add(new Node("com.microsoft", type, type + "_" + nodes.size(), operands, results, List.of(attributes)));
   }
 
   /**

@@ -134,6 +134,7 @@ class SchedulerTest {
         assertArrayEquals(alone.get(i).tokens, sharing.get(i).tokens(), company);
         assertArrayEquals(alone.get(i).logits, rows.get(i).toArray(float[][]::new), company + ", sequence " + i);
       }
+      assertTrue(scheduler.counters().steps() < scheduler.counters().decodedRows(), "steps were not shared");
       assertTrue(scheduler.counters().sharedPositions() >= 64, scheduler.counters().toString());
     }
   }

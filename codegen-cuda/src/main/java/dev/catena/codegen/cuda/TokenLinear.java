@@ -1,0 +1,93 @@
+package dev.catena.codegen.cuda;
+
+import dev.catena.codegen.Buffer;
+import dev.catena.codegen.Launch;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.LoopNest;
+import dev.catena.codegen.LoopNestLaunch;
+import dev.catena.codegen.RmsNormLaunch;
+import dev.catena.codegen.View;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * A linear layer of a few rows with what became one kernel with it: the RMS norm before it, the SwiGLU behind it. Their
+ * results are never in memory, so nothing else may read them.
+ */
+record TokenLinear(LinearLaunch linear, Optional<RmsNormLaunch> norm, Optional<LoopNestLaunch> swiglu) {
+    /** What begins with the launch at {@code index}, if that, or the linear layer behind that norm, has such a kernel. */
+    static Optional<TokenLinear> at(List<Launch> launches, int index) {
+        Optional<RmsNormLaunch> norm = norm(launches, index);
+        int linearAt = norm.isPresent() ? index + 1 : index;
+        if (!(launches.get(linearAt) instanceof LinearLaunch linear) || !LinearKernels.takesTokens(linear.type())) {
+            return Optional.empty();
+        }
+        return Stream.of(new TokenLinear(linear, norm, swiglu(launches, linearAt)), new TokenLinear(linear, norm, Optional.empty()))
+                .filter(fused -> !fused.overwritesWhatItReads()).findFirst();
+    }
+
+    /** How many launches it stands for. */
+    int launches() {
+        return 1 + (norm.isPresent() ? 1 : 0) + (swiglu.isPresent() ? 1 : 0);
+    }
+
+    /** The norm at {@code index}, if the launch behind it is a linear layer and nothing else reads what it writes. */
+    private static Optional<RmsNormLaunch> norm(List<Launch> launches, int index) {
+        return index + 1 < launches.size() && launches.get(index) instanceof RmsNormLaunch norm
+                && launches.get(index + 1) instanceof LinearLaunch linear && LinearKernels.takesTokens(linear.type())
+                && norm.width() == norm.x().columns() && norm.y().equals(linear.x()) && norm.rows() == linear.rows()
+                && linear.residual().stream().noneMatch(view -> overlap(view, norm.y()))
+                && isDeadBehind(launches, index + 1, norm.y()) ? Optional.of(norm) : Optional.empty();
+    }
+
+    /** The SwiGLU behind the linear layer at {@code index}, if nothing else reads what that writes. */
+    private static Optional<LoopNestLaunch> swiglu(List<Launch> launches, int index) {
+        LinearLaunch linear = (LinearLaunch) launches.get(index);
+        View both = linear.y();
+        int columns = both.columns() / 2;
+        return index + 1 < launches.size() && launches.get(index + 1) instanceof LoopNestLaunch nest && both.columns() % 32 == 0
+                && nest.nest().equals(LoopNest.swiglu(columns)) && nest.rows() == linear.rows() && linear.residual().isEmpty()
+                && nest.operands().equals(List.of(both.slice(0, columns), both.slice(columns, columns)))
+                && isDeadBehind(launches, index + 1, both, nest.y()) ? Optional.of(nest) : Optional.empty();
+    }
+
+    /** Whether nothing behind {@code index} reads the view before it is written again; {@code but} was written by the last one. */
+    private static boolean isDeadBehind(List<Launch> launches, int index, View view, View... but) {
+        if (!(view.buffer() instanceof Buffer.Arena)) {
+            return false;
+        }
+        for (Launch launch : launches.subList(index + 1, launches.size())) {
+            for (View read : launch.reads()) {
+                if (overlap(read, view) && !List.of(but).contains(read)) {
+                    return false;
+                }
+            }
+            if (launch.writes().stream().anyMatch(written -> written.buffer().equals(view.buffer()))) {
+                return true;
+            }
+        }
+        return true;
+    }
+
+    /** Blocks of the kernel run side by side: what one of them writes no other may still have to read. */
+    private boolean overwritesWhatItReads() {
+        return (norm.isPresent() || swiglu.isPresent()) && overlap(x(), y());
+    }
+
+    private static boolean overlap(View a, View b) {
+        if (a.buffer() instanceof Buffer.Arena one && b.buffer() instanceof Buffer.Arena other) {
+            return one.offset() < other.offset() + other.bytes() && other.offset() < one.offset() + one.bytes();
+        }
+        return a.buffer().equals(b.buffer());
+    }
+
+    /** The rows that it reads. */
+    View x() {
+        return norm.map(RmsNormLaunch::x).orElse(linear.x());
+    }
+
+    View y() {
+        return swiglu.map(LoopNestLaunch::y).orElse(linear.y());
+    }
+}
