@@ -36,7 +36,7 @@ class EncoderTest {
   /** The tolerance is a share of the largest output: the quantized one rounds activations, and where a code tips over
    * what follows moves by some hundredths (ONNX Runtime with and without its own fusions: by 6 hundredths). */
   @ParameterizedTest
-  @CsvSource({"all-minilm-l6-v2.onnx, 1e-5", "all-minilm-l6-v2-q.onnx, 3e-2"})
+  @CsvSource({"all-minilm-l6-v2.onnx, 1e-5", "all-minilm-l6-v2-q.onnx, 1e-1"})
   void outputsAreOnnxRuntimes(String name, double tolerance) throws IOException, OrtException {
     Path file = folder.resolve(name);
     try (InputStream in = getClass().getResourceAsStream("/" + name)) {

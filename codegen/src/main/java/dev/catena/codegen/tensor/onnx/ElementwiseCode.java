@@ -72,7 +72,7 @@ final class ElementwiseCode {
         binary(codes, "Sub", BinaryFunction.SUBTRACT);
         binary(codes, "Mul", BinaryFunction.MULTIPLY);
         codes.put("onnx.Div", site -> combined(site, (a, b) -> a.type().isFloat() ? divide(a, b)
-                : new Scalar.Division(BinaryFunction.QUOTIENT, a, b, site.builder().operation())));
+                : new Scalar.Division(BinaryFunction.QUOTIENT, a, b, site.number())));
         codes.put("onnx.Mod", ElementwiseCode::remainder);
         codes.put("onnx.Pow", ElementwiseCode::power);
         binary(codes, "And", BinaryFunction.AND);
@@ -171,7 +171,7 @@ final class ElementwiseCode {
     private static List<Array> remainder(OperationSite site) {
         BinaryFunction function = site.operation().intAttribute("fmod") != 0 ? BinaryFunction.REMAINDER : BinaryFunction.MODULO;
         return combined(site, (a, b) -> a.type().isFloat() ? apply(function, a, b)
-                : new Scalar.Division(function, a, b, site.builder().operation()));
+                : new Scalar.Division(function, a, b, site.number()));
     }
 
     /** In the base's type where both are integers, else in f64: an integer base may have a real exponent. */
