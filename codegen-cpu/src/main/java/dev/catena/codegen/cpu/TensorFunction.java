@@ -208,11 +208,9 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
             for (int i = 0; i < counters.size(); i++) {
                 line(b, "const int64_t %s = %s;", product.batch().get(i).counter().name(), value(counters.get(i)));
             }
-            line(b, "%s(%s + batch * %s * %s, %s + %s, %s + %s, %s, %s, %s, row, column, %s, %s, %s, %s);", kernel.name(),
+            line(b, "%s(%s + batch * %s * %s, %s + %s, %s + %s, %s, %s, %s, row, column);", kernel.name(),
                     pointer(product.c()), m, n, pointer(product.a()), value(product.aOffset()), pointer(product.b()),
-                    value(product.bOffset()), m, value(product.k()), n,
-                    product.aZero() == null ? "0" : pointer(product.aZero()), value(product.aZeroStep()),
-                    product.bZero() == null ? "0" : pointer(product.bZero()), value(product.bZeroStep()));
+                    value(product.bOffset()), m, value(product.k()), n);
             line(d, "}");
             line(in, "}");
         }

@@ -1,7 +1,6 @@
 package dev.catena.codegen.cpu;
 
 import dev.catena.codegen.tensor.Statement;
-import dev.catena.ir.ElementType;
 import java.util.Map;
 
 /**
@@ -22,18 +21,12 @@ record TensorMatMul(String name, String source, int width) {
         String sum = CScalars.type(product.sum());
         int lanes = target.lanes() * 32 / product.sum().bits();
         int vectors = target.lanes() == 16 ? 4 : 2;
-        ElementType aZero = product.aZero() == null ? ElementType.U8 : product.aZero().element();
-        ElementType bZero = product.bZero() == null ? ElementType.U8 : product.bZero().element();
         String name = "mat_mul_" + product.a().element().keyword() + "_" + product.b().element().keyword() + "_"
-                + product.c().element().keyword() + (product.aZero() == null ? "" : "_a" + aZero.keyword())
-                + (product.bZero() == null ? "" : "_b" + bZero.keyword());
-        String zeroB = product.bZero() == null ? "" : " - (" + sum + ")" + CElement.of(bZero).load("b_zero[(column + j) * b_step]");
+                + product.c().element().keyword();
         String source = CTemplate.fill(Map.ofEntries(Map.entry("name", name), Map.entry("a", a.storage()), Map.entry("b", b.storage()),
-                Map.entry("c", c.storage()), Map.entry("sum", sum), Map.entry("a_zero", CElement.of(aZero).storage()),
-                Map.entry("b_zero", CElement.of(bZero).storage()), Map.entry("vector_bytes", target.lanes() * 4),
+                Map.entry("c", c.storage()), Map.entry("sum", sum), Map.entry("vector_bytes", target.lanes() * 4),
                 Map.entry("vectors", vectors), Map.entry("rows", ROWS), Map.entry("width", vectors * lanes),
-                Map.entry("row_block", ROW_BLOCK), Map.entry("depth", 128), Map.entry("load_b", "(" + sum + ")" + b.load("x") + zeroB),
-                Map.entry("zero_a", product.aZero() == null ? "0" : "(" + sum + ")" + CElement.of(aZero).load("a_zero[(row + at) * a_step]")),
+                Map.entry("row_block", ROW_BLOCK), Map.entry("depth", 128), Map.entry("load_b", "(" + sum + ")" + b.load("x")),
                 Map.entry("load_a", "(" + sum + ")" + a.load("x")),
                 Map.entry("multiply_add", product.sum().isFloat() ? "__builtin_elementwise_fma(left, right[v], sum[i][v])"
                         : "sum[i][v] + left * right[v]"),

@@ -1,7 +1,7 @@
 /* One tile of a matrix product: ${row_block} rows, ${width} columns, all of k. b is packed into panels as the sum has it. */
 typedef ${sum} ${name}_vector __attribute__((vector_size(${vector_bytes})));
 static __attribute__((noinline)) void ${name}(${c} *restrict c, const ${a} *restrict a, const ${b} *restrict b, int64_t m, int64_t k,
-    int64_t n, int64_t row, int64_t column, const ${a_zero} *a_zero, int64_t a_step, const ${b_zero} *b_zero, int64_t b_step) {
+    int64_t n, int64_t row, int64_t column) {
   enum { ROWS = ${rows}, VECTORS = ${vectors}, WIDTH = ${width}, LANES = WIDTH / VECTORS, ROW_BLOCK = ${row_block}, DEPTH = ${depth} };
   _Alignas(64) ${sum} tile[ROW_BLOCK][WIDTH];
   _Alignas(64) ${sum} panel[DEPTH][WIDTH];
@@ -28,11 +28,9 @@ static __attribute__((noinline)) void ${name}(${c} *restrict c, const ${a} *rest
     }
     for (int64_t r = 0; r < rows; r += ROWS) {
       const ${a} *line[ROWS];
-      ${sum} zero[ROWS];
       UNROLL for (int64_t i = 0; i < ROWS; i++) {
         const int64_t at = r + i < rows ? r + i : rows - 1;
         line[i] = a + (row + at) * k + k0;
-        zero[i] = ${zero_a};
       }
       ${name}_vector sum[ROWS][VECTORS];
       UNROLL for (int64_t i = 0; i < ROWS; i++)
@@ -42,7 +40,7 @@ static __attribute__((noinline)) void ${name}(${c} *restrict c, const ${a} *rest
         UNROLL for (int64_t v = 0; v < VECTORS; v++) right[v] = *(const ${name}_vector *)&panel[p][v * LANES];
         UNROLL for (int64_t i = 0; i < ROWS; i++) {
           const ${a} x = line[i][p];
-          const ${name}_vector left = ((${name}_vector){} + (${sum})(${load_a} - zero[i]));
+          const ${name}_vector left = ((${name}_vector){} + ${load_a});
           UNROLL for (int64_t v = 0; v < VECTORS; v++) sum[i][v] = ${multiply_add};
         }
       }

@@ -16,11 +16,18 @@ public final class OperationSite {
     private final Operation operation;
     private final List<Array> operands;
     private final TensorBuilder builder;
+    private final int number;
 
     OperationSite(Operation operation, List<Array> operands, TensorBuilder builder) {
         this.operation = operation;
         this.operands = operands;
         this.builder = builder;
+        this.number = builder.operation();
+    }
+
+    /** By which its errors are reported, also from within another operation's loops. */
+    public int number() {
+        return number;
     }
 
     public Operation operation() {

@@ -40,12 +40,9 @@ public sealed interface Statement {
      * Matrix products: for each index of {@code batch}, c [m, n] = a [m, k] · b [k, n], summed in {@code sum}.
      *
      * @param aOffset   where a's matrix starts, over the batch's counters; likewise for b
-     * @param aZero     subtracted from a's elements first, one for all rows or for each; null for none
-     * @param aZeroStep from one row's zero to the next: 0 or 1; likewise for b's columns
      */
     record MatMul(Buffer c, Buffer a, Buffer b, List<Scalar.Loop> batch, Scalar m, Scalar k, Scalar n, Scalar aOffset,
-            Scalar bOffset, ScalarType sum, Buffer aZero, Scalar aZeroStep, Buffer bZero, Scalar bZeroStep)
-            implements Statement {}
+            Scalar bOffset, ScalarType sum) implements Statement {}
 
     /** Calls a kernel of the target's by its name, on one thread: buffers as pointers, then sizes. */
     record Call(String kernel, Buffer output, List<Buffer> buffers, List<Scalar> sizes) implements Statement {}

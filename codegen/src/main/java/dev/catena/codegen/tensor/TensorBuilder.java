@@ -114,8 +114,8 @@ public final class TensorBuilder {
     }
 
     /**
-     * The dimensions of a result: what its type says, where that is known, and the same variable for the same expression
-     * over symbols. That the operation's own arithmetic agrees is checked when it runs.
+     * The dimensions of a result: what its type says, where that is known, and that the operation's own arithmetic agrees is
+     * checked when it runs. Where the type has symbols that arithmetic decides: of two symbols that broadcast, a type names one.
      */
     public List<Scalar> dims(Value result, List<Scalar> computed) {
         TensorType type = result.tensorType();
@@ -139,15 +139,14 @@ public final class TensorBuilder {
             return known;
         }
         Scalar earlier = dims.get(declared);
-        if (earlier != null) {
-            check(Index.equal(computed, earlier), Failure.SHAPE);
+        if (computed.equals(earlier)) {
             return earlier;
         }
         Scalar defined = define(computed);
         if (!(defined instanceof Scalar.Literal)) {
             check(Index.lessOrEqual(Index.ZERO, defined), Failure.SHAPE);
         }
-        dims.put(declared, defined);
+        dims.putIfAbsent(declared, defined);
         return defined;
     }
 
@@ -420,16 +419,6 @@ public final class TensorBuilder {
 
     /** The matrix products of the last two axes of a and b; the axes before broadcast to those of {@code shape}. */
     public Array matMul(Array a, Array b, List<Scalar> shape, ElementType element, ScalarType sum) {
-        return matMul(a, b, shape, element, sum, null, null);
-    }
-
-    /**
-     * Likewise, after zero points were subtracted from the elements.
-     *
-     * @param aZero of each row of a (a scalar, or one axis), or null
-     * @param bZero of each column of b, or null
-     */
-    public Array matMul(Array a, Array b, List<Scalar> shape, ElementType element, ScalarType sum, Array aZero, Array bZero) {
         Array left = inMemory(a);
         Array right = inMemory(b);
         int rank = shape.size();
@@ -440,24 +429,11 @@ public final class TensorBuilder {
         check(Index.equal(k, right.dim(-2)), Failure.SHAPE);
         Scalar aOffset = batchOffset(left, batch);
         Scalar bOffset = batchOffset(right, batch);
-        Array zeroA = aZero == null ? null : inMemory(aZero);
-        Array zeroB = bZero == null ? null : inMemory(bZero);
-        Scalar stepA = zeroStep(zeroA, m);
-        Scalar stepB = zeroStep(zeroB, n);
         Buffer output = allocate(element, shape);
         settle();
-        add(new Statement.MatMul(output, left.buffer(), right.buffer(), batch, m, k, n, aOffset, bOffset, sum,
-                zeroA == null ? null : zeroA.buffer(), stepA, zeroB == null ? null : zeroB.buffer(), stepB));
+        add(new Statement.MatMul(output, left.buffer(), right.buffer(), batch, m, k, n, aOffset, bOffset, sum));
         add(new Statement.Barrier());
         return Array.of(output);
-    }
-
-    private Scalar zeroStep(Array zero, Scalar lines) {
-        if (zero == null || zero.rank() == 0 || Index.is(zero.dim(0), 1)) {
-            return Index.ZERO;
-        }
-        check(Index.or(Index.equal(zero.dim(0), lines), Index.equal(zero.dim(0), Index.ONE)), Failure.SHAPE);
-        return define(Index.select(Index.equal(zero.dim(0), Index.ONE), Index.ZERO, Index.ONE));
     }
 
     private Scalar batchOffset(Array matrix, List<Scalar.Loop> batch) {

@@ -61,22 +61,8 @@ final class ElementwiseCode {
         unary(codes, "Relu", x -> select(less(x, constant(x.type(), 0)), constant(x.type(), 0), x));
         unary(codes, "Softplus", x -> add(select(less(x, zero(x)), zero(x), x),
                 apply(UnaryFunction.LOG1P, apply(UnaryFunction.EXP, negative(apply(UnaryFunction.ABSOLUTE, x))))));
-        unary(codes, "Softsign", x -> divide(x, add(one(x), apply(UnaryFunction.ABSOLUTE, x))));
-        unary(codes, "Mish", x -> multiply(x, apply(UnaryFunction.TANH, apply(UnaryFunction.LOG1P, apply(UnaryFunction.EXP, x)))));
-        unary(codes, "HardSwish", x -> multiply(x, between(add(divide(x, constant(x.type(), 6.0)), constant(x.type(), 0.5)), 0, 1)));
-        codes.put("onnx.HardSigmoid", site -> mapped(site, x -> between(
-                add(multiply(real(site, "alpha", x), x), real(site, "beta", x)), 0, 1)));
-        codes.put("onnx.LeakyRelu", site -> mapped(site, x -> select(less(x, zero(x)), multiply(real(site, "alpha", x), x), x)));
-        codes.put("onnx.ThresholdedRelu", site -> mapped(site, x -> select(less(real(site, "alpha", x), x), x, zero(x))));
-        codes.put("onnx.Elu", site -> mapped(site, x -> select(less(x, zero(x)),
-                multiply(real(site, "alpha", x), apply(UnaryFunction.EXPM1, x)), x)));
-        codes.put("onnx.Celu", site -> mapped(site, x -> select(less(x, zero(x)),
-                multiply(real(site, "alpha", x), apply(UnaryFunction.EXPM1, divide(x, real(site, "alpha", x)))), x)));
-        codes.put("onnx.Selu", site -> mapped(site, x -> multiply(real(site, "gamma", x), select(less(zero(x), x), x,
-                multiply(real(site, "alpha", x), apply(UnaryFunction.EXPM1, x))))));
         codes.put("onnx.Swish", site -> mapped(site, x -> multiply(x, apply(UnaryFunction.SIGMOID, multiply(real(site, "alpha", x), x)))));
         codes.put("onnx.Gelu", ElementwiseCode::gelu);
-        codes.put("onnx.IsInf", ElementwiseCode::isInfinite);
         codes.put("onnx.Cast", ElementwiseCode::cast);
         codes.put("onnx.CastLike", ElementwiseCode::cast);
         codes.put("onnx.Clip", ElementwiseCode::clip);
@@ -86,10 +72,9 @@ final class ElementwiseCode {
         binary(codes, "Sub", BinaryFunction.SUBTRACT);
         binary(codes, "Mul", BinaryFunction.MULTIPLY);
         codes.put("onnx.Div", site -> combined(site, (a, b) -> a.type().isFloat() ? divide(a, b)
-                : new Scalar.Division(BinaryFunction.QUOTIENT, a, b, site.builder().operation())));
+                : new Scalar.Division(BinaryFunction.QUOTIENT, a, b, site.number())));
         codes.put("onnx.Mod", ElementwiseCode::remainder);
         codes.put("onnx.Pow", ElementwiseCode::power);
-        codes.put("onnx.PRelu", site -> combined(site, (x, slope) -> select(less(x, zero(x)), multiply(x, slope), x)));
         binary(codes, "And", BinaryFunction.AND);
         binary(codes, "Or", BinaryFunction.OR);
         binary(codes, "Xor", BinaryFunction.XOR);
@@ -106,9 +91,6 @@ final class ElementwiseCode {
         variadic(codes, "Max", BinaryFunction.MAXIMUM);
         variadic(codes, "Min", BinaryFunction.MINIMUM);
         variadic(codes, "Sum", BinaryFunction.ADD);
-        codes.put("onnx.Mean", site -> List.of(site.builder().elementwise(site.operation().result(), site.operands(),
-                v -> rounded(site.resultElement(), divide(v.stream().reduce(Scalars::add).orElseThrow(),
-                        constant(v.get(0).type(), (double) v.size()))))));
     }
 
     private static void unary(Map<String, OperationCode> codes, String name, UnaryFunction function) {
@@ -155,10 +137,6 @@ final class ElementwiseCode {
         return constant(like.type(), site.operation().realAttribute(attribute));
     }
 
-    private static Scalar between(Scalar x, double low, double high) {
-        return apply(BinaryFunction.MINIMUM, apply(BinaryFunction.MAXIMUM, x, constant(x.type(), low)), constant(x.type(), high));
-    }
-
     private static List<Array> gelu(OperationSite site) {
         boolean exact = site.operation().textAttribute("approximate").equals("none");
         return mapped(site, x -> {
@@ -166,17 +144,6 @@ final class ElementwiseCode {
                     : apply(UnaryFunction.TANH, multiply(constant(x.type(), Math.sqrt(2 / Math.PI)),
                             add(x, multiply(constant(x.type(), 0.044715), multiply(x, multiply(x, x))))));
             return multiply(multiply(constant(x.type(), 0.5), x), add(one(x), inner));
-        });
-    }
-
-    private static List<Array> isInfinite(OperationSite site) {
-        boolean positive = site.operation().intAttribute("detect_positive") != 0;
-        boolean negative = site.operation().intAttribute("detect_negative") != 0;
-        return mapped(site, x -> {
-            Scalar infinite = apply(UnaryFunction.IS_INFINITE, x);
-            Scalar wanted = positive && negative ? infinite : positive ? apply(BinaryFunction.AND, infinite, less(zero(x), x))
-                    : apply(BinaryFunction.AND, infinite, less(x, zero(x)));
-            return positive || negative ? wanted : constant(ScalarType.BOOL, 0);
         });
     }
 
@@ -204,7 +171,7 @@ final class ElementwiseCode {
     private static List<Array> remainder(OperationSite site) {
         BinaryFunction function = site.operation().intAttribute("fmod") != 0 ? BinaryFunction.REMAINDER : BinaryFunction.MODULO;
         return combined(site, (a, b) -> a.type().isFloat() ? apply(function, a, b)
-                : new Scalar.Division(function, a, b, site.builder().operation()));
+                : new Scalar.Division(function, a, b, site.number()));
     }
 
     /** In the base's type where both are integers, else in f64: an integer base may have a real exponent. */

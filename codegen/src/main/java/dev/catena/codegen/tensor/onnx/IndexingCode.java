@@ -38,7 +38,7 @@ final class IndexingCode {
                 return Index.of(at);
             }
         }
-        return new Scalar.CheckedIndex(place, extent, site.builder().operation());
+        return new Scalar.CheckedIndex(place, extent, site.number());
     }
 
     /** Where there is nothing to find, nothing may be looked for. */

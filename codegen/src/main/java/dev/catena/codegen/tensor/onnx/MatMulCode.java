@@ -22,8 +22,7 @@ final class MatMulCode {
     private MatMulCode() {}
 
     static void addTo(Map<String, OperationCode> codes) {
-        codes.put("onnx.MatMul", site -> List.of(product(site, null, null)));
-        codes.put("onnx.MatMulInteger", site -> List.of(product(site, site.has(2) ? site.operand(2) : null, site.has(3) ? site.operand(3) : null)));
+        codes.put("onnx.MatMul", site -> List.of(product(site)));
         codes.put("onnx.Gemm", MatMulCode::gemm);
     }
 
@@ -33,7 +32,7 @@ final class MatMulCode {
     }
 
     /** As numpy.matmul: a vector is a row on the left, a column on the right, and its axis goes from the result. */
-    private static Array product(OperationSite site, Array aZero, Array bZero) {
+    private static Array product(OperationSite site) {
         TensorBuilder b = site.builder();
         Array left = site.operand(0);
         Array right = site.operand(1);
@@ -61,13 +60,8 @@ final class MatMulCode {
         if (column) {
             full.add(Index.ONE);
         }
-        Array product = b.matMul(a, c, full, element, sumOf(a.element(), element), zero(b, aZero, true), zero(b, bZero, false));
+        Array product = b.matMul(a, c, full, element, sumOf(a.element(), element));
         return b.reshape(product, agreed);
-    }
-
-    /** A zero point for the whole, or for each row or column: as a vector. */
-    private static Array zero(TensorBuilder b, Array zero, boolean rows) {
-        return zero == null || zero.rank() < 2 ? zero : b.reshape(zero, List.of(b.define(Index.product(zero.dims()))));
     }
 
     private static List<Array> gemm(OperationSite site) {

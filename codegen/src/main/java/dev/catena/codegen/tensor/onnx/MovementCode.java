@@ -41,11 +41,7 @@ final class MovementCode {
         codes.put("onnx.Trilu", MovementCode::triangle);
         codes.put("onnx.ConstantOfShape", MovementCode::constantOfShape);
         codes.put("onnx.Range", MovementCode::range);
-        codes.put("onnx.EyeLike", MovementCode::eyeLike);
-        codes.put("onnx.OneHot", MovementCode::oneHot);
         codes.put("onnx.Pad", MovementCode::pad);
-        codes.put("onnx.DepthToSpace", MovementCode::depthToSpace);
-        codes.put("onnx.SpaceToDepth", MovementCode::spaceToDepth);
     }
 
     /** Sizes as an i64 tensor of one dimension, or none. */
@@ -434,52 +430,29 @@ final class MovementCode {
         return OperationSite.convert(x, ScalarType.F64);
     }
 
-    private static List<Array> eyeLike(OperationSite site) {
-        long shift = site.operation().intAttribute("k", 0);
-        ScalarType type = ScalarType.of(site.resultElement());
-        return List.of(Array.computed(site.resultElement(), site.dims(site.operand(0).dims()), List.of(), index -> Scalars.select(
-                Index.equal(Index.subtract(index.get(1), index.get(0)), Index.of(shift)), constant(type, 1), constant(type, 0))));
-    }
-
-    private static List<Array> oneHot(OperationSite site) {
-        TensorBuilder b = site.builder();
-        Array indices = b.cheap(site.operand(0));
-        Scalar depth = b.define(OperationSite.convert(site.single(1), ScalarType.INDEX));
-        b.check(Index.less(Index.ZERO, depth), Failure.VALUE);
-        Array values = b.inMemory(site.operand(2));
-        b.check(Index.equal(values.dim(0), Index.of(2)), Failure.SHAPE);
-        int axis = site.axis(site.operation().intAttribute("axis", -1), indices.rank() + 1);
-        List<Scalar> dims = new ArrayList<>(indices.dims());
-        dims.add(axis, depth);
-        return List.of(Array.moved(site.resultElement(), site.dims(dims), List.of(indices, values), index -> {
-            List<Scalar> own = new ArrayList<>(index);
-            Scalar place = own.remove(axis);
-            Scalar named = OperationSite.convert(indices.at(own), ScalarType.INDEX);
-            Scalar hot = Index.equal(Index.select(Index.less(named, Index.ZERO), Index.add(named, depth), named), place);
-            return Scalars.select(hot, values.at(List.of(Index.ONE)), values.at(List.of(Index.ZERO)));
-        }));
-    }
-
     private static List<Array> pad(OperationSite site) {
         TensorBuilder b = site.builder();
         Array x = b.cheap(site.operand(0));
         List<Scalar> pads = site.integers(1);
-        List<Integer> axes = site.axes(3, "axes", x.rank());
-        if (axes == null) {
-            axes = new ArrayList<>();
-            for (int axis = 0; axis < x.rank(); axis++) {
-                axes.add(axis);
-            }
+        List<Scalar> axes = site.has(3) ? site.integers(3) : null;
+        int n = axes == null ? x.rank() : axes.size();
+        if (pads.size() != 2 * n) {
+            throw b.refuse(pads.size() + " pads for " + n + " axes");
         }
-        int n = axes.size();
-        List<Scalar> before = new ArrayList<>(Collections.nCopies(x.rank(), Index.ZERO));
-        List<Scalar> dims = new ArrayList<>(x.dims());
-        for (int i = 0; i < n; i++) {
-            int axis = axes.get(i);
-            before.set(axis, pads.get(i));
-            Scalar size = b.define(Index.add(x.dim(axis), Index.add(pads.get(i), pads.get(n + i))));
+        List<Scalar> before = new ArrayList<>();
+        List<Scalar> dims = new ArrayList<>();
+        for (int axis = 0; axis < x.rank(); axis++) {
+            Scalar first = axes == null ? pads.get(axis) : Index.ZERO;
+            Scalar last = axes == null ? pads.get(n + axis) : Index.ZERO;
+            for (int i = 0; axes != null && i < n; i++) {
+                Scalar here = Index.or(Index.equal(axes.get(i), Index.of(axis)), Index.equal(axes.get(i), Index.of(axis - x.rank())));
+                first = b.define(Index.select(here, pads.get(i), first));
+                last = b.define(Index.select(here, pads.get(n + i), last));
+            }
+            Scalar size = b.define(Index.add(x.dim(axis), Index.add(first, last)));
             b.check(Index.lessOrEqual(Index.ZERO, size), Failure.SHAPE);
-            dims.set(axis, size);
+            before.add(first);
+            dims.add(size);
         }
         String mode = site.operation().textAttribute("mode");
         Scalar fill = site.has(2) ? site.single(2) : constant(x.type(), 0);
@@ -516,31 +489,5 @@ final class MovementCode {
         Scalar period = Index.maximum(Index.ONE, Index.multiply(Index.of(2), Index.subtract(dim, Index.ONE))); // reflect
         Scalar within = Index.remainder(Index.add(Index.remainder(at, period), period), period);
         return Index.select(Index.less(within, dim), within, Index.subtract(period, within));
-    }
-
-    private static List<Array> depthToSpace(OperationSite site) {
-        TensorBuilder b = site.builder();
-        Array x = site.operand(0);
-        Scalar block = Index.of(site.operation().intAttribute("blocksize"));
-        boolean depthFirst = site.operation().textAttribute("mode").equals("DCR");
-        Scalar c = b.define(Index.divide(x.dim(1), Index.multiply(block, block)));
-        List<Scalar> six = depthFirst ? List.of(x.dim(0), block, block, c, x.dim(2), x.dim(3))
-                : List.of(x.dim(0), c, block, block, x.dim(2), x.dim(3));
-        Array parts = b.reshape(x, six);
-        List<Integer> order = depthFirst ? List.of(0, 3, 4, 1, 5, 2) : List.of(0, 1, 4, 2, 5, 3);
-        return List.of(b.reshape(permuted(parts, order, order.stream().map(six::get).toList()), site.dims(List.of(x.dim(0), c,
-                b.define(Index.multiply(x.dim(2), block)), b.define(Index.multiply(x.dim(3), block))))));
-    }
-
-    private static List<Array> spaceToDepth(OperationSite site) {
-        TensorBuilder b = site.builder();
-        Array x = site.operand(0);
-        Scalar block = Index.of(site.operation().intAttribute("blocksize"));
-        Scalar h = b.define(Index.divide(x.dim(2), block));
-        Scalar w = b.define(Index.divide(x.dim(3), block));
-        List<Scalar> six = List.of(x.dim(0), x.dim(1), h, block, w, block);
-        List<Integer> order = List.of(0, 3, 5, 1, 2, 4);
-        return List.of(b.reshape(permuted(b.reshape(x, six), order, order.stream().map(six::get).toList()),
-                site.dims(List.of(x.dim(0), b.define(Index.multiply(x.dim(1), Index.multiply(block, block))), h, w))));
     }
 }

@@ -16,6 +16,9 @@ public final class OnnxCode {
         MatMulCode.addTo(BY_NAME);
         IndexingCode.addTo(BY_NAME);
         AttentionCode.addTo(BY_NAME);
+        ConvolutionCode.addTo(BY_NAME);
+        SelectionCode.addTo(BY_NAME);
+        ResizeCode.addTo(BY_NAME);
     }
 
     private OnnxCode() {}

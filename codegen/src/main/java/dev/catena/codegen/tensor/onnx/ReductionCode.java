@@ -39,10 +39,7 @@ final class ReductionCode {
         codes.put("onnx.ReduceMean", site -> reduce(site, BinaryFunction.ADD, 0, same, ReductionCode::over));
         codes.put("onnx.ReduceProd", site -> reduce(site, BinaryFunction.MULTIPLY, 1, same, (x, n) -> x));
         codes.put("onnx.ReduceSumSquare", site -> reduce(site, BinaryFunction.ADD, 0, x -> multiply(x, x), (x, n) -> x));
-        codes.put("onnx.ReduceL1", site -> reduce(site, BinaryFunction.ADD, 0, x -> apply(UnaryFunction.ABSOLUTE, x), (x, n) -> x));
         codes.put("onnx.ReduceL2", site -> reduce(site, BinaryFunction.ADD, 0, x -> multiply(x, x), (x, n) -> root(x)));
-        codes.put("onnx.ReduceLogSum", site -> reduce(site, BinaryFunction.ADD, 0, same, (x, n) -> apply(UnaryFunction.LOG, x)));
-        codes.put("onnx.ReduceLogSumExp", ReductionCode::logSumExp);
         codes.put("onnx.ReduceMax", site -> extremum(site, BinaryFunction.MAXIMUM));
         codes.put("onnx.ReduceMin", site -> extremum(site, BinaryFunction.MINIMUM));
         codes.put("onnx.ArgMax", site -> place(site, BinaryFunction.MAXIMUM));
@@ -66,11 +63,7 @@ final class ReductionCode {
     }
 
     /** Which axes are reduced, and of how many elements; a mark is a literal unless the axes are known only when it runs. */
-    private record Axes(List<Scalar> marks, Scalar count) {
-        boolean known() {
-            return marks.stream().allMatch(Index::isKnown);
-        }
-    }
+    private record Axes(List<Scalar> marks, Scalar count) {}
 
     /** Null where nothing is reduced. */
     private static Axes axes(OperationSite site) {
@@ -152,34 +145,6 @@ final class ReductionCode {
         return List.of(reduce(site, x, axes, x.element(), used, start, v -> v, v -> v));
     }
 
-    /** log Σ exp(x − max) + max, so that nothing overflows. */
-    private static List<Array> logSumExp(OperationSite site) {
-        Axes axes = axes(site);
-        Array x = site.builder().inMemory(site.operand(0));
-        if (axes == null) {
-            return List.of(x);
-        }
-        if (!axes.known()) {
-            throw site.builder().refuse("its axes are known only when it runs; code needs them");
-        }
-        boolean[] flags = flags(axes);
-        Array max = finite(site, along(site, x, flags, x.element(), BinaryFunction.MAXIMUM, Scalars.least(x.type()), v -> v, v -> v));
-        Array sum = sumOf(site, x, max, flags);
-        Array result = site.builder().elementwise(site.resultElement(), sum.dims(), List.of(sum, max),
-                v -> rounded(site.resultElement(), add(apply(UnaryFunction.LOG, v.get(0)), v.get(1))));
-        boolean keep = site.operation().intAttribute("keepdims", 1) != 0;
-        List<Scalar> dims = site.dims(keep ? sum.dims() : MovementCode.unmarked(site, x.dims(), axes.marks(), site.resultType().rank()));
-        return List.of(site.builder().reshape(result, dims));
-    }
-
-    private static boolean[] flags(Axes axes) {
-        boolean[] flags = new boolean[axes.marks().size()];
-        for (int i = 0; i < flags.length; i++) {
-            flags[i] = Index.is(axes.marks().get(i), 1);
-        }
-        return flags;
-    }
-
     /** A reduction that keeps its axes as 1. */
     static Array along(OperationSite site, Array x, boolean[] axes, ElementType element, BinaryFunction function, Scalar start,
             UnaryOperator<Scalar> each, UnaryOperator<Scalar> finish) {
@@ -202,12 +167,6 @@ final class ReductionCode {
         Buffer output = b.allocate(element, dims);
         b.compute(Nest.of(output, outer, finish.apply(new Scalar.Reduce(function, start, inner, each.apply(x.at(index))))));
         return Array.of(output);
-    }
-
-    /** An infinite maximum is none to subtract. */
-    private static Array finite(OperationSite site, Array max) {
-        return site.builder().elementwise(max.element(), max.dims(), List.of(max),
-                v -> select(apply(UnaryFunction.IS_INFINITE, v.get(0)), constant(v.get(0).type(), 0), v.get(0)));
     }
 
     private static Array sumOf(OperationSite site, Array x, Array max, boolean[] axes) {
