@@ -1,9 +1,7 @@
 package dev.catena.codegen.cpu;
 
-import dev.catena.codegen.tensor.ScalarType;
-import dev.catena.codegen.tensor.TensorBytes;
-import dev.catena.ir.ElementType;
-import dev.catena.ir.Tensor;
+import dev.catena.codegen.tensor.Buffer;
+import dev.catena.codegen.tensor.StoredType;
 
 /**
  * How elements of a type lie in memory, and how they are read and written in C.
@@ -14,7 +12,7 @@ import dev.catena.ir.Tensor;
  * @param write   what holds the value {@code %s}
  */
 record CElement(String storage, int bytes, String read, String write) {
-    static CElement of(ElementType element) {
+    static CElement of(StoredType element) {
         return switch (element) {
             case F64 -> plain("double", 8);
             case F32 -> plain("float", 4);
@@ -26,8 +24,7 @@ record CElement(String storage, int bytes, String read, String write) {
             case U64 -> plain("uint64_t", 8);
             case U32 -> plain("uint32_t", 4);
             case U16 -> plain("uint16_t", 2);
-            case STRING -> throw new IllegalArgumentException("texts are not compiled");
-            default -> element.isInteger() || element == ElementType.BOOL ? plain(CScalars.type(ScalarType.of(element)), 1)
+            default -> element.isInteger() || element == StoredType.BOOL ? plain(CScalars.type(element.scalar()), 1)
                     : new CElement("uint8_t", 1, "value_" + element.keyword() + "(%s)", element.keyword() + "_of(%s)");
         };
     }
@@ -45,22 +42,18 @@ record CElement(String storage, int bytes, String read, String write) {
     }
 
     /** The elements of a constant as an initializer. */
-    String literals(Tensor tensor) {
+    static String literals(Buffer.Constant constant, StoredType type) {
         StringBuilder text = new StringBuilder();
-        byte[] bytes = TensorBytes.of(tensor);
-        for (int i = 0; i < tensor.size(); i++) {
-            text.append(i == 0 ? "" : ", ").append(literal(tensor, bytes, i));
+        byte[] bytes = constant.bytes();
+        for (int i = 0; i < constant.size(); i++) {
+            text.append(i == 0 ? "" : ", ").append(switch (type) {
+                case F64 -> CScalars.real(constant.real(i), false);
+                case F32, F16 -> CScalars.real(constant.real(i), true);
+                case I64, U64, I32, U32, I16, U16, I8, U8, BOOL -> CScalars.integer(type.scalar(), constant.integer(i));
+                case BF16 -> Integer.toString((bytes[2 * i] & 0xff) | (bytes[2 * i + 1] & 0xff) << 8);
+                default -> Integer.toString(bytes[i]);
+            });
         }
         return text.isEmpty() ? "0" : text.toString();
-    }
-
-    private String literal(Tensor tensor, byte[] bytes, int i) {
-        return switch (tensor.element()) {
-            case F64 -> CScalars.real(tensor.get(i), false);
-            case F32, F16 -> CScalars.real(tensor.get(i), true);
-            case I64, U64, I32, U32, I16, U16, I8, U8, BOOL -> CScalars.integer(ScalarType.of(tensor.element()), tensor.getLong(i));
-            case BF16 -> Integer.toString((bytes[2 * i] & 0xff) | (bytes[2 * i + 1] & 0xff) << 8);
-            default -> Integer.toString(bytes[i]);
-        };
     }
 }

@@ -4,7 +4,7 @@ import dev.catena.codegen.tensor.BinaryFunction;
 import dev.catena.codegen.tensor.Buffer;
 import dev.catena.codegen.tensor.Scalar;
 import dev.catena.codegen.tensor.ScalarType;
-import dev.catena.ir.ElementType;
+import dev.catena.codegen.tensor.StoredType;
 import java.util.Locale;
 
 /** Expressions in C, over the functions of tensor_runtime.c and tensor_math.c. Signed integers wrap (-fwrapv). */
@@ -74,7 +74,7 @@ final class CScalars {
         } else if (x instanceof Scalar.Variable variable) {
             return names.variable(variable);
         } else if (x instanceof Scalar.Load load) {
-            return CElement.of(load.buffer().element()).load(names.pointer(load.buffer()) + "[" + text(load.index()) + "]");
+            return CElement.of(load.buffer().stored()).load(names.pointer(load.buffer()) + "[" + text(load.index()) + "]");
         } else if (x instanceof Scalar.Unary unary) {
             return unary(unary);
         } else if (x instanceof Scalar.Binary binary) {
@@ -177,7 +177,7 @@ final class CScalars {
     }
 
     private String round(Scalar.Round round) {
-        ElementType element = round.element();
+        StoredType element = round.stored();
         boolean wide = round.x().type() == ScalarType.F64;
         String x = text(round.x());
         String narrow = wide ? "f32_to_odd(" + x + ")" : x;
@@ -186,7 +186,7 @@ final class CScalars {
             case BF16 -> "round_bf16(" + narrow + ")";
             case F32 -> "(float)" + x;
             case F64, I64, I32, I16, I8, U64, U32, U16, U8, BOOL -> x;
-            case F8E8M0 -> "round_f8e8m0(" + x + ", " + (round.saturate() ? 1 : 0) + ", " + round.mode().ordinal() + ")";
+            case F8E8M0 -> "round_f8e8m0(" + x + ", " + (round.saturate() ? 1 : 0) + ", " + round.direction() + ")";
             default -> "round_" + element.keyword() + "(" + x + (element.isInteger() ? ")" : ", " + (round.saturate() ? 1 : 0) + ")");
         };
     }

@@ -39,7 +39,7 @@ record NestFunction(String name, String source, List<String> arguments) {
 
         @Override
         public String pointer(Buffer buffer) {
-            return named(outer.apply(buffer), "const " + CElement.of(buffer.element()).storage() + " *", "p");
+            return named(outer.apply(buffer), "const " + CElement.of(buffer.stored()).storage() + " *", "p");
         }
 
         @Override
@@ -93,7 +93,7 @@ record NestFunction(String name, String source, List<String> arguments) {
                 line("  ", "share(%s, %s, t, &from, &to);", total, value(work(nest.value())));
             }
             String inner = value(loops.isEmpty() ? Index.ONE : loops.get(loops.size() - 1).extent());
-            String storage = CElement.of(nest.output().element()).storage();
+            String storage = CElement.of(nest.output().stored()).storage();
             line("  ", "for (int64_t at = from; at < to;) {");
             if (loops.size() > 1) {
                 line("    ", "int64_t rest = at / %s;", inner);
@@ -126,7 +126,7 @@ record NestFunction(String name, String source, List<String> arguments) {
         }
 
         private void store(String counter) {
-            CElement element = CElement.of(nest.output().element());
+            CElement element = CElement.of(nest.output().stored());
             String place = nest.place().map(p -> "out[" + value(p) + "]").orElse("run[" + counter + "]");
             if (nest.combine().isPresent()) {
                 String type = CScalars.type(nest.value().type());

@@ -91,14 +91,14 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
                 }
             }
             for (Buffer buffer : outside) {
-                String type = CElement.of(buffer.element()).storage();
+                String type = CElement.of(buffer.stored()).storage();
                 if (buffer.place() instanceof Buffer.Input input) {
                     declarations.append("  const %s *const %s = g->inputs[%d].data;%n".formatted(type, buffer, input.index()));
                 } else if (buffer.place() instanceof Buffer.Weight weight) {
                     declarations.append("  const %s *const %s = g->weights[%d];%n".formatted(type, buffer, weight.index()));
                 } else {
                     declarations.append("  static const %s %s[] = {%s};%n".formatted(type, buffer,
-                            CElement.of(buffer.element()).literals(((Buffer.Constant) buffer.place()).value())));
+                            CElement.literals((Buffer.Constant) buffer.place(), buffer.stored())));
                 }
             }
             return declarations.toString();
@@ -134,13 +134,13 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
             } else if (statement instanceof Statement.Allocate allocate) {
                 allocate(allocate, in);
             } else if (statement instanceof Statement.DeclareBuffer declare) {
-                line(in, "%s *%s;", CElement.of(declare.buffer().element()).storage(), declare.buffer());
+                line(in, "%s *%s;", CElement.of(declare.buffer().stored()).storage(), declare.buffer());
             } else if (statement instanceof Statement.AssignBuffer assign) {
                 line(in, "%s = %s;", assign.buffer(), assign.of());
             } else if (statement instanceof Statement.Release release) {
                 Buffer buffer = release.buffer();
                 line(in, "heap_give(&memory, (char *)%s - g->memory, %s);", buffer,
-                        bytes(buffer.dims(), CElement.of(buffer.element()).bytes()));
+                        bytes(buffer.dims(), CElement.of(buffer.stored()).bytes()));
             } else if (statement instanceof Statement.Compute compute) {
                 nest(compute.nest(), in);
             } else if (statement instanceof Statement.MatMul product) {
@@ -172,9 +172,9 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
 
         private void allocate(Statement.Allocate allocate, String in) {
             Buffer buffer = allocate.buffer();
-            String type = CElement.of(buffer.element()).storage();
+            String type = CElement.of(buffer.stored()).storage();
             line(in, "const int64_t at_%s = heap_take(&memory, g, %s);", buffer,
-                    bytes(buffer.dims(), CElement.of(buffer.element()).bytes()));
+                    bytes(buffer.dims(), CElement.of(buffer.stored()).bytes()));
             line(in, "if (at_%s < 0) return fail(g, %d, %d);", buffer, allocate.operation(), Failure.MEMORY.code());
             line(in, "%s *const %s = (%s *)(g->memory + at_%s);", type, buffer, type, buffer);
         }
@@ -219,10 +219,10 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
             if (!call.kernel().equals("top_k")) {
                 throw new IllegalStateException("no kernel " + call.kernel());
             }
-            CElement element = CElement.of(call.output().element());
-            String name = call.output().element().keyword();
+            CElement element = CElement.of(call.output().stored());
+            String name = call.output().stored().keyword();
             kernels.putIfAbsent("top_k_" + name, CTemplate.fill(Map.of("name", name, "t", element.storage(), "scalar",
-                    CScalars.type(ScalarType.of(call.output().element())), "load", element.load("from[i * inner]"),
+                    CScalars.type(call.output().stored().scalar()), "load", element.load("from[i * inner]"),
                     "load_other", element.load("best[(at - 1) * inner]")), "tensor_top_k.c"));
             List<String> arguments = new ArrayList<>(List.of(pointer(call.output())));
             call.buffers().forEach(buffer -> arguments.add(pointer(buffer)));

@@ -15,14 +15,14 @@ record TensorMatMul(String name, String source, int width) {
     private static final int ROWS = 6;
 
     static TensorMatMul of(Statement.MatMul product, CpuTarget target) {
-        CElement a = CElement.of(product.a().element());
-        CElement b = CElement.of(product.b().element());
-        CElement c = CElement.of(product.c().element());
+        CElement a = CElement.of(product.a().stored());
+        CElement b = CElement.of(product.b().stored());
+        CElement c = CElement.of(product.c().stored());
         String sum = CScalars.type(product.sum());
         int lanes = target.lanes() * 32 / product.sum().bits();
         int vectors = target.lanes() == 16 ? 4 : 2;
-        String name = "mat_mul_" + product.a().element().keyword() + "_" + product.b().element().keyword() + "_"
-                + product.c().element().keyword();
+        String name = "mat_mul_" + product.a().stored().keyword() + "_" + product.b().stored().keyword() + "_"
+                + product.c().stored().keyword();
         String source = CTemplate.fill(Map.ofEntries(Map.entry("name", name), Map.entry("a", a.storage()), Map.entry("b", b.storage()),
                 Map.entry("c", c.storage()), Map.entry("sum", sum), Map.entry("vector_bytes", target.lanes() * 4),
                 Map.entry("vectors", vectors), Map.entry("rows", ROWS), Map.entry("width", vectors * lanes),

@@ -22,7 +22,24 @@ public record Buffer(int number, ElementType element, List<Scalar> dims, Place p
     public record Weight(int index) implements Place {}
 
     /** Small enough to stand in the code. */
-    public record Constant(Tensor value) implements Place {}
+    public record Constant(Tensor value) implements Place {
+        public int size() {
+            return value.size();
+        }
+
+        public double real(int index) {
+            return value.get(index);
+        }
+
+        public long integer(int index) {
+            return value.getLong(index);
+        }
+
+        /** As it lies in memory. */
+        public byte[] bytes() {
+            return TensorBytes.of(value);
+        }
+    }
 
     /** Taken from the run's memory. */
     public record Allocated() implements Place {}
@@ -32,6 +49,11 @@ public record Buffer(int number, ElementType element, List<Scalar> dims, Place p
 
     public Buffer {
         dims = List.copyOf(dims);
+    }
+
+    /** The element type, for targets. */
+    public StoredType stored() {
+        return StoredType.of(element);
     }
 
     public Scalar elements() {

@@ -120,6 +120,16 @@ public sealed interface Scalar {
      * @param mode     of powers of two alone
      */
     record Round(ElementType element, Scalar x, boolean saturate, NarrowFloat.RoundMode mode) implements Scalar {
+        /** The element type, for targets. */
+        public StoredType stored() {
+            return StoredType.of(element);
+        }
+
+        /** 0 up, 1 down, 2 to the nearest. */
+        public int direction() {
+            return mode.ordinal();
+        }
+
         @Override
         public ScalarType type() {
             return ScalarType.of(element);
