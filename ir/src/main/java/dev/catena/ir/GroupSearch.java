@@ -35,6 +35,10 @@ final class GroupSearch {
   private final float[] lowest;
   private final float[] highest;
   private final float[] error;
+  /** The smaller error of a share's two signs. */
+  private final float[] ofShare;
+  /** Narrower ranges can't be better. Each group by itself: its scale must not depend on the others in its batch. */
+  private final boolean[] settled;
   private final float[] product;
   private final float[] square;
   /** [column in the group][group]. */
@@ -60,6 +64,8 @@ final class GroupSearch {
     lowest = new float[most];
     highest = new float[most];
     error = new float[most];
+    ofShare = new float[most];
+    settled = new boolean[most];
     product = new float[most];
     square = new float[most];
   }
@@ -98,16 +104,20 @@ final class GroupSearch {
     System.arraycopy(scale, 0, candidate, 0, groups);
     System.arraycopy(zero, 0, candidateZero, 0, groups);
     consider(count, 1);
-    for (double share = 1; share >= NARROWEST; share -= COARSE) {
+    Arrays.fill(settled, false);
+    boolean open = true;
+    for (double share = 1; open && share >= NARROWEST; share -= COARSE) {
+      Arrays.fill(ofShare, 0, groups, Float.POSITIVE_INFINITY);
       for (int sign = 1; sign >= (symmetric ? -1 : 1); sign -= 2) {
         for (int g = 0; g < groups; g++) {
-          propose(g, sign * share * widest[g], 0);
+          propose(g, settled[g] ? 0 : sign * share * widest[g], 0);
         }
         consider(count, share);
+        for (int g = 0; g < groups; g++) {
+          ofShare[g] = Math.min(ofShare[g], error[g]);
+        }
       }
-      if (hopeless()) {
-        break;
-      }
+      open = settle();
     }
     double[] coarse = bestShare.clone();
     for (int step = -FINE_STEPS; step <= FINE_STEPS; step++) {
@@ -141,21 +151,21 @@ final class GroupSearch {
     bestShare[g] = 1;
   }
 
-  /** The zero puts the middle of the range in the middle of the codes, moved by {@code shift}. */
+  /** The zero puts the middle of the range in the middle of the codes, moved by {@code shift}. Scale 0 proposes nothing. */
   private void propose(int g, double s, int shift) {
     candidate[g] = HalfFloat.round((float) s, scaleType);
     candidateZero[g] = symmetric ? middle
         : (int) Math.min(top, Math.max(0, Math.rint(top / 2.0 - middleOfRange[g] / s) + shift));
   }
 
-  /** Whether the last candidate cuts off so much of every group that narrower ones can't be better. */
-  private boolean hopeless() {
+  /** Settles groups of which the last share cuts off so much that narrower ones can't be better. @return whether any is open */
+  private boolean settle() {
+    boolean open = false;
     for (int g = 0; g < groups; g++) {
-      if (error[g] < HOPELESS * best[g]) {
-        return false;
-      }
+      settled[g] |= ofShare[g] >= HOPELESS * best[g];
+      open |= !settled[g];
     }
-    return true;
+    return open;
   }
 
   /** Takes the candidates of those groups for which they are better; whether there were any. */

@@ -1,8 +1,10 @@
 package dev.catena.ir;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,6 +37,32 @@ class QuantizedWeightTest {
       double allowed = c == 0 || c == limit ? 1.01 : 0.501;
       assertEquals(w[i], back[i], allowed * scale, "element " + i);
       assertTrue(c <= limit);
+    }
+  }
+
+  /** Artifacts are written some rows at a time, the evaluator reads all: they must see the same matrix. */
+  @ParameterizedTest
+  @CsvSource({"U4,32,true", "U4,32,false", "U2,32,true", "U3,172,true", "U4,128,false"})
+  void aRowIsTheSameWhateverIsReadWithIt(ElementType code, int group, boolean symmetric) {
+    int rows = 90;
+    int columns = 172;
+    Random random = new Random(8);
+    float[] w = new float[rows * columns];
+    for (int i = 0; i < w.length; i++) {
+      w[i] = (float) (random.nextGaussian() * (i / columns % 7 == 0 ? Math.exp(random.nextGaussian()) : 1));
+    }
+    QuantType type = new QuantType(code, group, ElementType.F16, symmetric ? null : code, Dim.list(rows, columns));
+    QuantizedWeight q = new QuantizedWeight(new LiteralWeight(Tensor.f32(w, rows, columns)), type, GroupFit.Scales.SEARCH);
+    int groups = (int) type.groups();
+    byte[] all = new byte[w.length];
+    float[] allScales = new float[rows * groups];
+    q.readCodes(0, rows, all, allScales, new byte[rows * groups]);
+    byte[] own = new byte[columns];
+    float[] ownScales = new float[groups];
+    for (int r = 0; r < rows; r++) {
+      q.readCodes(r, 1, own, ownScales, new byte[groups]);
+      assertArrayEquals(Arrays.copyOfRange(allScales, r * groups, (r + 1) * groups), ownScales, "scales of row " + r);
+      assertArrayEquals(Arrays.copyOfRange(all, r * columns, (r + 1) * columns), own, "codes of row " + r);
     }
   }
 

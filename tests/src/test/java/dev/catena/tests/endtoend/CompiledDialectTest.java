@@ -30,8 +30,10 @@ class CompiledDialectTest {
   private static final LlamaShape SHAPE = LlamaShape.of(4, 2, 20, 96, 105, 2, 40);
   private static final LlamaShape EQUAL_HEADS = LlamaShape.of(4, 4, 20, 96, 105, 2, 40);
   private static final int[][] STEPS = {{1, 17, 50, 3, 99}, {42}, {8}, {77, 0, 104}};
+  /** Matrices that came quantized and weights in bf16 are compiled by tests of their own. */
   private static final EnumSet<Form> NOT_HERE = EnumSet.of(Form.STRANGE, Form.QKV_INTERLEAVED, Form.NORM_OPERATOR,
-      Form.WEIGHTS_IN_BF16);
+      Form.WEIGHTS_IN_BF16, Form.INT8_TENSOR, Form.INT8_CHANNEL, Form.UINT8_CHANNEL, Form.INT4_BLOCK, Form.UINT4_BLOCK,
+      Form.DYNAMIC_INT8, Form.DYNAMIC_UINT8_CHANNEL);
 
   @TempDir Path folder;
 
