@@ -54,11 +54,16 @@ class RunMistakeTest {
   }
 
   @ParameterizedTest
-  @CsvSource(delimiter = ' ', value = {"--device cuda:0", "--device gpu", "--device cpu:0,,cpu:1", "--threads -1",
+  @CsvSource(delimiter = ' ', value = {"--device gpu", "--device cpu:0,,cpu:1", "--threads -1",
       "--threads many", "--max-tokens -1", "--temperature -1", "--top-p 2", "--top-k -1", "--min-p 7",
       "--repeat-penalty 0", "--stop 32"})
   void anOptionThatCannotBe(String option, String value) {
     runRefused(List.of("run", "m.catena", "--ids", "1", option + "=" + value), value.split(",")[0]);
+  }
+
+  @Test
+  void aGpuThatTheArtifactHasNoCodeForOrTheMachineLacks() {
+    runRefused(List.of("run", "m.catena", "--ids", "1", "--device=cuda:0"), "cuda");
   }
 
   @Test
