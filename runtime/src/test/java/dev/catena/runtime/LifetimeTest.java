@@ -167,11 +167,14 @@ class LifetimeTest {
                 session.feed(1);
                 generate(session.generate(options), session, 20_000);   // until all is compiled
                 Generation generation = session.generate(options);
-                long before = threads.getCurrentThreadAllocatedBytes();
-                generate(generation, session, 100_000);
-                long allocated = threads.getCurrentThreadAllocatedBytes() - before;
-                // The smallest object for each would be 1.6 million; what the Java machine itself does now and then isn't that.
-                assertTrue(allocated < 100_000, allocated + " bytes for 100 000 tokens");
+                // What the Java machine itself does now and then isn't in every round; an object for each token would be.
+                long allocated = Long.MAX_VALUE;
+                for (int round = 0; round < 5; round++) {
+                    long before = threads.getCurrentThreadAllocatedBytes();
+                    generate(generation, session, 100_000);
+                    allocated = Math.min(allocated, threads.getCurrentThreadAllocatedBytes() - before);
+                }
+                assertTrue(allocated < 10_000, allocated + " bytes for 100 000 tokens");
             }
         }
     }
