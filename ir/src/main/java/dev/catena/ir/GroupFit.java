@@ -25,11 +25,12 @@ public final class GroupFit {
     }
   }
 
-  private static final double NARROWEST = 0.4;
-  private static final double COARSE = 0.06;
-  private static final double FINE = 0.02;
-  private static final int FINE_STEPS = 2;
-  private static final int REFITS = 4;
+  /** Shares of the range that a search tries, here and in {@link GroupSearch}: coarse steps down to the narrowest, then fine ones. */
+  static final double NARROWEST = 0.4;
+  static final double COARSE = 0.06;
+  static final double FINE = 0.02;
+  static final int FINE_STEPS = 2;
+  static final int REFITS = 4;
 
   private final int top;
   private final int middle;

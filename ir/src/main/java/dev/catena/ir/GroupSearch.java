@@ -8,11 +8,6 @@ import java.util.Arrays;
  * billions of errors. Not thread-safe; reuse one for many batches.
  */
 final class GroupSearch {
-  private static final double NARROWEST = 0.4;
-  private static final double COARSE = 0.06;
-  private static final double FINE = 0.02;
-  private static final int FINE_STEPS = 2;
-  private static final int REFITS = 4;
   /** Errors have one valley, apart from ripples that are much lower than this. */
   private static final float HOPELESS = 2;
   /** Added and taken away again, it rounds a float below 2²² to the nearest whole number. */
@@ -106,7 +101,7 @@ final class GroupSearch {
     consider(count, 1);
     Arrays.fill(settled, false);
     boolean open = true;
-    for (double share = 1; open && share >= NARROWEST; share -= COARSE) {
+    for (double share = 1; open && share >= GroupFit.NARROWEST; share -= GroupFit.COARSE) {
       Arrays.fill(ofShare, 0, groups, Float.POSITIVE_INFINITY);
       for (int sign = 1; sign >= (symmetric ? -1 : 1); sign -= 2) {
         for (int g = 0; g < groups; g++) {
@@ -120,17 +115,17 @@ final class GroupSearch {
       open = settle();
     }
     double[] coarse = bestShare.clone();
-    for (int step = -FINE_STEPS; step <= FINE_STEPS; step++) {
+    for (int step = -GroupFit.FINE_STEPS; step <= GroupFit.FINE_STEPS; step++) {
       for (int shift = -1; shift <= (symmetric ? -1 : 0); shift++) {
         for (int g = 0; g < groups; g++) {
-          double s = (coarse[g] + step * FINE) * widest[g];
+          double s = (coarse[g] + step * GroupFit.FINE) * widest[g];
           propose(g, symmetric ? Math.copySign(s, scale[g]) : s, shift == 0 ? step & 1 : shift);
         }
         consider(count, 0);
       }
     }
     boolean better = true;
-    for (int i = 0; better && i < REFITS; i++) {
+    for (int i = 0; better && i < GroupFit.REFITS; i++) {
       refit(count);
       better = consider(count, 0);
     }
