@@ -45,6 +45,10 @@ static __attribute__((noinline)) void share(int64_t total, int64_t work, const c
 }
 
 /* ---- reals ---- */
+#define F32_NAN __builtin_nanf("")
+#define F64_NAN __builtin_nan("")
+#define F32_INFINITY __builtin_inff()
+#define F64_INFINITY __builtin_inf()
 INLINE float value_f16(uint16_t x) { union { uint16_t u; _Float16 f; } v = {x}; return (float)v.f; }
 INLINE uint16_t f16_of(float x) { union { _Float16 f; uint16_t u; } v = {(_Float16)x}; return v.u; }
 #define OF_BOTH(NAME, BUILTIN)                                      \

@@ -33,6 +33,6 @@ public record CudaSource(String text, List<String> kernelNames, List<String> opt
         }
         constants.values().forEach(text::append);
         kernels.values().forEach(kernel -> text.append('\n').append(kernel));
-        return new CudaSource(text.toString(), List.copyOf(kernels.keySet()), List.of("--fmad=false"));
+        return new CudaSource(text.toString(), List.copyOf(kernels.keySet()), List.of("--fmad=false", "--disable-warnings"));
     }
 }

@@ -15,6 +15,10 @@ struct catena_graph;
 NOINLINE void fail(catena_graph *g, int64_t operation, int64_t what);
 
 /* ---- reals ---- */
+#define F32_NAN __int_as_float(0x7fc00000)
+#define F64_NAN __longlong_as_double(0x7ff8000000000000ll)
+#define F32_INFINITY __int_as_float(0x7f800000)
+#define F64_INFINITY __longlong_as_double(0x7ff0000000000000ll)
 INLINE float value_f16(uint16_t x) {
   float value;
   asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(x));

@@ -11,7 +11,7 @@ import java.util.Locale;
 /**
  * Expressions in what C and CUDA C++ have in common, over the functions of scalars.c, narrow.c and those that each target
  * brings: {@code FUNCTION_f32} and {@code FUNCTION_f64} for every {@link dev.catena.codegen.tensor.UnaryFunction} of reals,
- * {@code power}, {@code remainder}, {@code modulo}, {@code maximum}, {@code minimum} likewise. Integers wrap: they are added in
+ * {@code F32_NAN}, {@code F32_INFINITY} and those of F64, {@code power}, {@code remainder}, {@code modulo}, {@code maximum}, {@code minimum} likewise. Integers wrap: they are added in
  * unsigned types, so that no compiler draws conclusions.
  */
 public final class CScalars {
@@ -75,10 +75,10 @@ public final class CScalars {
     /** A real as a literal with the same value, bit for bit (but for a NaN's payload). */
     public static String real(double value, boolean f32) {
         if (Double.isNaN(value)) {
-            return f32 ? "__builtin_nanf(\"\")" : "__builtin_nan(\"\")";
+            return f32 ? "F32_NAN" : "F64_NAN";
         }
         if (Double.isInfinite(value)) {
-            return (value < 0 ? "-" : "") + (f32 ? "__builtin_inff()" : "__builtin_inf()");
+            return (value < 0 ? "-" : "") + (f32 ? "F32_INFINITY" : "F64_INFINITY");
         }
         if (value == Math.rint(value) && Math.abs(value) < 1e6 && (value != 0 || 1 / value > 0)) {
             return (long) value + ".0" + (f32 ? "f" : "");
