@@ -1,6 +1,8 @@
 package dev.catena.codegen.cpu;
 
 import dev.catena.codegen.tensor.Statement;
+import dev.catena.codegen.tensor.c.CElement;
+import dev.catena.codegen.tensor.c.CScalars;
 import java.util.Map;
 
 /**

@@ -33,7 +33,7 @@ final class SimulatedStage {
   SimulatedStage(List<Launch> launches, int maxRows, int vocabulary, String target, long seed) throws IOException {
     program = CudaProgram.of(List.of(launches), maxRows, vocabulary);
     CudaTarget architecture = CudaTarget.parse(target);
-    byte[] ptx = CudaLibrary.ptx(program, architecture.ptxFamily(), new NvrtcCompiler(CodeStore.none()));
+    byte[] ptx = CudaLibrary.ptx(program.code(), architecture.ptxFamily(), new NvrtcCompiler(CodeStore.none()));
     machine = new SimMachine(SimMachine.Settings.defaults().withSeed(seed).withArchitecture(architecture.capability()));
     module = machine.load(new String(ptx, StandardCharsets.UTF_8));
     CudaStage stage = program.stages().get(0);
