@@ -14,6 +14,7 @@ import dev.catena.ir.Type;
 import dev.catena.ir.Value;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -40,6 +41,7 @@ final class GraphImporter {
   private final NameHints hints = new NameHints();
   private final StageBuilder out;
   private final NodeForms forms;
+  private final SequenceForms sequences;
   private boolean languageModel;
   /** Inside a loop whose sizes change: nothing is taken for known of what goes round. */
   private boolean cautious;
@@ -55,6 +57,7 @@ final class GraphImporter {
     this.loader = new TensorLoader(graph.file(), path, files);
     this.out = new StageBuilder(stage, graph.fileName(), hints);
     QuantizedConstants quantized = new QuantizedConstants(out, weights);
+    this.sequences = new SequenceForms(new FormBuilder(out));
     this.forms = new NodeForms(out, hints, loader, graph.opset(), new ContribForms(out, weights, quantized), quantized);
   }
 
@@ -189,10 +192,11 @@ final class GraphImporter {
       return;
     }
     List<Value> operands = new ArrayList<>();
+    boolean ofSequences = SequenceForms.isAboutSequences(node);
     for (String name : node.inputs()) {
-      operands.add(name.isEmpty() ? null : value(name));
+      operands.add(name.isEmpty() || ofSequences && sequences.knows(name) ? null : value(name));
     }
-    List<Value> results = forms.convert(node, operands);
+    List<Value> results = ofSequences ? Collections.singletonList(sequences.convert(node, operands)) : forms.convert(node, operands);
     for (int i = 0; i < results.size(); i++) {
       if (i < node.outputs().size() && !node.outputs().get(i).isEmpty() && results.get(i) != null) {
         names.put(node.outputs().get(i), results.get(i));
@@ -250,12 +254,14 @@ final class GraphImporter {
   private Block region(Node node, OnnxSubgraph branch, Map<String, Value> captured) {
     Block region = new Block();
     names.enter();
+    Map<String, List<Value>> around = sequences.enter();
     Block before = out.into(region);
     captured.forEach((name, v) -> names.put(name, v.constant() != null ? out.constant(v.constant(), name)
         : argument(region, name, v)));
     List<Value> results = importNodes(node, branch);
     results.subList(0, node.outputs().size()).forEach(region::addOutput);
     out.into(before);
+    sequences.leave(around);
     names.leave();
     return region;
   }
@@ -416,12 +422,14 @@ final class GraphImporter {
       }
       loop.enter();
       names.enter();
+      Map<String, List<Value>> around = sequences.enter();
       captured.forEach((name, v) -> names.put(name, loop.inside(v)));
       List<Value> taken = inputs.apply(loop, arguments);
       for (int i = 0; i < taken.size(); i++) {
         names.put(body.inputs().get(i).name(), taken.get(i));
       }
       List<Value> given = importNodes(node, body);
+      sequences.leave(around);
       names.leave();
       boolean stays = true;
       for (int i = 0; i < first.size(); i++) {
