@@ -54,7 +54,7 @@ final class LinearKernels {
         View y = fused.y();
         CudaKernel kernel = new CudaKernel((normed ? "norm_" : "") + name(launch) + (swiglu ? "_swiglu" : "") + "_tokens",
                 (normed ? "RMS norm, then " : "") + purpose(launch) + (swiglu ? ", then silu(gate) * up" : "") + "; up to "
-                + MOST_FEW_ROWS + " rows.", TOKEN_WARPS * 32, "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
+                + MOST_FEW_ROWS + " rows.", TOKEN_WARPS * 32, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
                 "linear_few_tokens.cuh").residentBlocks(2)
                 .step().read("x", x).weight("weight", launch.weight()).vector("bias", launch.bias())
                 .vector("norm", fused.norm().map(RmsNormLaunch::weight));
@@ -93,7 +93,7 @@ final class LinearKernels {
         int threads = CudaKernel.threadsForRow(columns);
         return new CudaKernel("rows_to_half_c" + columns + CudaKernel.selected(launch.rows()),
                 "Rows of " + columns + " as scaled f16, for tensor cores.", threads,
-                "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
+                "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
                 .step().read("x", launch.x()).parameter("uint16 *x_half", "scratch+0")
                 .parameter("float *row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .size("COLUMNS", columns).size("PADDED", paddedColumns(launch.type())).size("PARTS", parts(launch))
@@ -110,7 +110,7 @@ final class LinearKernels {
                     %s, x_half, row_scale, weight, %s, %s, y);""".formatted(CudaKernel.rows(launch.rows()), bias(launch),
                 residual(launch));
         CudaKernel kernel = new CudaKernel(name(launch) + "_tile" + tile, purpose(launch) + ", " + tile + " rows at a time.",
-                THREADS, "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
+                THREADS, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
                 .step().parameter("const uint16 *__restrict__ x_half", "scratch+0")
                 .parameter("const float *__restrict__ row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .weight("weight", launch.weight()).vector("bias", launch.bias());

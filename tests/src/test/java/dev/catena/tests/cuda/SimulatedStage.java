@@ -39,6 +39,7 @@ final class SimulatedStage {
     CudaStage stage = program.stages().get(0);
     allocate("arena", Math.max(1, stage.arenaBytes()));
     allocate("scratch", Math.max(1, stage.scratchBytes()));
+    ints("counters", new int[CudaProgram.COUNTERS]);
   }
 
   /** Memory that nobody has written; replaces what had the name. */
