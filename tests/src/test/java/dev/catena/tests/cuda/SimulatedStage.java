@@ -93,6 +93,12 @@ final class SimulatedStage {
     return memory.get(name).readFloats(0, count);
   }
 
+  byte[] readBytes(String name, int count) {
+    byte[] bytes = new byte[count];
+    memory.get(name).read(0, ByteBuffer.wrap(bytes), count);
+    return bytes;
+  }
+
   int[] readInts(String name, int count) {
     return memory.get(name).readInts(0, count);
   }
