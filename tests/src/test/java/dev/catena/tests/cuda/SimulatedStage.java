@@ -39,6 +39,7 @@ final class SimulatedStage {
     CudaStage stage = program.stages().get(0);
     allocate("arena", Math.max(1, stage.arenaBytes()));
     allocate("scratch", Math.max(1, stage.scratchBytes()));
+    ints("counters", new int[CudaProgram.COUNTERS]);
   }
 
   /** Memory that nobody has written; replaces what had the name. */
@@ -90,6 +91,12 @@ final class SimulatedStage {
 
   float[] floats(String name, int count) {
     return memory.get(name).readFloats(0, count);
+  }
+
+  byte[] readBytes(String name, int count) {
+    byte[] bytes = new byte[count];
+    memory.get(name).read(0, ByteBuffer.wrap(bytes), count);
+    return bytes;
   }
 
   int[] readInts(String name, int count) {
