@@ -194,7 +194,8 @@ class CountersTest {
         assertEquals(warps * (1 + 5 + 1), counters.slots().get(ExecutionUnit.BRANCH));
         assertEquals(warps * 2, counters.slots().get(ExecutionUnit.LSU));
         assertEquals(List.of("fma.rn.f32", "mul.f32", "add.f32", "add.u32", "setp.lt.u32", "bra"),
-                counters.instructions().stream().filter(KernelCounters.OfInstruction::inLoop).map(KernelCounters.OfInstruction::name).toList());
+                counters.mainLoop(i -> i.unit() == ExecutionUnit.FMA).stream().map(KernelCounters.OfInstruction::name).toList());
+        assertEquals(List.of(), counters.mainLoop(i -> i.unit() == ExecutionUnit.SFU));
         KernelCounters.OfInstruction product = counters.instructions().stream().filter(i -> i.name().startsWith("fma")).findFirst().orElseThrow();
         assertEquals(warps * 5, product.executions());
         assertEquals(warps * 5 * 32, product.lanes());

@@ -12,14 +12,20 @@ import java.util.function.Predicate;
  * @param kernel       its name
  * @param blockSlots   machine instructions of each block that ran, about
  * @param instructions in the order of the code
+ * @param loops        in the order of their ends
  * @param memories     of global memory, by allocation
  */
-public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstruction> instructions, List<OfMemory> memories) {
+public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstruction> instructions, List<Loop> loops,
+        List<OfMemory> memories) {
     public KernelCounters {
         blockSlots = List.copyOf(blockSlots);
         instructions = List.copyOf(instructions);
+        loops = List.copyOf(loops);
         memories = List.copyOf(memories);
     }
+
+    /** Instructions from where a branch goes back to up to that branch, by their index. */
+    public record Loop(int first, int last) {}
 
     /**
      * One instruction of the code.
@@ -27,14 +33,14 @@ public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstru
      * @param name         such as {@code ld.global.nc.v4.u32}
      * @param source       file and line, or the PTX's line
      * @param slots        machine instructions that it becomes
-     * @param inLoop       whether it can run more than once
      * @param executions   by warps
      * @param lanes        active ones, over all executions
      * @param divergences  executions after which lanes of a warp stood at different places
      * @param multiplyAdds of matrix products
+     * @param memory       the allocation of global memory that it touched last, or empty
      */
-    public record OfInstruction(String name, String source, ExecutionUnit unit, int slots, boolean inLoop, long executions,
-            long lanes, long divergences, long multiplyAdds, Global global, Shared shared, Local local) {}
+    public record OfInstruction(String name, String source, ExecutionUnit unit, int slots, long executions, long lanes,
+            long divergences, long multiplyAdds, String memory, Global global, Shared shared, Local local) {}
 
     /**
      * Requests to global memory; one is a warp's instruction.
@@ -44,12 +50,16 @@ public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstru
      * @param idealSectors into which the different bytes of each request would fit
      */
     public record Global(long requests, long bytes, long sectors, long idealSectors) {
+        /** Nothing was asked for. */
+        public static final Global NONE = new Global(0, 0, 0, 0);
+
         /** Sectors for each that was needed; 1 is the best. */
         public double excess() {
             return idealSectors == 0 ? 1 : (double) sectors / idealSectors;
         }
 
-        Global plus(Global other) {
+        /** Of both. */
+        public Global plus(Global other) {
             return new Global(requests + other.requests, bytes + other.bytes, sectors + other.sectors,
                     idealSectors + other.idealSectors);
         }
@@ -68,7 +78,8 @@ public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstru
             return wavefronts - idealWavefronts;
         }
 
-        Shared plus(Shared other) {
+        /** Of both. */
+        public Shared plus(Shared other) {
             return new Shared(requests + other.requests, bytes + other.bytes, wavefronts + other.wavefronts,
                     idealWavefronts + other.idealWavefronts);
         }
@@ -91,6 +102,24 @@ public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstru
     /** How many blocks ran. */
     public int blocks() {
         return blockSlots.size();
+    }
+
+    /**
+     * The loop that does a kernel's work: of those that hold an instruction of the kind that is asked for, the one where such ran most
+     * often, of equal ones the widest. Empty, if none ran in a loop.
+     */
+    public List<OfInstruction> mainLoop(Predicate<OfInstruction> work) {
+        List<OfInstruction> main = List.of();
+        long most = 0;
+        for (Loop loop : loops) {
+            List<OfInstruction> body = instructions.subList(loop.first, loop.last + 1);
+            long executions = body.stream().filter(work).mapToLong(OfInstruction::executions).sum();
+            if (executions > most || executions == most && executions > 0 && body.size() > main.size()) {
+                main = body;
+                most = executions;
+            }
+        }
+        return main;
     }
 
     /** Machine instructions by unit, about. */
@@ -119,7 +148,7 @@ public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstru
 
     /** Requests to global memory by the instructions that are asked for. */
     public Global global(Predicate<OfInstruction> which) {
-        return instructions.stream().filter(which).map(OfInstruction::global).reduce(new Global(0, 0, 0, 0), Global::plus);
+        return instructions.stream().filter(which).map(OfInstruction::global).reduce(Global.NONE, Global::plus);
     }
 
     /** Requests to shared memory by the instructions that are asked for. */
@@ -135,6 +164,6 @@ public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstru
     /** What happened to an allocation; nothing, if no block touched it. */
     public OfMemory memory(String name) {
         return memories.stream().filter(m -> m.name.equals(name)).findFirst()
-                .orElse(new OfMemory(name, 0, new Global(0, 0, 0, 0), new Global(0, 0, 0, 0), 0, 0));
+                .orElse(new OfMemory(name, 0, Global.NONE, Global.NONE, 0, 0));
     }
 }

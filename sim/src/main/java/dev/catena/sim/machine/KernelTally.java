@@ -34,6 +34,7 @@ final class KernelTally {
     private final long[] addresses = new long[Warp.LANES];
     private final int[] sizes = new int[Warp.LANES];
     private final int[] order = new int[Warp.LANES];
+    private final Allocation[] touched;
     private final int[] slots;
     private long slotsOfBlock;
     private final List<Long> blockSlots = new ArrayList<>();
@@ -42,6 +43,7 @@ final class KernelTally {
         this.kernel = kernel;
         this.memory = memory;
         counts = new long[kernel.code.length * Count.ALL];
+        touched = new Allocation[kernel.code.length];
         slots = java.util.Arrays.stream(kernel.code).mapToInt(i -> InstructionCost.of(i.text).slots()).toArray();
     }
 
@@ -123,6 +125,7 @@ final class KernelTally {
             return;
         }
         MemoryTally tally = memories.computeIfAbsent(allocation, a -> new MemoryTally());
+        touched[pc] = allocation;
         sortByAddress(lanes);
         int count = Integer.bitCount(lanes);
         long different = 0;
@@ -172,6 +175,8 @@ final class KernelTally {
     /** All that was counted. */
     static KernelCounters join(Kernel kernel, List<KernelTally> tallies) {
         long[] counts = new long[kernel.code.length * Count.ALL];
+        String[] touched = new String[kernel.code.length];
+        java.util.Arrays.fill(touched, "");
         Map<Allocation, MemoryTally> memories = new HashMap<>();
         List<Long> blockSlots = new ArrayList<>();
         for (KernelTally tally : tallies) {
@@ -179,14 +184,16 @@ final class KernelTally {
             for (int i = 0; i < counts.length; i++) {
                 counts[i] += tally.counts[i];
             }
+            for (int pc = 0; pc < touched.length; pc++) {
+                touched[pc] = tally.touched[pc] == null ? touched[pc] : tally.touched[pc].name();
+            }
             tally.memories.forEach((allocation, of) -> add(memories.computeIfAbsent(allocation, a -> new MemoryTally()), of));
         }
-        boolean[] inLoop = loops(kernel);
         List<KernelCounters.OfInstruction> instructions = new ArrayList<>();
         for (Instruction i : kernel.code) {
-            instructions.add(of(i, inLoop[i.pc], java.util.Arrays.copyOfRange(counts, i.pc * Count.ALL, (i.pc + 1) * Count.ALL)));
+            instructions.add(of(i, touched[i.pc], java.util.Arrays.copyOfRange(counts, i.pc * Count.ALL, (i.pc + 1) * Count.ALL)));
         }
-        return new KernelCounters(kernel.name, blockSlots, instructions, memories.entrySet().stream()
+        return new KernelCounters(kernel.name, blockSlots, instructions, loops(kernel), memories.entrySet().stream()
                 .map(e -> of(e.getKey(), e.getValue())).sorted(java.util.Comparator.comparing(KernelCounters.OfMemory::name)).toList());
     }
 
@@ -208,13 +215,13 @@ final class KernelTally {
         return new KernelCounters.Global(of[0], of[1], of[2], of[3]);
     }
 
-    private static KernelCounters.OfInstruction of(Instruction i, boolean inLoop, long[] c) {
+    private static KernelCounters.OfInstruction of(Instruction i, String memory, long[] c) {
         PtxInstruction text = i.text;
         InstructionCost cost = InstructionCost.of(text);
         long executions = c[Count.EXECUTIONS.ordinal()];
         String source = text.source() != null ? text.source().toString() : "PTX line " + text.textLine();
-        return new KernelCounters.OfInstruction(text.name(), source, cost.unit(), cost.slots(), inLoop, executions,
-                c[Count.LANES.ordinal()], c[Count.DIVERGENCES.ordinal()], cost.multiplyAdds() * executions,
+        return new KernelCounters.OfInstruction(text.name(), source, cost.unit(), cost.slots(), executions,
+                c[Count.LANES.ordinal()], c[Count.DIVERGENCES.ordinal()], cost.multiplyAdds() * executions, memory,
                 new KernelCounters.Global(c[Count.GLOBAL_REQUESTS.ordinal()], c[Count.GLOBAL_BYTES.ordinal()],
                         c[Count.GLOBAL_SECTORS.ordinal()], c[Count.GLOBAL_IDEAL.ordinal()]),
                 new KernelCounters.Shared(c[Count.SHARED_REQUESTS.ordinal()], c[Count.SHARED_BYTES.ordinal()],
@@ -222,19 +229,16 @@ final class KernelTally {
                 new KernelCounters.Local(c[Count.LOCAL_REQUESTS.ordinal()], c[Count.LOCAL_BYTES.ordinal()]));
     }
 
-    /** Which instructions stand between a label and a branch back to it. Targets count from their function's first instruction. */
-    private static boolean[] loops(Kernel kernel) {
-        boolean[] inLoop = new boolean[kernel.code.length];
+    /** From a label to a branch back to it. Targets count from their function's first instruction. */
+    private static List<KernelCounters.Loop> loops(Kernel kernel) {
+        List<KernelCounters.Loop> loops = new ArrayList<>();
         for (Instruction branch : kernel.code) {
             for (PtxOperand operand : branch.text.opcode().equals("bra") ? branch.text.operands() : List.<PtxOperand>of()) {
-                if (operand instanceof PtxOperand.Target target) {
-                    int start = kernel.functionStart(branch.pc) + target.index();
-                    for (int pc = start; pc <= branch.pc; pc++) {
-                        inLoop[pc] = true;
-                    }
+                if (operand instanceof PtxOperand.Target target && kernel.functionStart(branch.pc) + target.index() <= branch.pc) {
+                    loops.add(new KernelCounters.Loop(kernel.functionStart(branch.pc) + target.index(), branch.pc));
                 }
             }
         }
-        return inLoop;
+        return loops;
     }
 }

@@ -1,8 +1,7 @@
 package dev.catena.sim.timing;
 
-import dev.catena.artifact.CatenaException;
-import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.DeviceException;
 import dev.catena.sim.machine.Allocation;
 import dev.catena.sim.machine.SimMachine;
 import java.util.Arrays;
@@ -82,7 +81,7 @@ final class StepMemory {
         int plus = argument.indexOf('+');
         Allocation place = places.get(plus < 0 ? argument : argument.substring(0, plus));
         if (place == null) {
-            throw new CatenaException("a kernel takes " + argument + ", which its stage doesn't have");
+            throw new DeviceException("a kernel takes " + argument + ", which its stage doesn't have");
         }
         return place.address() + (plus < 0 ? 0 : Long.parseLong(argument.substring(plus + 1)));
     }

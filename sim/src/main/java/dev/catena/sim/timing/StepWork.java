@@ -3,6 +3,7 @@ package dev.catena.sim.timing;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.DeviceException;
 import dev.catena.sim.machine.KernelCounters;
 import dev.catena.sim.machine.SimMachine;
 import dev.catena.sim.machine.SimModule;
@@ -41,8 +42,7 @@ public record StepWork(StepShape shape, List<Counted> launches) {
     /**
      * Counts.
      *
-     * @throws IllegalArgumentException when the programs have no launches for so many rows
-     * @throws dev.catena.artifact.CatenaException when a kernel breaks a rule, or has an instruction that sim doesn't know
+     * @throws DeviceException when the programs have no launches for so many rows, a kernel breaks a rule, or has an instruction that sim doesn't know
      */
     public static StepWork of(ArtifactReader reader, Manifest.Target target, StepShape shape) {
         SimMachine machine = new SimMachine(SimMachine.Settings.defaults().withArchitecture(architecture(target)));
@@ -72,7 +72,7 @@ public record StepWork(StepShape shape, List<Counted> launches) {
     private static void add(SimMachine machine, SimModule module, KernelProgram program, StepShape shape, StepMemory memory,
             List<String> stages, List<Counted> launches) {
         KernelProgram.Bucket bucket = program.buckets().stream().filter(b -> b.rows() >= shape.rows()).findFirst()
-                .orElseThrow(() -> new IllegalArgumentException("there are no launches for steps of " + shape.rows() + " rows"));
+                .orElseThrow(() -> new DeviceException("there are no launches for steps of " + shape.rows() + " rows"));
         for (KernelProgram.Launch launch : bucket.launches()) {
             KernelCounters sample = sample(machine, module, launch, memory, FEW_BLOCKS);
             long least = sample.blockSlots().stream().mapToLong(s -> s).min().orElse(0);
