@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.onnxruntime.OrtException;
+import dev.catena.artifact.ArtifactReader;
+import dev.catena.artifact.GraphProgram;
 import dev.catena.codegen.tensor.TensorBytes;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.Tensor;
@@ -130,6 +132,22 @@ class GraphTest {
     assertTrue(result.err().contains("catena exec"), result.err());
     assertEquals(1, result.err().strip().lines().count(), result.err());
     assertEquals(0, CatenaCommand.run("inspect", artifact, "--json").status());
+  }
+
+  /** Each kernel that is launched stands in the table and in the source; the first launch is the control that all others need. */
+  @Test
+  void inspectShowsTheKernels() {
+    Path artifact = compiled(shapesFromInputs());
+    String text = CatenaCommand.run("inspect", artifact, "--kernels").succeeded().out();
+    try (ArtifactReader reader = ArtifactReader.open(artifact)) {
+      List<GraphProgram.Launch> launches = reader.graphProgram().launches();
+      assertTrue(text.startsWith("// target cpu:") && text.contains("/* target sm_86: " + launches.size() + " launches of "), text);
+      for (GraphProgram.Launch launch : launches) {
+        assertTrue(text.contains("   " + launch.kernel() + " ") && text.contains(" void " + launch.kernel() + "(catena_graph *g"), launch.kernel());
+      }
+      assertTrue(launches.get(0).kernel().startsWith("control_"));
+      assertEquals(1, launches.get(0).elements());
+    }
   }
 
   private Path compiled(Path file) {
