@@ -10,6 +10,8 @@ import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.Statement;
 import dev.catena.codegen.tensor.TensorBytes;
 import dev.catena.codegen.tensor.TensorProgram;
+import dev.catena.codegen.tensor.c.CElement;
+import dev.catena.codegen.tensor.c.CScalars;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -65,7 +67,7 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
             public String operation(int number) {
                 return Integer.toString(number);
             }
-        });
+        }, TensorLibrary.CLANG);
         private final StringBuilder text = new StringBuilder();
         private final Map<String, String> kernels = new LinkedHashMap<>();
         private final Set<Buffer> outside = new LinkedHashSet<>();

@@ -2,6 +2,8 @@ package dev.catena.codegen.cpu;
 
 import dev.catena.codegen.tensor.Statement;
 import dev.catena.codegen.tensor.StoredType;
+import dev.catena.codegen.tensor.c.CElement;
+import dev.catena.codegen.tensor.c.CScalars;
 import java.util.Map;
 
 /**
