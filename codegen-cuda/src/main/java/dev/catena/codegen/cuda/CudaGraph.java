@@ -287,6 +287,8 @@ public record CudaGraph(int slots, List<Launch> launches, Map<String, String> ke
                 call(call);
             } else if (statement instanceof Statement.Branch branch) {
                 branch(branch);
+            } else if (statement instanceof Statement.Loop) {
+                throw new IllegalArgumentException("a graph with a loop (Loop, Scan, RNN, GRU, LSTM) runs on CPUs; choose --target cpu");
             } else if (statement instanceof Statement.Output output) {
                 settle();
                 int slot = slot("out" + output.index() + "_0");

@@ -45,6 +45,9 @@ public final class TensorWork {
                     steps *= Math.max(1, extent(size));
                 }
                 work += steps;
+            } else if (statement instanceof Statement.Loop loop) {
+                double trips = extent(loop.trips());
+                work += trips * of(loop.body());
             } else if (statement instanceof Statement.Branch branch) {
                 work += Math.max(of(branch.yes()), of(branch.no()));
             }
