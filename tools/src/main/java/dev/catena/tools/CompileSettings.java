@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param tied       an embedding table that is the head's matrix, too, takes the head's bits: nobody asked for others
  * @param maxSeqLen  positions, or 0: as many as the model has
  * @param pipeline   a pipeline in place of the default one, or empty
+ * @param maxRows    the most rows of a step
  * @param watching   how the passes are watched and checked
  */
 public record CompileSettings(Path input, Path output, List<Target> targets, int weightBits, int groupSize,
@@ -38,6 +39,7 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
     s.put("activations", activations.name().toLowerCase(java.util.Locale.ROOT));
     quantization.describe(s, quantizes);
     s.put("max_seq_len", Integer.toString(positions));
+    s.put("step_rows", Integer.toString(maxRows));
     return s;
   }
 }
