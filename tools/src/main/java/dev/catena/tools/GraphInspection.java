@@ -62,7 +62,7 @@ final class GraphInspection implements Inspection {
   }
 
   @Override
-  public String kernels() {
+  public String kernels(PredictionOptions prediction) {
     StringBuilder s = new StringBuilder();
     for (Manifest.Target target : manifest.targets()) {
       if (target.runsPrograms()) {
@@ -114,7 +114,7 @@ final class GraphInspection implements Inspection {
   }
 
   @Override
-  public Map<String, Object> json(String pass, boolean withSources) {
+  public Map<String, Object> json(String pass, PredictionOptions prediction) {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("format", manifest.format());
     json.put("compiler", manifest.compiler());
@@ -131,7 +131,7 @@ final class GraphInspection implements Inspection {
     if (pass != null) {
       json.put("ir", ir(pass));
     }
-    if (withSources) {
+    if (prediction != null) {
       Map<String, Object> sources = new LinkedHashMap<>();
       manifest.targets().forEach(t -> sources.put(t.name(), source(t)));
       json.put("sources", sources);

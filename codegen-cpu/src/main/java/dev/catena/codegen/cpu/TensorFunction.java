@@ -157,6 +157,11 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
                 line(in, "} else {");
                 statements(branch.no(), in + "  ");
                 line(in, "}");
+            } else if (statement instanceof Statement.Loop loop) {
+                line(in, "for (int64_t %s = 0; %s < %s && %s; %s++) {", loop.counter().name(), loop.counter().name(), value(loop.trips()),
+                        loop.goOn().name(), loop.counter().name());
+                statements(loop.body(), in + "  ");
+                line(in, "}");
             } else if (statement instanceof Statement.Output output) {
                 line(in, "if (t->id == 0) {");
                 line(in, "  g->outputs[%d].data = (void *)%s;", output.index(), pointer(output.buffer()));

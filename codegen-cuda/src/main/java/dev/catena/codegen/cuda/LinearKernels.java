@@ -53,7 +53,7 @@ final class LinearKernels {
         View y = fused.y();
         CudaKernel kernel = new CudaKernel((normed ? "norm_" : "") + name(launch) + (swiglu ? "_swiglu" : "") + "_tokens",
                 (normed ? "RMS norm, then " : "") + purpose(launch) + (swiglu ? ", then silu(gate) * up" : "") + "; up to "
-                + MOST_FEW_ROWS + " rows.", TOKEN_WARPS * 32, "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
+                + MOST_FEW_ROWS + " rows.", TOKEN_WARPS * 32, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
                 "linear_few_tokens.cuh").residentBlocks(2)
                 .step().read("x", x).weight("weight", launch.weight()).vector("bias", launch.bias())
                 .vector("norm", fused.norm().map(RmsNormLaunch::weight));
@@ -92,7 +92,7 @@ final class LinearKernels {
         int threads = CudaKernel.threadsForRow(columns);
         return new CudaKernel("rows_to_half_c" + columns + CudaKernel.selected(launch.rows()),
                 "Rows of " + columns + " as scaled f16, for tensor cores.", threads,
-                "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
+                "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
                 .step().read("x", launch.x()).parameter("uint16 *x_half", "scratch+0")
                 .parameter("float *row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .size("COLUMNS", columns).size("PADDED", paddedColumns(launch.type())).size("PARTS", parts(launch))
@@ -111,7 +111,7 @@ final class LinearKernels {
                 CudaKernel.vectorAligned(launch.y()) && launch.residual().map(CudaKernel::vectorAligned).orElse(true),
                 CudaKernel.rows(launch.rows()), bias(launch), residual(launch));
         CudaKernel kernel = new CudaKernel(name(launch) + "_tile" + tile.rows(), purpose(launch) + ", " + tile.rows()
-                + " rows at a time.", tile.threads(), "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
+                + " rows at a time.", tile.threads(), "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
                 .step().parameter("const uint16 *__restrict__ x_half", "scratch+0")
                 .parameter("const float *__restrict__ row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .weight("weight", launch.weight()).vector("bias", launch.bias());

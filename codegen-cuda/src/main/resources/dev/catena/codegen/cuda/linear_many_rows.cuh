@@ -28,20 +28,6 @@ void rows_to_half(int rows, const float *x, uint16 *x_half, float *row_scale) {
   if (threadIdx.x == 0) row_scale[r] = power_of_two(-shift / 2) * power_of_two(shift / 2 - shift);
 }
 
-/* sums += a b: a [16 outputs][16 columns], b [16 columns][8 rows of x] of f16. sm_75 has half the depth. */
-inline void multiply_tile(float (&sums)[4], const uint32 (&a)[4], uint32 b0, uint32 b1) {
-#if __CUDA_ARCH__ >= 800
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-#else
-  asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
-      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3]) : "r"(a[0]), "r"(a[1]), "r"(b0));
-  asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
-      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3]) : "r"(a[2]), "r"(a[3]), "r"(b1));
-#endif
-}
-
 /* 16 bytes from global to shared memory, behind the block's back where the GPU can; zeros if not `present`. */
 inline void copy_16_bytes(void *to, const void *from, bool present) {
 #if __CUDA_ARCH__ >= 800

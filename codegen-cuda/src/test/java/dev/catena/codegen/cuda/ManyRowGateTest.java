@@ -33,7 +33,7 @@ class ManyRowGateTest {
         MatrixType type = bits == 16 ? MatrixType.f16(SIZE, SIZE) : MatrixType.quantized(SIZE, SIZE, bits, 128, false);
         LinearLaunch linear = new LinearLaunch(RowCount.STEP, View.of(new Buffer.StageInput(), SIZE),
                 View.of(new Buffer.StageOutput(), SIZE), type, new Buffer.Weight(0), Optional.empty(), Optional.empty(), activations);
-        CudaLibrary library = CudaLibrary.compile(CudaProgram.of(List.of(List.of(linear)), 1024, 32), target,
+        CudaLibrary library = CudaLibrary.compile(CudaProgram.of(List.of(List.of(linear)), 1024, 32).code(), target,
                 new NvrtcCompiler(CodeStore.none()));
         Cubin cubin = new Cubin(library.cubin(), target.capability());
         int checked = 0;

@@ -270,7 +270,7 @@ final class KernelDecoder {
         return new Kernel(kernel.name(), code.toArray(Instruction[]::new), functions.get(kernel.name()).entry,
                 countPredicates, count32, count64, values32, values64, specials,
                 locals.stream().mapToInt(l -> l[0]).toArray(), locals.stream().mapToInt(l -> l[1]).toArray(), callBytes,
-                functions.size(), List.copyOf(shared), staticShared, parameterBytes, kernel.maxThreads());
+                functions.values().stream().mapToInt(f -> f.entry).toArray(), List.copyOf(shared), staticShared, parameterBytes, kernel.maxThreads());
     }
 
     private static int align(int at, int to) {

@@ -78,7 +78,7 @@ class ConformanceCommandTest {
   private static List<SingleNode> nodes() {
     return Stream.of(OperationBreadthTest.activations(), OperationBreadthTest.normalizations(),
         OperationBreadthTest.arrangements(), OperationBreadthTest.quantization(), OperationBreadthTest.ofTheStandard(),
-        OperationBreadthTest.windows()).flatMap(s -> s).toList();
+        OperationBreadthTest.windows(), OperationBreadthTest.recurrent()).flatMap(s -> s).toList();
   }
 
   private static List<String> failures(JsonNode result, List<SingleNode> nodes) {
