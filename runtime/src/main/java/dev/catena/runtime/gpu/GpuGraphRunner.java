@@ -114,7 +114,7 @@ final class GpuGraphRunner implements TensorRunner {
         // What is needed is known up to where a run ended: a later size may ask for more.
         while (Math.floorMod(error, 16L) == TensorContract.MEMORY && staged.bytes().getLong(NEEDED) > memoryBytes) {
             try {
-                makeRoom(staged.bytes().getLong(NEEDED));
+                grow(staged.bytes().getLong(NEEDED));
             } catch (DeviceException e) {
                 throw TensorContract.failure(description, error);
             }
@@ -124,6 +124,19 @@ final class GpuGraphRunner implements TensorRunner {
             throw TensorContract.failure(description, error);
         }
         return results();
+    }
+
+    /** Twice as much as there was, or what is needed: a loop's tensors may grow from round to round. */
+    private void grow(long needed) {
+        long twice = Math.max(needed, 2 * memoryBytes);
+        try {
+            makeRoom(twice);
+        } catch (DeviceException e) {
+            if (twice == needed) {
+                throw e;
+            }
+            makeRoom(needed);
+        }
     }
 
     /** Memory for so many bytes of tensors, in place of what there is. */
