@@ -46,8 +46,9 @@ public final class TensorWork {
                 }
                 work += steps;
             } else if (statement instanceof Statement.Loop loop) {
-                double trips = extent(loop.trips());
-                work += trips * of(loop.body());
+                double round = of(loop.body());
+                Long trips = value(loop.trips());
+                work += (trips == null || trips == Long.MAX_VALUE ? largest : Math.max(0, trips)) * round;
             } else if (statement instanceof Statement.Branch branch) {
                 work += Math.max(of(branch.yes()), of(branch.no()));
             }

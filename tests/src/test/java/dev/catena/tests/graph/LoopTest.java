@@ -30,7 +30,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Loops as exporters write them, compiled: ONNX Runtime's outputs. */
+/** Loops as exporters write them, compiled for a CPU and a GPU: ONNX Runtime's outputs. */
 class LoopTest {
   @TempDir Path folder;
 
@@ -248,20 +248,24 @@ class LoopTest {
       assertEquals(model.module().toString(), CirReader.parse(model.module().toString(), "text", WeightFiles.NONE).toString());
     }
     Path artifact = folder.resolve("loop.catena");
-    CommandResult result = CatenaCommand.run("compile", file, "-o", artifact);
+    CommandResult result = CatenaCommand.run("compile", file, "-o", artifact, "--target", "cpu,sm_86");
     assertEquals(0, result.status(), result.err());
     Map<String, TensorValue> values = new LinkedHashMap<>();
     inputs.forEach((name, t) -> values.put(name, new TensorValue(t.element().keyword(), t.shape(), ByteBuffer.wrap(TensorBytes.of(t)))));
-    try (TensorModel model = TensorModel.open(artifact); TensorSession session = model.newSession(2)) {
-      Map<String, TensorValue> got = session.run(values);
-      OnnxRuntimeGraph.outputs(file, inputs).forEach((name, want) -> {
-        TensorValue value = got.get(name);
-        assertArrayEquals(want.shape(), value.dims(), name);
-        Tensor t = TensorBytes.read(want.element(), value.dims(), value.data());
-        for (int i = 0; i < want.size(); i++) {
-          assertEquals(want.get(i), t.get(i), 1e-5 * Math.max(1, Math.abs(want.get(i))), name + " element " + i);
-        }
-      });
+    Map<String, Tensor> wanted = OnnxRuntimeGraph.outputs(file, inputs);
+    for (String device : List.of("cpu:0", "sim:0")) {
+      try (TensorModel model = TensorModel.open(artifact, device); TensorSession session = model.newSession(2)) {
+        Map<String, TensorValue> got = session.run(values);
+        wanted.forEach((name, want) -> compare(device + ", " + name, want, got.get(name)));
+      }
+    }
+  }
+
+  private static void compare(String what, Tensor want, TensorValue value) {
+    assertArrayEquals(want.shape(), value.dims(), what);
+    Tensor t = TensorBytes.read(want.element(), value.dims(), value.data());
+    for (int i = 0; i < want.size(); i++) {
+      assertEquals(want.get(i), t.get(i), 1e-5 * Math.max(1, Math.abs(want.get(i))), what + ", element " + i);
     }
   }
 }
