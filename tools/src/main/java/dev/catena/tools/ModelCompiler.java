@@ -5,6 +5,7 @@ import dev.catena.artifact.CatenaException;
 import dev.catena.artifact.Manifest;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.StageLaunches;
+import dev.catena.codegen.cpu.CpuTarget;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.frontend.onnx.OnnxImporter;
@@ -15,6 +16,7 @@ import dev.catena.ir.Stage;
 import dev.catena.ir.Trait;
 import dev.catena.passes.DefaultPipeline;
 import dev.catena.passes.PassContext;
+import dev.catena.passes.PassException;
 import dev.catena.passes.PassResult;
 import dev.catena.passes.Pipeline;
 import dev.catena.runtime.text.ModelConfig;
@@ -92,7 +94,18 @@ final class ModelCompiler {
       }
       Module module = imported.module();
       List<Piece> before = pieces(module);
-      pipeline.run(module, context.observe(this::afterPass));   // a failure is one line, which says what a warning would
+      boolean uncertain = Files.isRegularFile(settings.input()) && computesWholeSequences(module);
+      try {
+        pipeline.run(module, context.observe(this::afterPass));   // a failure is one line, which says what a warning would
+      } catch (PassException e) {
+        if (!uncertain) {
+          throw e;
+        }
+        noLanguageModel = e.getMessage();
+      }
+      if (noLanguageModel != null) {
+        return graphOnly();
+      }
       settings.watching().report(context);
       if (settings.watching().stopsEarly()) {
         Console.warn(context.warnings());
@@ -113,6 +126,18 @@ final class ModelCompiler {
       return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start).text());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Whether the model was exported without a cache: then an encoder with a vocabulary looks like a language model until its mask is seen. */
+  private static boolean computesWholeSequences(Module module) {
+    return "none".equals(module.stages().get(0).textAttribute("past"));
+  }
+
+  private Optional<String> graphOnly() {
+    dumps.clear();
+    try (ImportedModel imported = OnnxImporter.importGraph(settings.input())) {
+      return graph(imported);
     }
   }
 
@@ -243,8 +268,12 @@ final class ModelCompiler {
         yield LinearLaunch.Activations.INT8;
       }
       case BF16 -> {
-        Console.warn("--activations bf16 has no effect yet: products are computed in f32");
-        yield LinearLaunch.Activations.F32;
+        if (settings.weightBits() >= 16) {
+          settings.targets().stream().filter(t -> t instanceof CpuTarget cpu && !cpu.has("avx512bf16")).forEach(t ->
+              Console.warn("--activations bf16 has no effect on weights of " + settings.weightBits() + " bits on " + t.name()
+                  + ": it has no products of bf16"));
+        }
+        yield LinearLaunch.Activations.BF16;
       }
     };
   }
