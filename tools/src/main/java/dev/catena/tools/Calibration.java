@@ -22,6 +22,7 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -43,9 +44,11 @@ import java.util.stream.Stream;
 final class Calibration implements AutoCloseable {
   /** A matrix is marked where it loses this many times the median. */
   private static final double WORST = 2;
+  private static final String LOCK = "lock";
 
   private final CompileSettings settings;
   private final Path folder;
+  private FileChannel lock;
   private final Map<String, WeightData> weights = new LinkedHashMap<>();
   /** Codes by the stage that they are of. */
   private final Map<String, MappedFile> codes = new LinkedHashMap<>();
@@ -59,6 +62,7 @@ final class Calibration implements AutoCloseable {
   /** Calibrates. @throws UserError where the text can't be used */
   static Calibration run(CompileSettings settings, ModelConfig config, byte[] tokenizer) throws IOException {
     Calibration calibration = new Calibration(settings);
+    boolean done = false;
     try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
       // Everything in f32, and every intermediate result where it can be looked at.
       String pipeline = DefaultPipeline.text(new DefaultPipeline.Settings(32, 0, false, 32, 32, 32, 32, settings.maxRows(),
@@ -66,8 +70,13 @@ final class Calibration implements AutoCloseable {
       Pipeline.parse(pipeline).run(imported.module(), new PassContext(), false, (n, pass, module) -> { });
       ModelFacts facts = ModelFacts.of(imported.module(), config, settings.maxSeqLen());
       calibration.run(imported, calibration.text(facts, tokenizer));
+      done = true;
+      return calibration;
+    } finally {
+      if (!done) {
+        calibration.close();
+      }
     }
-    return calibration;
   }
 
   private CalibrationText text(ModelFacts facts, byte[] tokenizer) throws IOException {
@@ -97,16 +106,16 @@ final class Calibration implements AutoCloseable {
         .map(s -> StageLaunches.of(s, LinearLaunch.Activations.F32)).toList();
     List<StageLaunches> pieces = stages.stream().filter(s -> "decoder".equals(s.stage().textAttribute("role"))).toList();
     StageLaunches embed = stages.get(0);
+    List<StageLaunches> run = Stream.concat(Stream.of(embed), pieces.stream()).toList();
+    prepareFolder(key(run, text));
     CpuTarget target = CpuTarget.host();
     CpuLibrary library;
-    List<StageLaunches> run = Stream.concat(Stream.of(embed), pieces.stream()).toList();
     try {
       library = CpuLibrary.build(run.stream().map(StageLaunches::launches).toList(), target);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while code was generated", e);
     }
-    prepareFolder(key(run, text));
     int first = 0;
     for (int p = pieces.size(); p > 0; p--) { // the last one whose results are whole
       if (Files.exists(hidden(p))) {
@@ -150,13 +159,28 @@ final class Calibration implements AutoCloseable {
   }
 
   private void prepareFolder(String key) throws IOException {
+    Files.createDirectories(folder);
+    lock();
     Path settingsFile = folder.resolve("settings");
     if (Files.exists(settingsFile) && Files.readString(settingsFile).equals(key)) {
       return;
     }
-    delete();
-    Files.createDirectories(folder);
+    deleteFiles();
     Files.writeString(settingsFile, key);
+  }
+
+  /** Two compilations to one artifact would write the same files. The lock ends with this process, however that ends. */
+  private void lock() throws IOException {
+    lock = FileChannel.open(folder.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    boolean locked;
+    try {
+      locked = lock.tryLock() != null;
+    } catch (OverlappingFileLockException e) {
+      locked = false;
+    }
+    if (!locked) {
+      throw new UserError(folder + ": another compilation is calibrating there; let it end, or name another artifact with -o");
+    }
   }
 
   private PieceRunner runner(StageLaunches stage, CpuLibrary library, StageFacts facts, CalibrationText text) {
@@ -313,25 +337,33 @@ final class Calibration implements AutoCloseable {
 
   /** Deletes what was kept: the artifact holds it now. */
   void delete() throws IOException {
-    if (!Files.isDirectory(folder)) {
-      return;
+    if (Files.isDirectory(folder)) {
+      deleteFiles();
+      Files.deleteIfExists(folder.resolve(LOCK));
+      Files.delete(folder);
     }
+  }
+
+  /** All but the lock. */
+  private void deleteFiles() throws IOException {
     try (Stream<Path> all = Files.list(folder)) {
-      for (Path file : all.toList()) {
+      for (Path file : all.filter(f -> !f.endsWith(LOCK)).toList()) {
         Files.delete(file);
       }
     }
-    Files.delete(folder);
   }
 
   @Override
   public void close() {
-    for (MappedFile file : codes.values()) {
-      try {
+    try {
+      for (MappedFile file : codes.values()) {
         file.close();
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
       }
+      if (lock != null) {
+        lock.close();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 }
