@@ -37,9 +37,11 @@ options() {
       local rest=${1#w} bits group method
       bits=${rest%%-*} rest=${rest#*-g}
       group=${rest%%-*} method=${rest#*-}
+      local text=$texts/calib.txt
+      [ "$method" != gptq-self ] || text=$out/self.txt
       case $method in
         range | search) echo "--wbits $bits --group-size $group --scales $method" ;;
-        gptq | awq) echo "--wbits $bits --group-size $group --quant $method --calib $texts/calib.txt --calib-samples ${SAMPLES:-24} --calib-seqlen 1024" ;;
+        gptq | gptq-self | awq) echo "--wbits $bits --group-size $group --quant ${method%-self} --calib $text --calib-samples 24 --calib-seqlen 1024" ;;
         *) return 1 ;;
       esac ;;
     *) return 1 ;;
@@ -52,8 +54,17 @@ for bits in 4 3 2; do
     for method in range search awq gptq; do all+=("w$bits-g$group-$method"); done
   done
 done
-all+=(f16-kv8 f16-kv8,4 f16-kv4)
+all+=(w4-g128-gptq-self f16-kv8 f16-kv8,4 f16-kv4)
 [ ${#names[@]} = 0 ] || all=(f16 "${names[@]}")
+
+# What the 16-bit model writes by itself, for calibration without a text.
+write_own_text() {
+  for seed in $(seq 24); do
+    "$catena" run "$out/f16.catena" --ids 0 --temperature 1 --seed "$seed" --max-tokens 1000 2>/dev/null
+    echo
+  done >"$out/self.part"
+  mv "$out/self.part" "$out/self.txt"
+}
 
 files=()
 for name in "${all[@]}"; do
@@ -61,6 +72,7 @@ for name in "${all[@]}"; do
   file=$out/$name.catena
   if [ ! -f "$file" ]; then
     [ -z "$kept" ] || continue
+    case $name in *-self) [ -f "$out/self.txt" ] || write_own_text ;; esac
     # shellcheck disable=SC2086  # several options in one variable
     "$catena" compile models/tale/split-fp16 -o "$file" $settings >"$out/$name.log" 2>&1 || { cat "$out/$name.log" >&2; exit 1; }
   fi

@@ -33,9 +33,9 @@ def scores(artifacts):
 def shares(artifacts):
     """How much of the loss of plain ranges each method leaves, in perplexity and in KL."""
     by_name = {name(a): a for a in artifacts}
-    methods = ["search", "awq", "gptq"]
-    yield line(["", *methods])
-    yield line(["---"] * 4)
+    methods = {"search": "search", "awq": "awq", "gptq": "gptq", "gptq-self": "gptq on what the model wrote itself"}
+    yield line(["", *methods.values()])
+    yield line(["---"] * (1 + len(methods)))
     for bits in (4, 3, 2):
         for group in (128, 32):
             plain = by_name.get(f"w{bits}-g{group}-range")
