@@ -1,13 +1,11 @@
 package dev.catena.sim.timing;
 
-import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.DeviceException;
 import dev.catena.sim.machine.KernelCounters;
 import dev.catena.sim.machine.SimMachine;
 import dev.catena.sim.machine.SimModule;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,14 +40,16 @@ public record StepWork(StepShape shape, List<Counted> launches) {
     /**
      * Counts.
      *
+     * @param manifest of an artifact, whose weights need not be there
+     * @param ptx      the target's
      * @throws DeviceException when the programs have no launches for so many rows, a kernel breaks a rule, or has an instruction that sim doesn't know
      */
-    public static StepWork of(ArtifactReader reader, Manifest.Target target, StepShape shape) {
+    public static StepWork of(Manifest manifest, Manifest.Target target, String ptx, StepShape shape) {
         SimMachine machine = new SimMachine(SimMachine.Settings.defaults().withArchitecture(architecture(target)));
-        SimModule module = machine.load(new String(reader.bytes(target.ptx()), StandardCharsets.UTF_8));
+        SimModule module = machine.load(ptx);
         List<Counted> launches = new ArrayList<>();
         Map<String, List<Manifest.Stage>> bySymbol = new LinkedHashMap<>();
-        for (Manifest.Stage stage : reader.manifest().stages()) {
+        for (Manifest.Stage stage : manifest.stages()) {
             bySymbol.computeIfAbsent(stage.code().get(target.name()).symbol(), s -> new ArrayList<>()).add(stage);
         }
         bySymbol.forEach((symbol, stages) -> {
@@ -58,7 +58,7 @@ public record StepWork(StepShape shape, List<Counted> launches) {
         });
         KernelProgram sampling = target.programs().get(KernelProgram.SAMPLING);
         if (sampling != null) {
-            StepMemory memory = StepMemory.ofSampling(machine, shape, reader.manifest().model().vocab());
+            StepMemory memory = StepMemory.ofSampling(machine, shape, manifest.model().vocab());
             add(machine, module, sampling, shape, memory, List.of(KernelProgram.SAMPLING), launches);
         }
         return new StepWork(shape, launches);
@@ -88,13 +88,13 @@ public record StepWork(StepShape shape, List<Counted> launches) {
         return launch.grid().stream().mapToLong(n -> n).reduce(1, (a, b) -> a * b);
     }
 
-    /** Runs blocks that lie evenly in the grid; all of them, where there are no more. */
+    /** Runs blocks that lie evenly in the grid, the first among them, and in no step with its rows; all, where there are no more. */
     private static KernelCounters sample(SimMachine machine, SimModule module, KernelProgram.Launch launch, StepMemory memory, int count) {
         long blocks = blocks(launch);
         int taken = (int) Math.min(count, blocks);
         long[] chosen = new long[taken];
         for (int i = 0; i < taken; i++) {
-            chosen[i] = (2L * i + 1) * blocks / (2L * taken);
+            chosen[i] = i * blocks / taken + 7L * i % (blocks / taken);
         }
         return machine.count(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()), launch.shared(), chosen, LIMIT,
                 launch.args().stream().mapToLong(memory::address).toArray());
