@@ -54,12 +54,12 @@ public record StepWork(StepShape shape, List<Counted> launches) {
         }
         bySymbol.forEach((symbol, stages) -> {
             StepMemory memory = StepMemory.of(machine, shape, stages.get(0), stages.get(0).code().get(target.name()));
-            add(machine, module, target.programs().get(symbol), shape, memory, stages.stream().map(Manifest.Stage::name).toList(), launches);
+            add(machine, module, target, target.programs().get(symbol), shape, memory, stages.stream().map(Manifest.Stage::name).toList(), launches);
         });
         KernelProgram sampling = target.programs().get(KernelProgram.SAMPLING);
         if (sampling != null) {
             StepMemory memory = StepMemory.ofSampling(machine, shape, manifest.model().vocab());
-            add(machine, module, sampling, shape, memory, List.of(KernelProgram.SAMPLING), launches);
+            add(machine, module, target, sampling, shape, memory, List.of(KernelProgram.SAMPLING), launches);
         }
         return new StepWork(shape, launches);
     }
@@ -69,8 +69,8 @@ public record StepWork(StepShape shape, List<Counted> launches) {
         return digits.isEmpty() || digits.length() > 4 ? 80 : Integer.parseInt(digits);
     }
 
-    private static void add(SimMachine machine, SimModule module, KernelProgram program, StepShape shape, StepMemory memory,
-            List<String> stages, List<Counted> launches) {
+    private static void add(SimMachine machine, SimModule module, Manifest.Target target, KernelProgram program, StepShape shape,
+            StepMemory memory, List<String> stages, List<Counted> launches) {
         KernelProgram.Bucket bucket = program.buckets().stream().filter(b -> b.rows() >= shape.rows()).findFirst()
                 .orElseThrow(() -> new DeviceException("there are no launches for steps of " + shape.rows() + " rows"));
         for (KernelProgram.Launch launch : bucket.launches()) {
@@ -80,17 +80,19 @@ public record StepWork(StepShape shape, List<Counted> launches) {
             if (sample.blocks() == FEW_BLOCKS && most - least > ALIKE * most) {
                 sample = sample(machine, module, launch, memory, MANY_BLOCKS);
             }
-            launches.add(new Counted(launch, stages, sample, KernelWork.of(blocks(launch), sample, StepMemory::stays)));
+            launches.add(new Counted(launch, stages, sample, KernelWork.of(launch, needs(target, launch), sample,
+                    StepMemory::stays)));
         }
     }
 
-    private static long blocks(KernelProgram.Launch launch) {
-        return launch.grid().stream().mapToLong(n -> n).reduce(1, (a, b) -> a * b);
+    private static KernelProgram.Kernel needs(Manifest.Target target, KernelProgram.Launch launch) {
+        return target.kernels().stream().filter(kernel -> kernel.name().equals(launch.kernel())).findFirst()
+                .orElseThrow(() -> new DeviceException(target.name() + " says nothing of the needs of " + launch.kernel()));
     }
 
     /** Runs blocks that lie evenly in the grid, the first among them, and in no step with its rows; all, where there are no more. */
     private static KernelCounters sample(SimMachine machine, SimModule module, KernelProgram.Launch launch, StepMemory memory, int count) {
-        long blocks = blocks(launch);
+        long blocks = KernelWork.product(launch.grid());
         int taken = (int) Math.min(count, blocks);
         long[] chosen = new long[taken];
         for (int i = 0; i < taken; i++) {
