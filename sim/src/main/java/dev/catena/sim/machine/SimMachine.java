@@ -65,6 +65,10 @@ public final class SimMachine {
         this.settings = settings;
     }
 
+    long seed() {
+        return settings.seed;
+    }
+
     GlobalMemory memory() {
         return memory;
     }

@@ -275,6 +275,12 @@ final class Warp {
         return parked > 0 ? parkedAt[0] : groups > 0 ? code[groupPcs[0]] : null;
     }
 
+    /** 31 bits that the machine's seed and these bits decide. */
+    int approximationOf(long bits) {
+        long mixed = (bits ^ block.launch.machine.seed() * 0x9E3779B97F4A7C15L) * 0xBF58476D1CE4E5B9L;
+        return (int) ((mixed ^ mixed >>> 31) * 0x94D049BB133111EBL >>> 33);
+    }
+
     /** 31 random bits (xorshift64*, Vigna 2016). */
     int nextRandom() {
         random ^= random >>> 12;

@@ -36,12 +36,13 @@ final class SimulatedStage {
   SimulatedStage(List<Launch> launches, int maxRows, int vocabulary, String target, long seed) throws IOException {
     program = CudaProgram.of(List.of(launches), maxRows, vocabulary);
     CudaTarget architecture = CudaTarget.parse(target);
-    byte[] ptx = CudaLibrary.ptx(program, architecture.ptxFamily(), new NvrtcCompiler(CodeStore.none()));
+    byte[] ptx = CudaLibrary.ptx(program.code(), architecture.ptxFamily(), new NvrtcCompiler(CodeStore.none()));
     machine = new SimMachine(SimMachine.Settings.defaults().withSeed(seed).withArchitecture(architecture.capability()));
     module = machine.load(new String(ptx, StandardCharsets.UTF_8));
     CudaStage stage = program.stages().get(0);
     allocate("arena", Math.max(1, stage.arenaBytes()));
     allocate("scratch", Math.max(1, stage.scratchBytes()));
+    ints("counters", new int[CudaProgram.COUNTERS]);
   }
 
   /** Read-only memory that holds one byte everywhere. */
@@ -113,6 +114,12 @@ final class SimulatedStage {
 
   float[] floats(String name, int count) {
     return memory.get(name).readFloats(0, count);
+  }
+
+  byte[] readBytes(String name, int count) {
+    byte[] bytes = new byte[count];
+    memory.get(name).read(0, ByteBuffer.wrap(bytes), count);
+    return bytes;
   }
 
   int[] readInts(String name, int count) {
