@@ -60,7 +60,7 @@ class HotKernelGateTest {
     @CsvSource({"sm_75, 4", "sm_80, 12", "sm_86, 8", "sm_89, 8", "sm_90, 32", "sm_100, 32", "sm_120, 8"})
     void hotKernels(String name, int kibInFlight) throws IOException {
         CudaTarget target = CudaTarget.parse(name);
-        CudaLibrary library = CudaLibrary.compile(program(), target, new NvrtcCompiler(CodeStore.none()));
+        CudaLibrary library = CudaLibrary.compile(program().code(), target, new NvrtcCompiler(CodeStore.none()));
         Cubin cubin = new Cubin(library.cubin(), target.capability());
         List<String> checked = new ArrayList<>();
         for (KernelFacts facts : library.kernels()) {
