@@ -25,6 +25,15 @@ final class ManifestJson {
         return read(bytes, GraphDescription.class, GraphDescription.ENTRY);
     }
 
+    static byte[] write(GraphProgram program) {
+        return Printer.print(program);
+    }
+
+    /** @throws IllegalArgumentException with a one-line reason */
+    static GraphProgram readGraphProgram(byte[] bytes) {
+        return read(bytes, GraphProgram.class, GraphProgram.ENTRY);
+    }
+
     /** @throws IllegalArgumentException with a one-line reason */
     static Manifest read(byte[] bytes) {
         Integer format = JsonRecord.number(bytes, "format");
