@@ -45,9 +45,7 @@ public final class QuantizedWeight implements CodedMatrix {
         int from = r * columns + (int) (g * type.group());
         int to = (int) Math.min(from + type.group(), (long) (r + 1) * columns);
         fit.fit(w, from, to - from);
-        for (int i = from; i < to; i++) {
-          codes[i] = (byte) fit.code(w[i]);
-        }
+        fit.codes(w, from, to - from, codes);
         groupScales[r * groups + g] = fit.scale();
         zeros[r * groups + g] = (byte) fit.zero();
       }
@@ -84,9 +82,7 @@ public final class QuantizedWeight implements CodedMatrix {
       int g = i / perRow * groups + first + i % perRow;
       groupScales[g] = fit.scale();
       zeros[g] = (byte) fit.zero();
-      for (int c = starts[i - from]; c < starts[i - from] + count; c++) {
-        codes[c] = (byte) fit.code(w[c]);
-      }
+      fit.codes(w, starts[i - from], count, codes);
     }
   }
 
