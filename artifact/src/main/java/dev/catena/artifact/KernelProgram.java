@@ -79,7 +79,7 @@ public record KernelProgram(List<Bucket> buckets) {
         }
     }
 
-    private static void requireKernelName(String name) {
+    static void requireKernelName(String name) {
         require(name.matches("[A-Za-z_][A-Za-z0-9_]{0,255}"), "'" + name + "' is no name of a kernel");
     }
 

@@ -46,11 +46,17 @@ public final class Devices {
      */
     public static GpuMeasurement measure(String name, long bytes) {
         String canonical = canonical(name);
+        return gpus(canonical).measure(Integer.parseInt(canonical.substring(canonical.indexOf(':') + 1)), bytes);
+    }
+
+    /** What a GPU is reached through. @throws DeviceException when it is none, or can't be used */
+    public static GpuDriver gpus(String name) {
+        String canonical = canonical(name);
         GpuDriver gpus = provider(canonical).gpus();
         if (gpus == null) {
-            throw new DeviceException(canonical + " is no GPU; only these are measured");
+            throw new DeviceException(canonical + " is no GPU");
         }
-        return gpus.measure(Integer.parseInt(canonical.substring(canonical.indexOf(':') + 1)), bytes);
+        return gpus;
     }
 
     /** This machine's processor, without a look at other devices. */

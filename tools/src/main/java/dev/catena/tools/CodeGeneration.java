@@ -1,25 +1,15 @@
 package dev.catena.tools;
 
-import dev.catena.artifact.CacheFolder;
 import dev.catena.codegen.Launch;
 import dev.catena.codegen.StageLaunches;
 import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuLibrary;
 import dev.catena.codegen.cpu.CpuTarget;
-import dev.catena.codegen.cuda.CodeStore;
-import dev.catena.codegen.cuda.CompileError;
-import dev.catena.codegen.cuda.CudaLibrary;
 import dev.catena.codegen.cuda.CudaProgram;
 import dev.catena.codegen.cuda.CudaTarget;
-import dev.catena.codegen.cuda.NvrtcCompiler;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -43,11 +33,12 @@ final class CodeGeneration {
     String names = targets.stream().map(Target::name).collect(Collectors.joining(", "));
     ExecutorService workers = Executors.newFixedThreadPool(Math.min(targets.size(), Runtime.getRuntime().availableProcessors()));
     try (Console.Progress progress = Console.progress("generating code for " + names, targets.size(), "", 1)) {
-      GpuTargets gpus = targets.stream().anyMatch(CudaTarget.class::isInstance) ? new GpuTargets(workers) : null;
+      CudaProgram program = targets.stream().anyMatch(CudaTarget.class::isInstance) ? CudaProgram.of(stages, maxRows, vocabulary) : null;
+      CudaCompilation gpus = program == null ? null : new CudaCompilation(program.code(), workers);
       List<Future<? extends TargetCode>> started = new ArrayList<>();
       for (Target target : targets) {
         started.add(target instanceof CpuTarget cpu ? workers.submit(() -> new CpuCode(CpuLibrary.build(stages, cpu)))
-            : gpus.start((CudaTarget) target));
+            : gpus.start((CudaTarget) target, (library, ptx) -> new CudaCode(program, library, ptx)));
       }
       List<TargetCode> code = new ArrayList<>();
       for (Future<? extends TargetCode> each : started) {
@@ -60,7 +51,7 @@ final class CodeGeneration {
     }
   }
 
-  private static <T> T result(Future<T> future) throws IOException {
+  static <T> T result(Future<T> future) throws IOException {
     try {
       return future.get();
     } catch (InterruptedException e) {
@@ -75,48 +66,6 @@ final class CodeGeneration {
         throw error;
       }
       throw new IOException("code could not be generated", e.getCause());
-    }
-  }
-
-  /** One source for all GPUs, compiled for each, and to PTX once for each family. */
-  private final class GpuTargets {
-    private final ExecutorService workers;
-    private final CudaProgram program = CudaProgram.of(stages, maxRows, vocabulary);
-    private final NvrtcCompiler compiler = new NvrtcCompiler(store());
-    private final Map<String, Future<byte[]>> ptxOfFamily = new HashMap<>();
-
-    GpuTargets(ExecutorService workers) {
-      this.workers = workers;
-    }
-
-    Future<CudaCode> start(CudaTarget target) {
-      // Before what waits for it: a worker never waits for a task that isn't with a worker yet.
-      Future<byte[]> ptx = ptxOfFamily.computeIfAbsent(target.ptxFamily(),
-          family -> workers.submit(() -> reporting(() -> CudaLibrary.ptx(program, family, compiler))));
-      return workers.submit(() -> {
-        CudaLibrary library = reporting(() -> CudaLibrary.compile(program, target, compiler));
-        return new CudaCode(program, library, result(ptx));
-      });
-    }
-
-    /** Our generator's mistakes are no user's: what NVRTC refuses is kept for the report. */
-    private <T> T reporting(Callable<T> compilation) throws Exception {
-      try {
-        return compilation.call();
-      } catch (CompileError e) {
-        Path source = Files.createTempFile("catena-refused-", ".cu");
-        Files.writeString(source, program.source());
-        throw new IllegalStateException("generated code does not compile: " + e.firstLine() + "; the source is kept as " + source, e);
-      }
-    }
-  }
-
-  /** The user's cache folder; where there can be none, nothing is kept. */
-  private static CodeStore store() {
-    try {
-      return new CodeStore(new CachedFiles(CacheFolder.open().folder("cuda")));
-    } catch (IOException e) {
-      return CodeStore.none();
     }
   }
 }

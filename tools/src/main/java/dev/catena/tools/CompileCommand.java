@@ -25,6 +25,7 @@ import picocli.CommandLine.Parameters;
     description = "Compile a model, in pieces or whole, to one artifact.")
 final class CompileCommand implements Callable<Integer> {
   private static final Set<Integer> WEIGHT_BITS = Set.of(32, 16, 8, 4, 3, 2);
+  private static final int MOST_STEP_ROWS = 8192;
 
   @Parameters(index = "0", paramLabel = "DIR|FILE.onnx", description = "A folder of pieces, or a model in one file.")
   private Path input;
@@ -89,6 +90,10 @@ final class CompileCommand implements Callable<Integer> {
       description = "Longest context. Default: what the model's positions allow")
   private int maxSeqLen;
 
+  @Option(names = "--step-rows", paramLabel = "N", defaultValue = "256",
+      description = "The most rows of a step; a longer prompt takes several. Default: ${DEFAULT-VALUE}")
+  private int stepRows;
+
   @Option(names = "--pipeline", paramLabel = "TEXT", description = "Passes in place of the default ones.")
   private String pipeline;
 
@@ -119,6 +124,7 @@ final class CompileCommand implements Callable<Integer> {
     if (maxSeqLen < 0) {
       throw new UserError("--max-seq-len " + maxSeqLen + ": must be positive");
     }
+    requireStepRows(stepRows);
     int[] kv = kvBits(kvBits, weightBits);
     List<Target> generated = resolveTargets();
     boolean belowFour = multiple == 32 || keep.stream().anyMatch(k -> k.endsWith("=3") || k.endsWith("=2"));
@@ -129,7 +135,13 @@ final class CompileCommand implements Callable<Integer> {
     }
     return new CompileSettings(input, output != null ? output : defaultOutput(), generated, weightBits, group,
         symmetric, embed, head, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
-        Optional.ofNullable(pipeline), watching, 256, quantization());
+        Optional.ofNullable(pipeline), watching, stepRows, quantization());
+  }
+
+  static void requireStepRows(int rows) {
+    if (rows < 1 || rows > MOST_STEP_ROWS) {
+      throw new UserError("--step-rows " + rows + ": must be from 1 to " + MOST_STEP_ROWS);
+    }
   }
 
   private Quantization quantization() {

@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param output     the artifact to write
  * @param maxSeqLen  positions, or 0: as many as the model has
  * @param pipeline   a pipeline in place of the default one, or empty
+ * @param maxRows    the most rows of a step
  * @param watching   how the passes are watched and checked
  */
 public record CompileSettings(Path input, Path output, List<Target> targets, int weightBits, int groupSize,
@@ -37,6 +38,7 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
     s.put("activations", activations.name().toLowerCase(java.util.Locale.ROOT));
     quantization.describe(s, quantizes);
     s.put("max_seq_len", Integer.toString(positions));
+    s.put("step_rows", Integer.toString(maxRows));
     return s;
   }
 }

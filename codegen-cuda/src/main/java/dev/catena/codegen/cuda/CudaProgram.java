@@ -52,6 +52,11 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
         return new CudaProgram(kernels.source(), kernels.names(), List.copyOf(list), sampling);
     }
 
+    /** What is compiled. */
+    public CudaSource code() {
+        return new CudaSource(source, kernelNames, List.of());
+    }
+
     private static CudaStage stage(List<Launch> launches, int maxRows, KernelSet kernels) {
         List<RowBucket> buckets = new ArrayList<>();
         for (int rows : RowBucket.sizes(maxRows)) {

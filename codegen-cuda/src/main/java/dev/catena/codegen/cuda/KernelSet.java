@@ -52,7 +52,8 @@ final class KernelSet {
         return source.toString();
     }
 
-    private static String resource(String name) {
+    /** The text of a resource beside this class. */
+    static String resource(String name) {
         try (InputStream in = KernelSet.class.getResourceAsStream(name)) {
             if (in == null) {
                 throw new IllegalStateException("no CUDA template " + name);

@@ -20,7 +20,6 @@ final class LinearKernels {
     private static final int TOKEN_OUTPUTS = 32;
     private static final int WARPS = 4;
     private static final int THREADS = WARPS * 32;
-    private static final int LARGEST_TILE = 64;
 
     private LinearKernels() {}
 
@@ -104,20 +103,23 @@ final class LinearKernels {
     }
 
     private static KernelLaunch manyRows(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
-        int tile = Math.min(LARGEST_TILE, (rows + 15) / 16 * 16);
+        ManyRowTile tile = ManyRowTile.of(rows);
         String body = """
-                linear_many_rows<Matrix, TILE_ROWS, PARTS, Y_STRIDE, RESIDUAL_STRIDE>(
-                    %s, x_half, row_scale, weight, %s, %s, y);""".formatted(CudaKernel.rows(launch.rows()), bias(launch),
-                residual(launch));
-        CudaKernel kernel = new CudaKernel(name(launch) + "_tile" + tile, purpose(launch) + ", " + tile + " rows at a time.",
-                THREADS, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
+                constexpr bool VECTOR = %s;
+                linear_many_rows<Matrix, TILE_ROWS, OUTPUT_WARPS, ROW_WARPS, PARTS, Y_STRIDE, RESIDUAL_STRIDE, VECTOR>(
+                    %s, x_half, row_scale, weight, %s, %s, y);""".formatted(
+                CudaKernel.vectorAligned(launch.y()) && launch.residual().map(CudaKernel::vectorAligned).orElse(true),
+                CudaKernel.rows(launch.rows()), bias(launch), residual(launch));
+        CudaKernel kernel = new CudaKernel(name(launch) + "_tile" + tile.rows(), purpose(launch) + ", " + tile.rows()
+                + " rows at a time.", tile.threads(), "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
                 .step().parameter("const uint16 *__restrict__ x_half", "scratch+0")
                 .parameter("const float *__restrict__ row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .weight("weight", launch.weight()).vector("bias", launch.bias());
-        int blocks = new MatrixLayout(launch.type()).blocks();
-        return finish(kernel, launch).size("TILE_ROWS", tile).size("PARTS", parts(launch))
+        return finish(kernel, launch).size("TILE_ROWS", tile.rows()).size("OUTPUT_WARPS", tile.outputWarps())
+                .size("ROW_WARPS", tile.rowWarps()).size("PARTS", parts(launch))
                 .size("Y_STRIDE", launch.y().rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
-                .body(matrix(launch.type()) + body).launch(kernels, (blocks + WARPS - 1) / WARPS, (rows + tile - 1) / tile);
+                .body(matrix(launch.type()) + body)
+                .launch(kernels, (launch.type().rows() + tile.outputs() - 1) / tile.outputs(), (rows + tile.rows() - 1) / tile.rows());
     }
 
     private static CudaKernel finish(CudaKernel kernel, LinearLaunch launch) {

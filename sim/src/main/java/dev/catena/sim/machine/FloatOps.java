@@ -250,8 +250,34 @@ final class FloatOps {
         };
     }
 
+    /**
+     * {@code rcp.approx.ftz.f64} (9.7.3.14): of the upper 32 bits alone, to 20 bits of mantissa. "Gross" has no bound; here it
+     * is missed by up to one of those 20 bits either way.
+     */
+    private static Instruction grossReciprocal(int d, int a) {
+        return new Instruction(false) {
+            @Override
+            void run(Warp w, int active) {
+                for (int m = active; m != 0; m &= m - 1) {
+                    int l = Integer.numberOfTrailingZeros(m);
+                    long y = upperHalf(Double.doubleToRawLongBits(1 / Double.longBitsToDouble(upperHalf(w.r64[a][l]))));
+                    boolean special = (y << 1) == 0 || (y >>> 52 & 0x7FF) == 0x7FF || (y << 12) == 0;
+                    w.r64[d][l] = special ? y : y + ((long) (w.nextRandom() % 3 - 1) << 32);
+                }
+            }
+        };
+    }
+
+    /** Without the low 32 bits of the mantissa; subnormals are zero. */
+    private static long upperHalf(long bits) {
+        return bits & ((bits >>> 52 & 0x7FF) == 0 ? 1L << 63 : -1L << 32);
+    }
+
     private static Instruction wide(KernelDecoder k, PtxInstruction i) {
         List<PtxOperand> o = i.operands();
+        if (i.opcode().equals("rcp") && i.has("approx") && i.has("ftz")) {
+            return grossReciprocal(k.to64(o.get(0)), k.from64(o.get(1)));
+        }
         if (rounding(i) != Rounding.NEAREST || i.has("approx") || i.has("sat")) {
             throw k.unsupported("");
         }
