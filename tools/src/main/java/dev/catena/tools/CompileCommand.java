@@ -94,6 +94,9 @@ final class CompileCommand implements Callable<Integer> {
       description = "The most rows of a step; a longer prompt takes several. Default: ${DEFAULT-VALUE}")
   private int stepRows;
 
+  @Option(names = "--experimental", description = "GPU code may do what no GPU has run yet: from sm_90 on kernels of a step overlap.")
+  private boolean experimental;
+
   @Option(names = "--pipeline", paramLabel = "TEXT", description = "Passes in place of the default ones.")
   private String pipeline;
 
@@ -135,7 +138,7 @@ final class CompileCommand implements Callable<Integer> {
     }
     return new CompileSettings(input, output != null ? output : defaultOutput(), generated, weightBits, group,
         symmetric, embed, head, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
-        Optional.ofNullable(pipeline), watching, stepRows, quantization());
+        Optional.ofNullable(pipeline), watching, stepRows, quantization(), experimental);
   }
 
   static void requireStepRows(int rows) {

@@ -54,7 +54,7 @@ final class LinearKernels {
         CudaKernel kernel = new CudaKernel((normed ? "norm_" : "") + name(launch) + (swiglu ? "_swiglu" : "") + "_tokens",
                 (normed ? "RMS norm, then " : "") + purpose(launch) + (swiglu ? ", then silu(gate) * up" : "") + "; up to "
                 + MOST_FEW_ROWS + " rows.", TOKEN_WARPS * 32, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
-                "linear_few_tokens.cuh").residentBlocks(2)
+                "linear_few_tokens.cuh").residentBlocks(2).loadsWeightsFirst()
                 .step().read("x", x).weight("weight", launch.weight()).vector("bias", launch.bias())
                 .vector("norm", fused.norm().map(RmsNormLaunch::weight));
         launch.residual().ifPresent(view -> kernel.readAliased("residual", view));

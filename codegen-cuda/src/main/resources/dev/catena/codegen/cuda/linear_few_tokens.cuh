@@ -38,6 +38,7 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
       }
   };
   load_batch(begin); /* weights depend on nothing that a kernel before this one writes */
+  await_launches_before();
 
   /* What brings a row near 2^14, where halves hold most of it, and what takes its sums back. */
   __shared__ float row_scale[TOKENS];

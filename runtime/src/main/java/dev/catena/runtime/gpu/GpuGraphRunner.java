@@ -64,7 +64,7 @@ final class GpuGraphRunner implements TensorRunner {
             frame = slots.address(0);
             staged = gpu.pin(HEAD_BYTES + 8 * (firstOutput + outputSlots));
             owned.push(staged);
-            long instantiated = gpu.instantiate(program.launches().stream().map(this::launch).toList());
+            long instantiated = gpu.instantiate(program.launches().stream().map(this::launch).toList(), false);
             launches = instantiated;
             owned.push(() -> gpu.closeGraph(instantiated));
             bounce = gpu.pin(SMALLEST_BOUNCE);
