@@ -34,7 +34,7 @@ final class CompileCommand implements Callable<Integer> {
   private Path output;
 
   @Option(names = "--target", defaultValue = "cpu", split = ",", paramLabel = "T",
-      description = "What to generate code for: cpu (this machine), cpu:x86-64-v3, cpu:x86-64-v4, cpu:icelake-server, "
+      description = "What to generate code for: cpu (this machine), cpu:x86-64-v3, cpu:x86-64-v4, cpu:icelake-server, cpu:znver4, "
           + "cpu:sapphirerapids; sm_75, sm_80, sm_86, sm_89, sm_90, sm_100, sm_120 (NVIDIA GPUs). Default: ${DEFAULT-VALUE}")
   private List<String> targets;
 

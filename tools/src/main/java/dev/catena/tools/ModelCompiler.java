@@ -5,6 +5,7 @@ import dev.catena.artifact.CatenaException;
 import dev.catena.artifact.Manifest;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.StageLaunches;
+import dev.catena.codegen.cpu.CpuTarget;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.frontend.onnx.OnnxImporter;
@@ -263,8 +264,12 @@ final class ModelCompiler {
         yield LinearLaunch.Activations.INT8;
       }
       case BF16 -> {
-        Console.warn("--activations bf16 has no effect yet: products are computed in f32");
-        yield LinearLaunch.Activations.F32;
+        if (settings.weightBits() >= 16) {
+          settings.targets().stream().filter(t -> t instanceof CpuTarget cpu && !cpu.has("avx512bf16")).forEach(t ->
+              Console.warn("--activations bf16 has no effect on weights of " + settings.weightBits() + " bits on " + t.name()
+                  + ": it has no products of bf16"));
+        }
+        yield LinearLaunch.Activations.BF16;
       }
     };
   }
