@@ -41,10 +41,10 @@ final class LinearKernels {
 
     /** Whether a few rows of x are multiplied with it on tensor cores. */
     static boolean takesTokens(MatrixType type) {
-        return fitsTensorCores(type) && type.element().quantized();
+        return fitsTensorCores(type);
     }
 
-    /** Up to {@value #MOST_FEW_ROWS} rows with quantized weights, with what was fused to it. */
+    /** Up to {@value #MOST_FEW_ROWS} rows with weights of 16 bits and fewer, with what was fused to it. */
     static KernelLaunch fewTokens(TokenLinear fused, int rows, KernelSet kernels) {
         LinearLaunch launch = fused.linear();
         boolean normed = fused.norm().isPresent();
