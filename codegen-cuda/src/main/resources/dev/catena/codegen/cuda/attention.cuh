@@ -42,6 +42,10 @@ template <class PAGES, int HEAD_DIM, int BLOCK_COLUMNS, int MOST_MADE, int WINDO
   static constexpr int DIM = HEAD_DIM, COLUMNS = BLOCK_COLUMNS, MADE = MOST_MADE, WINDOW = WINDOW_POSITIONS;
   static constexpr bool CAPPED = SCORES_CAPPED;
 
+  /* Where element d of a column's sums stands: what lanes of a matrix tile have at a time lies in banks of its own. */
+  static constexpr int SUMS = divide_up(DIM, 32) * 32 + 4;
+  static constexpr int place(int d) { return (d / 4 ^ (d / 32 % 4) << 1) * 4 + d % 4; }
+
   /* What a row of `count` positions sees. */
   static Sight sight(int count) { return {WINDOW > 0 ? most(0, count - WINDOW) : 0, count}; }
 };
@@ -84,7 +88,7 @@ template <class SHAPE, class TILES> struct AttentionShared {
   Sight sight[SHAPE::COLUMNS];
   union {
     alignas(16) uint8 made[most(16, SHAPE::Made::HEAD_BYTES)];
-    float sums[ATTENTION_WARPS][SHAPE::COLUMNS][SHAPE::DIM];
+    alignas(16) float sums[ATTENTION_WARPS][SHAPE::COLUMNS][SHAPE::SUMS];
   };
   Summary of_warp[ATTENTION_WARPS][SHAPE::COLUMNS];
   float factors[ATTENTION_WARPS][SHAPE::COLUMNS];
@@ -126,7 +130,7 @@ template <class SHAPE, class TILES> void join_warps(AttentionShared<SHAPE, TILES
 template <class SHAPE, class TILES> float sum_of_split(const AttentionShared<SHAPE, TILES> &shared, int column, int d) {
   float sum = 0;
 #pragma unroll
-  for (int w = 0; w < ATTENTION_WARPS; w++) sum = fmaf(shared.sums[w][column][d], shared.factors[w][column], sum);
+  for (int w = 0; w < ATTENTION_WARPS; w++) sum = fmaf(shared.sums[w][column][SHAPE::place(d)], shared.factors[w][column], sum);
   return sum;
 }
 
