@@ -89,7 +89,8 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
 
     /**
      * @param name        as resolved, such as {@code cpu:x86-64-v4} or {@code sm_86}
-     * @param features    CPU features the code uses, in clang's names ({@code avx512f}, {@code amx-int8})
+     * @param features    CPU features the code uses, in clang's names ({@code avx512f}, {@code amx-int8}); of GPUs only
+     *                    {@link #DEPENDENT_LAUNCHES}
      * @param library     entry that holds the code
      * @param threadsHint threads the code was tuned for, 0 = any
      * @param ptx         entry with the same kernels for GPUs that {@code library} doesn't fit, or null
@@ -99,6 +100,9 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
      */
     public record Target(String name, List<String> features, String library, int threadsHint, String ptx,
             Map<String, KernelProgram> programs, List<KernelProgram.Kernel> kernels) {
+        /** A GPU's kernels wait themselves for the launches before them, and may begin before these have ended. */
+        public static final String DEPENDENT_LAUNCHES = "dependent_launches";
+
         public Target {
             text("target.name", name);
             features = List.copyOf(features);

@@ -247,7 +247,7 @@ final class SimGpu implements Gpu {
     }
 
     @Override
-    public long instantiate(List<KernelLaunch> launches) {
+    public long instantiate(List<KernelLaunch> launches, boolean dependent) {
         return handles.add(launches.toArray(KernelLaunch[]::new));
     }
 

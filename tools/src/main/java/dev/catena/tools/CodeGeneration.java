@@ -21,8 +21,11 @@ final class CodeGeneration {
   private final List<List<Launch>> stages;
   private final int maxRows;
   private final int vocabulary;
+  private final boolean experimental;
 
-  CodeGeneration(List<StageLaunches> stages) {
+  /** @param experimental whether GPU code may do what no GPU has run yet */
+  CodeGeneration(List<StageLaunches> stages, boolean experimental) {
+    this.experimental = experimental;
     this.stages = stages.stream().map(StageLaunches::launches).toList();
     this.maxRows = stages.get(0).maxRows();
     this.vocabulary = stages.get(stages.size() - 1).outputWidth();
@@ -33,7 +36,8 @@ final class CodeGeneration {
     String names = targets.stream().map(Target::name).collect(Collectors.joining(", "));
     ExecutorService workers = Executors.newFixedThreadPool(Math.min(targets.size(), Runtime.getRuntime().availableProcessors()));
     try (Console.Progress progress = Console.progress("generating code for " + names, targets.size(), "", 1)) {
-      CudaProgram program = targets.stream().anyMatch(CudaTarget.class::isInstance) ? CudaProgram.of(stages, maxRows, vocabulary) : null;
+      CudaProgram program = targets.stream().anyMatch(CudaTarget.class::isInstance) ? CudaProgram.of(stages, maxRows, vocabulary, experimental)
+          : null;
       CudaCompilation gpus = program == null ? null : new CudaCompilation(program.code(), workers);
       List<Future<? extends TargetCode>> started = new ArrayList<>();
       for (Target target : targets) {

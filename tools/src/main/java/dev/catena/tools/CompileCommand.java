@@ -95,6 +95,9 @@ final class CompileCommand implements Callable<Integer> {
       description = "The most rows of a step; a longer prompt takes several. Default: ${DEFAULT-VALUE}")
   private int stepRows;
 
+  @Option(names = "--experimental", description = "GPU code may do what no GPU has run yet: from sm_90 on kernels of a step overlap.")
+  private boolean experimental;
+
   @Option(names = "--pipeline", paramLabel = "TEXT", description = "Passes in place of the default ones.")
   private String pipeline;
 
@@ -134,9 +137,12 @@ final class CompileCommand implements Callable<Integer> {
         throw new UserError("--target " + t.name() + ": GPU kernels for 3 and 2 bits aren't there yet; choose 4 bits or more");
       }
     }
+    if (experimental && generated.stream().noneMatch(t -> t instanceof CudaTarget cuda && cuda.overlapsLaunches())) {
+      Console.warn("--experimental has no effect without a target from sm_90 on");
+    }
     return new CompileSettings(input, output != null ? output : defaultOutput(), generated, weightBits, group,
         symmetric, embed, head, embedBits == null, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
-        Optional.ofNullable(pipeline), watching, stepRows, quantization());
+        Optional.ofNullable(pipeline), watching, stepRows, quantization(), experimental);
   }
 
   static void requireStepRows(int rows) {

@@ -17,11 +17,12 @@ import java.util.Optional;
  * @param pipeline   a pipeline in place of the default one, or empty
  * @param maxRows    the most rows of a step
  * @param watching   how the passes are watched and checked
+ * @param experimental whether GPU code may do what no GPU has run yet
  */
 public record CompileSettings(Path input, Path output, List<Target> targets, int weightBits, int groupSize,
     boolean symmetric, int embedBits, int headBits, boolean tied, int keyBits, int valueBits, Activations activations,
     Optional<Path> tokenizer, int maxSeqLen, Optional<String> pipeline, PipelineOptions watching, int maxRows,
-    Quantization quantization) {
+    Quantization quantization, boolean experimental) {
   /** What linear layers multiply in. */
   public enum Activations { F32, BF16, INT8 }
 
@@ -40,6 +41,9 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
     quantization.describe(s, quantizes);
     s.put("max_seq_len", Integer.toString(positions));
     s.put("step_rows", Integer.toString(maxRows));
+    if (experimental) {
+      s.put("experimental", "true");
+    }
     return s;
   }
 }

@@ -27,7 +27,9 @@ record CudaCode(CudaProgram program, CudaLibrary library, byte[] ptx) implements
     programs.put(KernelProgram.SAMPLING, program(program.sampling()));
     List<KernelProgram.Kernel> kernels = library.kernels().stream().map(k -> new KernelProgram.Kernel(k.name(),
         k.registers(), k.sharedBytes(), k.spillBytes())).toList();
-    return new Manifest.Target(library.target().name(), List.of(), entry("cubin"), 0, ptxEntry(), programs, kernels);
+    List<String> features = program.dependentLaunches() && library.target().overlapsLaunches() ? List.of(Manifest.Target.DEPENDENT_LAUNCHES)
+        : List.of();
+    return new Manifest.Target(library.target().name(), features, entry("cubin"), 0, ptxEntry(), programs, kernels);
   }
 
   private static KernelProgram program(List<RowBucket> buckets) {

@@ -123,7 +123,7 @@ final class ModelCompiler {
       imported.warnings().forEach(Console::warn);
       Console.warn(context.warnings());
       context.notes().forEach(Console::note);
-      List<TargetCode> code = new CodeGeneration(stages).of(settings.targets());
+      List<TargetCode> code = new CodeGeneration(stages, settings.experimental()).of(settings.targets());
       return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start).text());
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -18,7 +18,7 @@ final class AttentionKernels {
     /** Query heads of a block: what its lanes sum up must fit their registers. */
     private static final int MOST_QUERIES = 8;
     private static final int MOST_SUMS = 1024;
-    /** On tensor cores: the largest head whose sums fit a lane's registers, and the largest with two tiles of columns a warp. */
+    /** On tensor cores: the largest head whose sums fit a lane's registers, and the largest of f16 with two tiles of columns a warp. */
     private static final int LARGEST_MATRIX_DIM = 256;
     private static final int LARGEST_PAIRED_DIM = 128;
     /** Shared memory that the keys and values which a step adds may take of a block. */
@@ -53,7 +53,8 @@ final class AttentionKernels {
     static KernelLaunch of(AttentionLaunch launch, int rows, KernelSet kernels) {
         KvFormat kv = launch.kv();
         int queries = queries(launch);
-        int columns = !onTensorCores(kv) ? queries : kv.dim() <= LARGEST_PAIRED_DIM ? 16 : 8;
+        boolean paired = kv.k().bits() + kv.v().bits() == 32 && kv.dim() <= LARGEST_PAIRED_DIM;
+        int columns = !onTensorCores(kv) ? queries : paired ? 16 : 8;
         int together = columns / queries;
         CudaKernel kernel = new CudaKernel("attention_h" + launch.heads() + "_" + suffix(launch),
                 "Attention over the cache, " + queries + " query heads of " + together + (together == 1 ? " row" : " rows") + " a block.", THREADS,
@@ -78,6 +79,9 @@ final class AttentionKernels {
                 + (append.interleaved() ? "_interleaved" : ""), "Rotates queries and keys, writes keys and values to the cache, attends; "
                 + queries + " query heads of a row and a split of its positions a block.", THREADS,
                 templates(kv, "rope_append.cuh", "attention.cuh", "attention_step.cuh"));
+        if (onTensorCores(kv) && kv.dim() <= LARGEST_PAIRED_DIM) {
+            kernel.residentBlocks(3);
+        }
         rowTables(kernel).read("q", append.q()).read("k", append.k()).read("v", append.v());
         if (rotates) {
             kernel.weight("cos", append.cos()).weight("sin", append.sin());

@@ -20,6 +20,7 @@ final class CudaKernel {
     private final List<String> arguments = new ArrayList<>();
     private String body;
     private int residentBlocks = 1;
+    private boolean loadsWeightsFirst;
 
     /**
      * @param name what it is called unless another kernel has the name
@@ -44,6 +45,12 @@ final class CudaKernel {
     /** So many blocks have to fit on a multiprocessor: the compiler keeps to as many registers as that leaves. */
     CudaKernel residentBlocks(int count) {
         residentBlocks = count;
+        return this;
+    }
+
+    /** Its template waits for the launches before it, after it has asked for weights. */
+    CudaKernel loadsWeightsFirst() {
+        loadsWeightsFirst = true;
         return this;
     }
 
@@ -105,6 +112,7 @@ final class CudaKernel {
         if (!sizes.isEmpty()) {
             text.append("  constexpr int ").append(String.join(", ", sizes)).append(";\n");
         }
+        text.append("  let_next_launch_begin();\n").append(loadsWeightsFirst ? "" : "  await_launches_before();\n");
         body.lines().forEach(line -> text.append("  ").append(line).append('\n'));
         return text.append("}\n").toString();
     }

@@ -28,8 +28,10 @@ import java.util.stream.Stream;
  * @param kernelNames in the order of the source
  * @param stages for each list of launches that was given, in its order; the last one's scratch is enough for sampling, too
  * @param sampling what chooses tokens from the last stage's logits
+ * @param dependentLaunches whether its kernels, from sm_90 on, may begin before those in front of them have ended
  */
-public record CudaProgram(String source, List<String> kernelNames, List<CudaStage> stages, List<RowBucket> sampling) {
+public record CudaProgram(String source, List<String> kernelNames, List<CudaStage> stages, List<RowBucket> sampling,
+        boolean dependentLaunches) {
     /** int32 of a device's counters, which are zero between launches (docs/cuda-abi.md). */
     public static final int COUNTERS = 4096;
 
@@ -40,6 +42,15 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
      * @param vocabulary width of the last stage's rows
      */
     public static CudaProgram of(List<List<Launch>> stages, int maxRows, int vocabulary) {
+        return of(stages, maxRows, vocabulary, false);
+    }
+
+    /**
+     * Generates the code.
+     *
+     * @param dependentLaunches whether kernels are to overlap where the architecture can (no GPU has run that yet)
+     */
+    public static CudaProgram of(List<List<Launch>> stages, int maxRows, int vocabulary, boolean dependentLaunches) {
         KernelSet kernels = new KernelSet();
         Map<List<Launch>, CudaStage> known = new LinkedHashMap<>();
         List<CudaStage> list = new ArrayList<>();
@@ -49,7 +60,7 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
         List<RowBucket> sampling = SamplingKernel.buckets(vocabulary, maxRows, kernels);
         CudaStage last = list.get(list.size() - 1);
         list.set(list.size() - 1, last.withScratch(roundUp256(SamplingKernel.scratchBytes(vocabulary, maxRows))));
-        return new CudaProgram(kernels.source(), kernels.names(), List.copyOf(list), sampling);
+        return new CudaProgram(kernels.source(dependentLaunches), kernels.names(), List.copyOf(list), sampling, dependentLaunches);
     }
 
     /** What is compiled. */

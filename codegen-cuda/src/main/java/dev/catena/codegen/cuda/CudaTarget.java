@@ -29,6 +29,11 @@ public record CudaTarget(String name, int capability) implements Target {
                 + " (code runs on its own and on higher minor versions: sm_86 also serves sm_89)");
     }
 
+    /** Whether a kernel may begin before the one in front of it has ended (griddepcontrol). */
+    public boolean overlapsLaunches() {
+        return capability >= 90;
+    }
+
     /** All targets, older ones first. */
     public static List<CudaTarget> known() {
         return KNOWN;

@@ -41,10 +41,10 @@ final class LinearKernels {
 
     /** Whether a few rows of x are multiplied with it on tensor cores. */
     static boolean takesTokens(MatrixType type) {
-        return fitsTensorCores(type) && type.element().quantized();
+        return fitsTensorCores(type);
     }
 
-    /** Up to {@value #MOST_FEW_ROWS} rows with quantized weights, with what was fused to it. */
+    /** Up to {@value #MOST_FEW_ROWS} rows with weights of 16 bits and fewer, with what was fused to it. */
     static KernelLaunch fewTokens(TokenLinear fused, int rows, KernelSet kernels) {
         LinearLaunch launch = fused.linear();
         boolean normed = fused.norm().isPresent();
@@ -54,7 +54,7 @@ final class LinearKernels {
         CudaKernel kernel = new CudaKernel((normed ? "norm_" : "") + name(launch) + (swiglu ? "_swiglu" : "") + "_tokens",
                 (normed ? "RMS norm, then " : "") + purpose(launch) + (swiglu ? ", then silu(gate) * up" : "") + "; up to "
                 + MOST_FEW_ROWS + " rows.", TOKEN_WARPS * 32, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
-                "linear_few_tokens.cuh").residentBlocks(2)
+                "linear_few_tokens.cuh").residentBlocks(2).loadsWeightsFirst()
                 .step().read("x", x).weight("weight", launch.weight()).vector("bias", launch.bias())
                 .vector("norm", fused.norm().map(RmsNormLaunch::weight));
         launch.residual().ifPresent(view -> kernel.readAliased("residual", view));

@@ -41,7 +41,10 @@ template <class PAGES, int HEAD_DIM, int BLOCK_COLUMNS, int MOST_MADE, int WINDO
   using Made = KvHead<Key, Value, HEAD_DIM, MOST_MADE>;
   static constexpr int DIM = HEAD_DIM, COLUMNS = BLOCK_COLUMNS, MADE = MOST_MADE, WINDOW = WINDOW_POSITIONS;
   static constexpr bool CAPPED = SCORES_CAPPED;
-  static constexpr int PER_THREAD = divide_up(COLUMNS * DIM, ATTENTION_THREADS);
+
+  /* Where element d of a column's sums stands: what lanes of a matrix tile have at a time lies in banks of its own. */
+  static constexpr int SUMS = divide_up(DIM, 32) * 32 + 4;
+  static constexpr int place(int d) { return (d / 4 ^ (d / 32 % 4) << 1) * 4 + d % 4; }
 
   /* What a row of `count` positions sees. */
   static Sight sight(int count) { return {WINDOW > 0 ? most(0, count - WINDOW) : 0, count}; }
@@ -85,7 +88,7 @@ template <class SHAPE, class TILES> struct AttentionShared {
   Sight sight[SHAPE::COLUMNS];
   union {
     alignas(16) uint8 made[most(16, SHAPE::Made::HEAD_BYTES)];
-    float sums[ATTENTION_WARPS][SHAPE::COLUMNS][SHAPE::DIM];
+    alignas(16) float sums[ATTENTION_WARPS][SHAPE::COLUMNS][SHAPE::SUMS];
   };
   Summary of_warp[ATTENTION_WARPS][SHAPE::COLUMNS];
   float factors[ATTENTION_WARPS][SHAPE::COLUMNS];
@@ -127,7 +130,7 @@ template <class SHAPE, class TILES> void join_warps(AttentionShared<SHAPE, TILES
 template <class SHAPE, class TILES> float sum_of_split(const AttentionShared<SHAPE, TILES> &shared, int column, int d) {
   float sum = 0;
 #pragma unroll
-  for (int w = 0; w < ATTENTION_WARPS; w++) sum = fmaf(shared.sums[w][column][d], shared.factors[w][column], sum);
+  for (int w = 0; w < ATTENTION_WARPS; w++) sum = fmaf(shared.sums[w][column][SHAPE::place(d)], shared.factors[w][column], sum);
   return sum;
 }
 
@@ -180,7 +183,7 @@ void attend(const int *step, const int *positions, const int *row_sequence, cons
     }
     __syncthreads();
     const KeysAndValues<SHAPE> source = {step, page_table, kv, nullptr, sequence, kv_head, count, lowest, cap};
-    float sums[SHAPE::PER_THREAD] = {};
+    bool is_first = true;
     for (int begin = 0; begin < count; begin += split) {
       if (SHAPE::WINDOW > 0 && begin + split <= lowest) continue;
       meet(source, shared, begin, least(begin + split, count));
@@ -193,19 +196,17 @@ void attend(const int *step, const int *positions, const int *row_sequence, cons
         shared.joined[threadIdx.x] = {maximum, join_splits(before.total, next.total, factors)};
       }
       __syncthreads();
-#pragma unroll
-      for (int j = 0; j < SHAPE::PER_THREAD; j++) {
-        const int i = threadIdx.x + j * ATTENTION_THREADS, column = i / DIM;
-        if (i >= SHAPE::COLUMNS * DIM) break;
-        sums[j] = join_splits(sums[j], sum_of_split(shared, column, i % DIM), shared.of_split[column]);
+      /* Sums wait in y, where registers are scarce. */
+      const bool is_last = begin + split >= count;
+      for (int i = threadIdx.x; i < SHAPE::COLUMNS * DIM; i += ATTENTION_THREADS) {
+        const int column = i / DIM, row = column / QUERIES;
+        if (row < begin_row || row >= end_row || !is_column(column)) continue;
+        float *to = y + head_offset(column, Y_STRIDE) + i % DIM;
+        const float sum = join_splits(is_first ? 0 : *to, sum_of_split(shared, column, i % DIM), shared.of_split[column]);
+        *to = is_last ? sum / shared.joined[column].total : sum;
       }
+      is_first = false;
       __syncthreads();
-    }
-#pragma unroll
-    for (int j = 0; j < SHAPE::PER_THREAD; j++) {
-      const int i = threadIdx.x + j * ATTENTION_THREADS, column = i / DIM, row = column / QUERIES;
-      if (i < SHAPE::COLUMNS * DIM && row >= begin_row && row < end_row && is_column(column))
-        y[head_offset(column, Y_STRIDE) + i % DIM] = sums[j] / shared.joined[column].total;
     }
   }
 }

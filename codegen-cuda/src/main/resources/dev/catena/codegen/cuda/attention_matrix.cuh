@@ -23,7 +23,7 @@ template <class ELEMENT, int COUNT> void kv_words(const uint8 *codes, int index,
   }
 }
 
-/* 8 elements as operands. `order`: which of the 8 stands at place i. */
+/* 8 elements as operands. `place`: where among the 8 one stands. */
 template <int BITS> struct KvOperand {
   static constexpr int WORDS = BITS / 4, MIDDLE = 1 << (BITS - 1);
 
@@ -32,7 +32,7 @@ template <int BITS> struct KvOperand {
     return subtract_halves(__byte_perm(bytes, 0x64646464u, selector), (0x6400u + MIDDLE) * 0x10001u);
   }
 
-  static constexpr int order(int i) { return BITS == 4 ? i < 4 ? 2 * i : 2 * i - 7 : i; }
+  static constexpr int place(int element) { return BITS == 4 ? element / 2 + element % 2 * 4 : element; }
 
   /* Two words of four codes, in bytes. */
   static void bytes(const uint32 (&words)[WORDS], uint32 (&to)[2]) {
@@ -122,7 +122,7 @@ template <class SHAPE> struct MatrixTiles {
     for (int i = 0; i < KEY_CHUNKS; i++) {
       const int d = lane_id() + 32 * i, in = d % (32 * KEY_JOIN), eight = in / 8;
       const int chunk = d / (32 * KEY_JOIN) * KEY_JOIN + eight % KEY_JOIN, lane = column % 8 * 4 + eight / KEY_JOIN;
-      const int place = Key::BITS == 4 ? d % 8 / 2 + d % 2 * 4 : d % 8;
+      const int place = KeyOperand::place(d % 8);
       const float scaled = x[i] * power_of_two(shift);
       const uint16 high = half_of_float(scaled), low = half_of_float(scaled - float_of_half(high));
       queries.halves[column / 8][chunk][0][lane][place] = high;
@@ -283,7 +283,7 @@ template <class SHAPE> struct MatrixTiles {
     }
   }
 
-  void leave(Summary (&of_warp)[SHAPE::COLUMNS], float (&to)[SHAPE::COLUMNS][DIM]) const {
+  void leave(Summary (&of_warp)[SHAPE::COLUMNS], float (&to)[SHAPE::COLUMNS][SHAPE::SUMS]) const {
 #pragma unroll
     for (int tile = 0; tile < COLUMN_TILES; tile++) {
       float all = total[tile], minima = of_minima[tile];
@@ -296,11 +296,14 @@ template <class SHAPE> struct MatrixTiles {
 #pragma unroll
       for (int chunk = 0; chunk < VALUE_CHUNKS; chunk++)
 #pragma unroll
-        for (int j = 0; j < 8; j++)
+        for (int i = 0; i < 2; i++)
 #pragma unroll
-          for (int i = 0; i < 2; i++) {
-            const int d = value_element(chunk, 2 * t + i) + ValueOperand::order(j);
-            if (DIM % 64 == 0 || d < DIM) to[tile * 8 + g][d] = sums[tile][chunk][j][i] + minima;
+          for (int four = 0; four < 8; four += 4) {
+            const int d = value_element(chunk, 2 * t + i) + four;
+            float of[4];
+#pragma unroll
+            for (int j = 0; j < 4; j++) of[j] = sums[tile][chunk][ValueOperand::place(four + j)][i] + minima;
+            if (DIM % 64 == 0 || d < DIM) *(float4 *)&to[tile * 8 + g][SHAPE::place(d)] = {of[0], of[1], of[2], of[3]};
           }
     }
   }

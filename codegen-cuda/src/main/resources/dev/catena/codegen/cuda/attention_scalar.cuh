@@ -81,13 +81,13 @@ template <class SHAPE> struct ScalarTiles {
     }
   }
 
-  void leave(Summary (&of_warp)[COLUMNS], float (&to)[COLUMNS][DIM]) const {
+  void leave(Summary (&of_warp)[COLUMNS], float (&to)[COLUMNS][SHAPE::SUMS]) const {
 #pragma unroll
     for (int column = 0; column < COLUMNS; column++) {
       if (lane_id() == 0) of_warp[column] = summaries[column];
 #pragma unroll
       for (int i = 0; i < VALUES; i++)
-        if (lane_id() + 32 * i < DIM) to[column][lane_id() + 32 * i] = sums[column][i];
+        if (lane_id() + 32 * i < DIM) to[column][SHAPE::place(lane_id() + 32 * i)] = sums[column][i];
     }
   }
 };

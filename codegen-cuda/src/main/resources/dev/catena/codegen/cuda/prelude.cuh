@@ -14,6 +14,20 @@ constexpr int divide_up(int a, int b) { return (a + b - 1) / b; }
 constexpr int least(int a, int b) { return a < b ? a : b; }
 constexpr int most(int a, int b) { return a > b ? a : b; }
 
+/* Launches that overlap (PTX ISA, griddepcontrol), where they were asked for: the next kernel may begin once all blocks of this one have,
+   and what kernels before this one wrote is there when the wait is over. Before that a kernel may load weights. */
+inline void let_next_launch_begin() {
+#if defined(DEPENDENT_LAUNCHES) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+inline void await_launches_before() {
+#if defined(DEPENDENT_LAUNCHES) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 inline int lane_id() { return threadIdx.x % 32; }
 inline int warp_id() { return threadIdx.x / 32; }
 

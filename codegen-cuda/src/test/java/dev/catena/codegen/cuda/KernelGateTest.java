@@ -35,6 +35,7 @@ class KernelGateTest {
         Cubin cubin = new Cubin(library.cubin(), target.capability());
         int fewTokens = 0;
         int manyRows = 0;
+        int attention = 0;
         for (KernelFacts facts : library.kernels()) {
             SassKernel kernel = cubin.kernel(facts.name());
             assertEquals(List.of(), kernel.all(Opcode.LDL), facts.name());
@@ -42,6 +43,9 @@ class KernelGateTest {
             if (facts.name().endsWith("_tokens")) {
                 checkFewTokens(facts, kernel, kibInFlight << 10);
                 fewTokens++;
+            } else if (facts.name().startsWith("attention")) {
+                checkAttention(facts, kernel, kibInFlight << 10);
+                attention++;
             } else if (facts.name().contains("_tile")) {
                 assertTrue(!kernel.mainLoop(Opcode.HMMA).isEmpty(), facts.name());
                 assertTrue(!kernel.all(Opcode.LDGSTS).isEmpty(), facts.name());
@@ -50,12 +54,67 @@ class KernelGateTest {
         }
         assertEquals(5, fewTokens);       // norm + qkv, output + residual, norm + gate and up + SwiGLU, down + residual, head
         assertEquals(5, manyRows);
+        assertEquals(2, attention);       // with RoPE and the cache in a step of few rows, alone in others
+    }
+
+    /** A step of one row, on other architectures and with other weights: weights 128 bits at a time, on tensor cores, half of an SM. */
+    @ParameterizedTest
+    @CsvSource({"sm_75, 4, 8", "sm_86, 8, 8", "sm_86, 16, 8", "sm_90, 16, 32", "sm_120, 4, 8"})
+    void aRowOfSevenBillionParameters(String name, int bits, int kibInFlight) throws IOException {
+        DecoderShape shape = new DecoderShape(4096, 11008, 32, new KvFormat(Element.F16, Element.F16, 32, 128), 32000, 1,
+                (n, k) -> bits == 16 ? MatrixType.f16(n, k) : MatrixType.quantized(n, k, bits, 128, false));
+        CudaProgram program = CudaProgram.of(List.of(shape.decoder()), 1, 32000);
+        assertEquals(5, program.stages().get(0).buckets().get(0).launches().size(), "launches of a layer");
+        CudaTarget target = CudaTarget.parse(name);
+        CudaLibrary library = CudaLibrary.compile(program.code(), target, new NvrtcCompiler(CodeStore.none()));
+        Cubin cubin = new Cubin(library.cubin(), target.capability());
+        for (KernelFacts facts : library.kernels()) {
+            SassKernel kernel = cubin.kernel(facts.name());
+            assertEquals(List.of(), kernel.all(Opcode.LDL), facts.name());
+            assertEquals(List.of(), kernel.all(Opcode.STL), facts.name());
+            if (facts.name().startsWith("attention")) {
+                checkAttention(facts, kernel, kibInFlight << 10);
+            } else if (facts.name().endsWith("_tokens")) {
+                List<SassInstruction> loop = kernel.mainLoop(Opcode.HMMA);
+                assertTrue(!loop.isEmpty(), facts.name());
+                Map<Integer, Long> widths = widths(loop);
+                widths.remove(64);      // scales
+                widths.remove(32);      // zeros
+                assertEquals(1, widths.size(), facts + ": " + widths);
+                assertTrue(widths.get(128) >= 4, facts + ": " + widths);
+                assertInFlight(facts, loop, 256, kibInFlight << 10);
+                assertTrue(facts.registers() * 256 <= REGISTERS_OF_SM / 2, facts.toString());
+            }
+        }
+    }
+
+    /** Keys and values of an f16 cache. */
+    private static void checkAttention(KernelFacts facts, SassKernel kernel, int bytesOfSm) {
+        List<SassInstruction> loop = kernel.mainLoop(Opcode.HMMA);
+        Map<Integer, Long> widths = widths(loop);
+        widths.remove(32);      // where a page is
+        assertEquals(Map.of(128, widths.get(128)), widths, facts.toString());
+        assertTrue(widths.get(128) >= 16, facts + ": " + widths);
+        int first = 0;
+        while (!loop.get(first).is(Opcode.LDG) || loop.get(first).accessBits() != 128) {
+            first++;
+        }
+        assertInFlight(facts, loop.subList(first, loop.size()), 128, bytesOfSm);
+    }
+
+    private static Map<Integer, Long> widths(List<SassInstruction> loop) {
+        return loop.stream().filter(i -> i.is(Opcode.LDG)).collect(Collectors.groupingBy(SassInstruction::accessBits, Collectors.counting()));
+    }
+
+    private static void assertInFlight(KernelFacts facts, List<SassInstruction> stretch, int threads, int bytesOfSm) {
+        int blocks = REGISTERS_OF_SM / (((facts.registers() + 7) / 8 * 8) * threads);
+        int inFlight = SassKernel.bytesInFlight(stretch) * threads * blocks;
+        assertTrue(inFlight >= bytesOfSm, facts + ": " + inFlight + " bytes of an SM in flight");
     }
 
     private static void checkFewTokens(KernelFacts facts, SassKernel kernel, int bytesOfSm) {
         List<SassInstruction> loop = kernel.mainLoop(Opcode.HMMA);
-        Map<Integer, Long> widths = loop.stream().filter(i -> i.is(Opcode.LDG))
-                .collect(Collectors.groupingBy(SassInstruction::accessBits, Collectors.counting()));
+        Map<Integer, Long> widths = widths(loop);
         // Once in a pass four scales and four zeros; all else, weights and x, 128 bits at a time.
         assertEquals(1, widths.remove(64), facts + ": " + widths);
         assertEquals(1, widths.remove(32), facts + ": " + widths);
@@ -64,9 +123,6 @@ class KernelGateTest {
         double each = (double) loop.size() / WEIGHTS_OF_LOOP;
         boolean normed = facts.name().startsWith("norm_");
         assertTrue(each < (normed ? 4.2 : 3.8), facts + ": " + each + " instructions for a weight");
-        int threads = 256;
-        int blocks = REGISTERS_OF_SM / (((facts.registers() + 7) / 8 * 8) * threads);
-        int inFlight = SassKernel.bytesInFlight(loop) * threads * blocks;
-        assertTrue(inFlight >= bytesOfSm, facts + ": " + inFlight + " bytes of an SM in flight");
+        assertInFlight(facts, loop, 256, bytesOfSm);
     }
 }

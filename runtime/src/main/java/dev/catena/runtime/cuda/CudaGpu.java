@@ -23,6 +23,8 @@ final class CudaGpu implements Gpu {
     private static final int NON_BLOCKING = 1, DISABLE_TIMING = 2, PORTABLE = 1;
     /** cuda.h: CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES. */
     private static final int MAX_DYNAMIC_SHARED = 8;
+    /** cuda.h: CU_GRAPH_KERNEL_NODE_PORT_PROGRAMMATIC, CU_GRAPH_DEPENDENCY_TYPE_PROGRAMMATIC. */
+    private static final byte PROGRAMMATIC_PORT = 1, PROGRAMMATIC_TYPE = 1;
     /** A kernel may have so much shared memory without being asked. */
     private static final int UNASKED_SHARED = 48 << 10;
 
@@ -283,21 +285,28 @@ final class CudaGpu implements Gpu {
     }
 
     @Override
-    public long instantiate(List<KernelLaunch> launches) {
+    public long instantiate(List<KernelLaunch> launches, boolean dependent) {
+        boolean overlap = dependent && driver.has(DriverFunction.ADD_DEPENDENCIES);
         enter();
         check(driver.call(DriverFunction.CREATE_GRAPH, driver.results(), 0));
         long graph = driver.resultLong(0);
         ByteBuffer nodes = ByteBuffer.allocateDirect(8 * launches.size()).order(ByteOrder.nativeOrder());
+        ByteBuffer edge = ByteBuffer.allocateDirect(8).put(0, PROGRAMMATIC_PORT).put(2, PROGRAMMATIC_TYPE);      // CUgraphEdgeData
         for (int i = 0; i < launches.size(); i++) {
             ByteBuffer parameters = parameters(launches.get(i));
             ByteBuffer kernel = kernelNode(launches.get(i), SystemLibrary.address(parameters));
             long node = SystemLibrary.address(nodes) + 8L * i;
-            check(driver.call(DriverFunction.ADD_KERNEL_NODE, node, graph, i == 0 ? 0 : node - 8, Math.min(1, i),
+            int before = overlap ? 0 : Math.min(1, i);
+            check(driver.call(DriverFunction.ADD_KERNEL_NODE, node, graph, before == 0 ? 0 : node - 8, before,
                     SystemLibrary.address(kernel)));
+            if (overlap && i > 0) {
+                check(driver.call(DriverFunction.ADD_DEPENDENCIES, graph, node - 8, node, SystemLibrary.address(edge), 1));
+            }
             keep(parameters);
             keep(kernel);
         }
         keep(nodes);
+        keep(edge);
         check(driver.call(DriverFunction.INSTANTIATE_GRAPH, driver.results(), graph, 0));
         long executable = driver.resultLong(0);
         check(driver.call(DriverFunction.DESTROY_GRAPH, graph));

@@ -1,6 +1,6 @@
 package dev.catena.runtime.cuda;
 
-/** The functions of libcuda that Catena calls: each is in every driver of CUDA 12 (CUDA Driver API, module by module). */
+/** The functions of libcuda that Catena calls: each that must be there is in every driver of CUDA 12 (CUDA Driver API, module by module). */
 enum DriverFunction {
     INIT("cuInit"),
     DEVICE_COUNT("cuDeviceGetCount"),
@@ -41,12 +41,25 @@ enum DriverFunction {
     INSTANTIATE_GRAPH("cuGraphInstantiateWithFlags"),
     LAUNCH_GRAPH("cuGraphLaunch"),
     DESTROY_GRAPH("cuGraphDestroy"),
-    DESTROY_EXECUTABLE("cuGraphExecDestroy");
+    DESTROY_EXECUTABLE("cuGraphExecDestroy"),
+    /** From CUDA 12.3 on. */
+    ADD_DEPENDENCIES("cuGraphAddDependencies_v2", true);
 
     private final String symbol;
+    private final boolean optional;
 
     DriverFunction(String symbol) {
+        this(symbol, false);
+    }
+
+    DriverFunction(String symbol, boolean optional) {
         this.symbol = symbol;
+        this.optional = optional;
+    }
+
+    /** Whether drivers may lack it. */
+    boolean optional() {
+        return optional;
     }
 
     String symbol() {

@@ -51,7 +51,7 @@ final class DriverLibrary {
         }
         for (DriverFunction function : DriverFunction.values()) {
             long address = library.function(function.symbol());
-            if (address == 0) {
+            if (address == 0 && !function.optional()) {
                 throw new DeviceException(name + " has no " + function.symbol() + ", which all drivers of CUDA 12 have; install "
                         + "NVIDIA's driver again");
             }
@@ -78,6 +78,11 @@ final class DriverLibrary {
             throw new DeviceException("NVIDIA's driver doesn't start: " + DriverError.words(result));
         }
         return call.buffer.getInt(8 * SystemLibrary.MOST_ARGUMENTS);
+    }
+
+    /** Whether the driver has it. */
+    boolean has(DriverFunction function) {
+        return functions.get(function) != 0;
     }
 
     /** Where this thread's calls write results to. */

@@ -82,8 +82,13 @@ public interface Gpu extends AutoCloseable {
 
     void launch(long stream, KernelLaunch launch);
 
-    /** Makes one graph of launches, each of which waits for the one before. */
-    long instantiate(List<KernelLaunch> launches);
+    /**
+     * Makes one graph of launches, each of which waits for the one before.
+     *
+     * @param dependent whether the kernels do that waiting themselves, so that a launch may begin, where the driver can let it, once all
+     *                  blocks of the one before have begun
+     */
+    long instantiate(List<KernelLaunch> launches, boolean dependent);
 
     void launchGraph(long stream, long graph);
 

@@ -76,7 +76,7 @@ final class GpuChain implements DeviceChain {
             for (int i = 0; i < programs.length; i++) {
                 programs[i] = bind(model, i, share);
             }
-            graphs = own(new StepGraphs(gpu, programs, withoutSelected));
+            graphs = own(new StepGraphs(gpu, programs, withoutSelected, model.dependentLaunches()));
             KernelProgram sampler = outputSelected() ? model.samplingProgram() : null;
             sampling = sampler == null ? null : own(samplingGraphs(model, sampler));
             samplingBytes = sampler == null ? null : own(gpu.pin(ChainMemory.SAMPLING_BYTES + 256
@@ -141,7 +141,7 @@ final class GpuChain implements DeviceChain {
                 memory.address(ChainMemory.SCRATCH), "logits", memory.address(ChainMemory.OUTPUT), "sampling",
                 memory.address(ChainMemory.SAMPLING), "history", memory.address(ChainMemory.HISTORY), "sampled",
                 memory.address(ChainMemory.SAMPLED)), "sampling", memory.address(ChainMemory.SAMPLED));
-        return new StepGraphs(gpu, new BoundProgram[] {bound}, 0);
+        return new StepGraphs(gpu, new BoundProgram[] {bound}, 0, model.dependentLaunches());
     }
 
     @Override

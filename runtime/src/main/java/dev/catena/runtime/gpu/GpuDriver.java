@@ -12,7 +12,12 @@ public interface GpuDriver {
      * @param entry  of the artifact, a cubin or PTX
      * @param note   what a user should know of this choice, in one line, or null
      */
-    record Code(Manifest.Target target, String entry, String note) {}
+    record Code(Manifest.Target target, String entry, String note) {
+        /** Whether its kernels may begin before those in front of them have ended: in machine code alone, PTX is older. */
+        boolean dependentLaunches() {
+            return target.features().contains(Manifest.Target.DEPENDENT_LAUNCHES) && entry.equals(target.library());
+        }
+    }
 
     /**
      * Finds the code in an artifact that fits a GPU best.

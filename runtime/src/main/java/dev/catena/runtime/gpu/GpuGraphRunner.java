@@ -74,7 +74,7 @@ final class GpuGraphRunner implements TensorRunner {
             decision = gpu.pin(16);
             owned.push(decision);
             for (int i = 0; i < starts.size() - 1; i++) {
-                long part = gpu.instantiate(program.launches().subList(starts.get(i), starts.get(i + 1)).stream().map(this::launch).toList());
+                long part = gpu.instantiate(program.launches().subList(starts.get(i), starts.get(i + 1)).stream().map(this::launch).toList(), false);
                 parts.add(part);
                 owned.push(() -> gpu.closeGraph(part));
             }

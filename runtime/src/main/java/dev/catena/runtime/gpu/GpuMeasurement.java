@@ -61,7 +61,7 @@ public record GpuMeasurement(String description, double readBytesPerSecond, doub
 
     /** Seconds of a graph of so many launches. */
     private static double graph(Gpu gpu, long stream, KernelLaunch launch, int count) {
-        long graph = gpu.instantiate(Collections.nCopies(count, launch));
+        long graph = gpu.instantiate(Collections.nCopies(count, launch), false);
         double seconds = median(gpu, stream, () -> gpu.launchGraph(stream, graph));
         gpu.closeGraph(graph);
         return seconds;

@@ -12,6 +12,7 @@ final class ModelOnGpu implements AutoCloseable {
     private final ArtifactReader reader;
     private final Gpu gpu;
     private final Manifest.Target target;
+    private final boolean dependentLaunches;
     private final WeightFile file;
     private final WeightStore weights;
     private final long code;
@@ -23,6 +24,7 @@ final class ModelOnGpu implements AutoCloseable {
         this.gpu = gpu;
         this.file = file;
         target = chosen.target();
+        dependentLaunches = chosen.dependentLaunches();
         weights = new WeightStore(gpu, file);
         try {
             code = gpu.load(reader.bytes(chosen.entry()), reader.path() + ": " + chosen.entry());
@@ -34,6 +36,11 @@ final class ModelOnGpu implements AutoCloseable {
 
     Gpu gpu() {
         return gpu;
+    }
+
+    /** Whether its kernels may begin before those in front of them have ended. */
+    boolean dependentLaunches() {
+        return dependentLaunches;
     }
 
     WeightFile file() {

@@ -15,11 +15,16 @@ final class StepGraphs implements AutoCloseable {
     private final Gpu gpu;
     private final BoundProgram[] programs;
     private final int withoutSelected;
+    private final boolean dependentLaunches;
     private final int[] buckets;
     private final long[][] graphs;
 
-    /** @param withoutSelected how many programs run in a step that selects no row */
-    StepGraphs(Gpu gpu, BoundProgram[] programs, int withoutSelected) {
+    /**
+     * @param withoutSelected how many programs run in a step that selects no row
+     * @param dependentLaunches whether kernels may begin before those in front of them have ended
+     */
+    StepGraphs(Gpu gpu, BoundProgram[] programs, int withoutSelected, boolean dependentLaunches) {
+        this.dependentLaunches = dependentLaunches;
         this.gpu = gpu;
         this.programs = programs;
         this.withoutSelected = withoutSelected;
@@ -42,7 +47,7 @@ final class StepGraphs implements AutoCloseable {
         }
         int kind = selected ? 1 : 0;
         if (graphs[bucket][kind] == 0) {
-            graphs[bucket][kind] = gpu.instantiate(launches(Math.max(rows, buckets[bucket]), selected ? programs.length : withoutSelected));
+            graphs[bucket][kind] = gpu.instantiate(launches(Math.max(rows, buckets[bucket]), selected ? programs.length : withoutSelected), dependentLaunches);
         }
         gpu.launchGraph(stream, graphs[bucket][kind]);
     }

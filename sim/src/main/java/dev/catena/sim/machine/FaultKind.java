@@ -9,6 +9,7 @@ public enum FaultKind {
     RACE("data race"),
     NON_COHERENT("ld.global.nc of memory written in the same launch"),
     PENDING_COPY("memory of a cp.async touched before its group was waited for"),
+    DEPENDENT("memory touched that an earlier launch may be writing, before griddepcontrol.wait"),
     BARRIER("barrier that not all threads reach"),
     LANES("mask that is not the lanes present"),
     DEADLOCK("no progress"),

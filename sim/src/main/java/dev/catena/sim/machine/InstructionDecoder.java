@@ -24,6 +24,7 @@ final class InstructionDecoder {
             case "ld", "ldu", "st", "prefetch", "prefetchu", "discard", "applypriority" -> LoadStore.decode(k, i);
             case "atom", "red" -> AtomicOps.decode(k, i);
             case "cp", "membar", "fence" -> AsyncOps.decode(k, i);
+            case "griddepcontrol" -> DependentLaunch.decode(k, i);
             case "bra", "brx", "call", "ret", "exit", "trap", "nanosleep" -> ControlFlow.decode(k, i);
             case "bar", "barrier" -> BarrierSync.decode(k, i);
             case "shfl", "vote", "match", "redux", "activemask", "elect" -> WarpOps.decode(k, i);

@@ -14,6 +14,8 @@ public final class Kernel {
     final int callBytes;
     final int functions;
     final int maxThreads;
+    /** Whether it waits for the launches before it by itself. */
+    final boolean beginsEarly;
     /** Bytes of its parameters. */
     final int parameterBytes;
     /** Bytes of its static shared memory, without the gaps that sim adds. */
@@ -35,7 +37,8 @@ public final class Kernel {
 
     Kernel(String name, Instruction[] code, int entry, int predicates, int registers32, int registers64,
             int[][] constants32, long[][] constants64, Map<String, Integer> specials, int[] localStarts, int[] localEnds,
-            int callBytes, int[] functionStarts, List<PlacedShared> shared, int staticShared, int parameterBytes, int maxThreads) {
+            int callBytes, int[] functionStarts, List<PlacedShared> shared, int staticShared, int parameterBytes, int maxThreads,
+            boolean beginsEarly) {
         this.name = name;
         this.code = code;
         this.entry = entry;
@@ -55,6 +58,7 @@ public final class Kernel {
         this.staticShared = staticShared;
         this.parameterBytes = parameterBytes;
         this.maxThreads = maxThreads;
+        this.beginsEarly = beginsEarly;
     }
 
     public String name() {

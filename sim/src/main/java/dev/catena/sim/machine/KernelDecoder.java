@@ -31,6 +31,7 @@ final class KernelDecoder {
     private int count32;
     private int count64;
     private int countPredicates;
+    private boolean beginsEarly;
     private final Map<Integer, Integer> constants32 = new LinkedHashMap<>();
     private final Map<Long, Integer> constants64 = new LinkedHashMap<>();
     private final Map<String, Integer> specials = new LinkedHashMap<>();
@@ -270,7 +271,12 @@ final class KernelDecoder {
         return new Kernel(kernel.name(), code.toArray(Instruction[]::new), functions.get(kernel.name()).entry,
                 countPredicates, count32, count64, values32, values64, specials,
                 locals.stream().mapToInt(l -> l[0]).toArray(), locals.stream().mapToInt(l -> l[1]).toArray(), callBytes,
-                functions.values().stream().mapToInt(f -> f.entry).toArray(), List.copyOf(shared), staticShared, parameterBytes, kernel.maxThreads());
+                functions.values().stream().mapToInt(f -> f.entry).toArray(), List.copyOf(shared), staticShared, parameterBytes, kernel.maxThreads(), beginsEarly);
+    }
+
+    /** The kernel waits for the launches before it by itself. */
+    void mayBeginEarly() {
+        beginsEarly = true;
     }
 
     private static int align(int at, int to) {

@@ -98,6 +98,9 @@ final class MemoryPort {
             held = page;
             page.shadow.enter(warp.block.launch.number);
         }
+        if (races && warp.block.kernel.beginsEarly && (warp.waitedForLaunches >>> lane & 1) == 0 && (writes || page.writtenByLaunch)) {
+            throw warp.fault(FaultKind.DEPENDENT, lane, at, describe(Space.GLOBAL, address));
+        }
         return page;
     }
 
@@ -133,6 +136,7 @@ final class MemoryPort {
     void checkWrite(Page page, int size, int lane, boolean strong, Instruction at) {
         if (races) {
             page.shadow.write(offset, size, warp, lane, strong, at);
+            page.writtenByLaunch = true;
         }
         page.markWritten(offset, size);
     }

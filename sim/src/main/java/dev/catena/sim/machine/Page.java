@@ -25,6 +25,8 @@ final class Page {
     private final long[] written;
     /** Null for memory that nobody else can touch, or nobody may write. */
     final RaceShadow shadow;
+    /** Whether a launch has written any of it. */
+    boolean writtenByLaunch;
     private volatile int locked;
 
     /** @param tracked whether reads of unwritten bytes are to be found */

@@ -13,6 +13,8 @@ final class Warp {
 
     final Block block;
     final int index;
+    /** Lanes that waited for the launches before this one. */
+    int waitedForLaunches;
     final int[][] r32;
     final long[][] r64;
     /** A bit a lane. */
@@ -92,6 +94,7 @@ final class Warp {
         acquired = null;
         seen = null;
         released = null;
+        waitedForLaunches = 0;
         copies.clear();
         for (Page page : local) {
             page.markUnwritten();

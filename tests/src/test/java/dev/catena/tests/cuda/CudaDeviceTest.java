@@ -100,6 +100,24 @@ class CudaDeviceTest {
     }
   }
 
+  /** Kernels that wait themselves are tied by edges that let the next one begin early; all others never are. */
+  @ParameterizedTest
+  @CsvSource({"--experimental,90,true", "--experimental,86,false", "--verify-each,90,false"})
+  void onlyKernelsThatWaitThemselvesOverlap(String option, int capability, boolean overlap) throws Exception {
+    Path file = folder.resolve("overlap" + option + ".catena");
+    CatenaCommand.run("compile", folder.resolve("model"), "-o", file, "--wbits", 8, "--target", "sm_86,sm_90", "--step-rows", 8, option).succeeded();
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, capability, GIB))) {
+      assertEquals(0, run(1, file, "--device", "cuda:0").status());
+      List<String> nodes = fake.log("node");
+      long after = nodes.stream().filter(line -> !line.contains(" after 0 ")).count();
+      int edges = fake.log("overlap").size();
+      // One graph for the prompt's step, one of a single kernel that chooses the token.
+      assertEquals(nodes.size() - 2, overlap ? edges : after);
+      assertEquals(0, overlap ? after : edges);
+      fake.assertNothingLeft();
+    }
+  }
+
   private static void check(ArtifactReader reader, List<List<String>> nodes, long memoryBytes) {
     Manifest manifest = reader.manifest();
     Manifest.Target target = manifest.target("sm_86");      // the nearest that 8.9 runs

@@ -34,9 +34,17 @@ final class SimulatedStage {
    * @param vocabulary of the sampling program
    */
   SimulatedStage(List<Launch> launches, int maxRows, int vocabulary, String target, long seed) throws IOException {
-    program = CudaProgram.of(List.of(launches), maxRows, vocabulary);
-    CudaTarget architecture = CudaTarget.parse(target);
-    byte[] ptx = CudaLibrary.ptx(program.code(), architecture.ptxFamily(), new NvrtcCompiler(CodeStore.none()));
+    this(CudaProgram.of(List.of(launches), maxRows, vocabulary), CudaTarget.parse(target).ptxFamily(), CudaTarget.parse(target), seed);
+  }
+
+  /** With kernels that may overlap, as sm_90 gets them. */
+  static SimulatedStage overlapping(List<Launch> launches, int maxRows, long seed) throws IOException {
+    return new SimulatedStage(CudaProgram.of(List.of(launches), maxRows, 32, true), "compute_90", CudaTarget.parse("sm_90"), seed);
+  }
+
+  private SimulatedStage(CudaProgram program, String ptxFamily, CudaTarget architecture, long seed) throws IOException {
+    this.program = program;
+    byte[] ptx = CudaLibrary.ptx(program.code(), ptxFamily, new NvrtcCompiler(CodeStore.none()));
     machine = new SimMachine(SimMachine.Settings.defaults().withSeed(seed).withArchitecture(architecture.capability()));
     module = machine.load(new String(ptx, StandardCharsets.UTF_8));
     CudaStage stage = program.stages().get(0);
