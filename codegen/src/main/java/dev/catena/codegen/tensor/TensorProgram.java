@@ -24,4 +24,14 @@ public record TensorProgram(List<Buffer> inputs, List<Buffer> outputs, List<Weig
         operations = List.copyOf(operations);
         statements = List.copyOf(statements);
     }
+
+    /** Whether anything runs in rounds, which GPUs refuse. */
+    public boolean hasLoop() {
+        return hasLoop(statements);
+    }
+
+    private static boolean hasLoop(List<Statement> statements) {
+        return statements.stream().anyMatch(s -> s instanceof Statement.Loop
+                || s instanceof Statement.Branch branch && (hasLoop(branch.yes()) || hasLoop(branch.no())));
+    }
 }
