@@ -62,7 +62,7 @@ class ConformanceCommandTest {
     }
     JsonNode result = json(CatenaCommand.run("conformance", folder, "--json", "--target", "sim"));
     assertEquals("", String.join("\n", failures(result, nodes)));
-    assertTrue(result.get("passed").asInt() > nodes.size() * 9 / 10, result::toString);
+    assertTrue(result.get("passed").asInt() > nodes.size() * 4 / 5, result::toString);   // the rest needs sizes that are known
   }
 
   /** What would keep the simulator busy for minutes is left out, and said so. */
