@@ -48,7 +48,8 @@ final class CompileCommand implements Callable<Integer> {
   @Option(names = "--symmetric", description = "No zero points.")
   private boolean symmetric;
 
-  @Option(names = "--embed-bits", description = "Bits of the embedding table. Default: 16 (32 at --wbits 32)")
+  @Option(names = "--embed-bits", description = "Bits of the embedding table. Default: 16 (32 at --wbits 32);"
+      + " those of the head where that is the same matrix, which is then stored once")
   private Integer embedBits;
 
   @Option(names = "--head-bits", description = "Bits of the head. Default: 8, or --wbits where that is more")
@@ -134,7 +135,7 @@ final class CompileCommand implements Callable<Integer> {
       }
     }
     return new CompileSettings(input, output != null ? output : defaultOutput(), generated, weightBits, group,
-        symmetric, embed, head, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
+        symmetric, embed, head, embedBits == null, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
         Optional.ofNullable(pipeline), watching, stepRows, quantization());
   }
 

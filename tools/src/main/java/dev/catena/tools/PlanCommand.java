@@ -88,7 +88,7 @@ final class PlanCommand implements Callable<Integer> {
     Path folder = Files.isDirectory(input) ? input : input.toAbsolutePath().getParent();
     ModelConfig config = ModelConfig.read(folder, ModelFiles.find(folder, "tokenizer.json"));
     String pipeline = DefaultPipeline.text(new DefaultPipeline.Settings(weightBits, groupSize == -1 ? 0 : groupSize, symmetric,
-        embed, head, kv[0], kv[1], stepRows, ModelFacts.positions(maxSeqLen, config), "search", ""));
+        embed, head, embedBits == null, kv[0], kv[1], stepRows, ModelFacts.positions(maxSeqLen, config), "search", ""));
     Target code = target.startsWith("sm_") ? CudaTarget.parse(target) : CpuTarget.parse(target);
     try (ImportedModel imported = OnnxImporter.importModel(input)) {
       Pipeline.parse(pipeline).run(imported.module(), new PassContext(), false, (n, pass, module) -> { });
