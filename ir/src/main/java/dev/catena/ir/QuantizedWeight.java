@@ -2,8 +2,8 @@ package dev.catena.ir;
 
 /** A matrix rounded to the nearest codes, group by group ({@link GroupFit}), when it is streamed. */
 public final class QuantizedWeight implements CodedMatrix {
-  /** Groups that are searched side by side: their columns stay in the first-level cache. */
-  private static final int BATCH = 256;
+  /** Groups that are searched side by side: loops long enough for vectors, over columns that stay in the second-level cache. */
+  private static final int BATCH = 512;
   /** The error of 8 bits is that of the rounding, not of the range. */
   private static final int SEARCHED_BITS = 4;
 
