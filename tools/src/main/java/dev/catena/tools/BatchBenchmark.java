@@ -10,6 +10,7 @@ import dev.catena.runtime.SessionOptions;
 import dev.catena.runtime.TokenListener;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 
 /**
  * Measures how fast several sequences decode in the same steps, in turns with one alone. Each has a prompt of its own, which
@@ -52,6 +53,8 @@ final class BatchBenchmark {
   /** Counts from the step in which the last request gets its first token to the one in which a request gets its last. */
   private static final class Stopwatch implements TokenListener {
     private final int requests;
+    /** A request is known to have ended before its listener is told. */
+    private final CountDownLatch told;
     private int started;
     private long tokens;
     private long start;
@@ -59,6 +62,7 @@ final class BatchBenchmark {
 
     Stopwatch(int requests) {
       this.requests = requests;
+      told = new CountDownLatch(requests);
     }
 
     @Override
@@ -76,6 +80,12 @@ final class BatchBenchmark {
       if (end == 0) {
         end = System.nanoTime();
       }
+      told.countDown();
+    }
+
+    double tokensPerSecond() throws InterruptedException {
+      told.await();
+      return tokens / ((end - start) / 1e9);
     }
   }
 
@@ -92,11 +102,11 @@ final class BatchBenchmark {
           throw new IllegalStateException("a sequence ended early: " + request.finishReason(), request.failure());
         }
       }
+      return stopwatch.tokensPerSecond();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted while measuring", e);
     }
-    return stopwatch.tokens / ((stopwatch.end - stopwatch.start) / 1e9);
   }
 
   /** Different from its first token on, so that nothing of it is another's. */
