@@ -64,7 +64,14 @@ step_c() { # tuning
   echo "no tune pack is part of this version"
 }
 
-step_d() { # decode and prefill of every artifact that is here, and the peer
+prediction() { # NAME: what the model says of this card, of decoding at the mean context that bench measures
+  local context=160 card=(--card results/measured.json)
+  [ -z "$rehearsal" ] || { context=3; card=(); }   # the simulator is no card that anything could be predicted for
+  catena inspect "artifacts/$1.catena" --kernels --json --context "$context" "${card[@]}" >"results/predicted-$1.json" || return 1
+  grep -E '"(card|step|predicted_tokens_per_s|predicted_share_of_bandwidth|problem)"' "results/predicted-$1.json" | sed 's/^ */    predicted: /'
+}
+
+step_d() { # decode and prefill of every artifact that is here, beside what was predicted, and the peer
   local artifact name lengths="--prompt-len 128 --gen-len 64 --repeat 5"
   [ -z "$rehearsal" ] || lengths="--prompt-len 2 --gen-len 1 --repeat 3"
   : >results/bench.jsonl
@@ -74,6 +81,7 @@ step_d() { # decode and prefill of every artifact that is here, and the peer
     # shellcheck disable=SC2086
     if catena bench "$artifact" --device "$device" $lengths --json >results/one.json; then
       echo "{\"artifact\": \"$name\", \"result\": $(tr -d '\n' <results/one.json)}" | tee -a results/bench.jsonl
+      prediction "$name" || echo "$name: no prediction, see above"
     else
       echo "$name: not measured, see above"
     fi
