@@ -26,8 +26,13 @@ public interface DeviceProvider {
         return List.of();
     }
 
-    /** What this kind's GPUs are reached through, or null if they are none. @throws DeviceException when they can't be used */
-    default GpuDriver gpus() {
+    /**
+     * What this kind's GPUs are reached through, or null if they are none.
+     *
+     * @param device that is wanted, for messages
+     * @throws DeviceException when they can't be used
+     */
+    default GpuDriver gpus(String device) {
         return null;
     }
 
@@ -37,7 +42,9 @@ public interface DeviceProvider {
     /**
      * Loads a model's code and weights for this kind.
      *
+     * @param device that is wanted first, for messages
      * @throws UnsupportedPlatformException when the artifact has no code that it can run
+     * @throws DeviceException              when the kind can't be used here
      */
-    DeviceModel load(ArtifactReader reader);
+    DeviceModel load(ArtifactReader reader, String device);
 }

@@ -1,5 +1,6 @@
 package dev.catena.runtime;
 
+import dev.catena.runtime.gpu.Gpu;
 import dev.catena.runtime.gpu.GpuDriver;
 import dev.catena.runtime.gpu.GpuMeasurement;
 import java.util.ArrayList;
@@ -45,12 +46,31 @@ public final class Devices {
      * @throws DeviceException when it is none, or can't be used
      */
     public static GpuMeasurement measure(String name, long bytes) {
+        return gpus(name).measure(ordinal(name), bytes);
+    }
+
+    /**
+     * Opens a GPU to run single kernels on it.
+     *
+     * @param target whose code will run, such as {@code sm_86}
+     * @throws DeviceException when it is none, or can't be used
+     */
+    public static Gpu open(String name, String target) {
+        return gpus(name).open(ordinal(name), target, Runtime.getRuntime().availableProcessors());
+    }
+
+    private static GpuDriver gpus(String name) {
         String canonical = canonical(name);
-        GpuDriver gpus = provider(canonical).gpus();
+        GpuDriver gpus = provider(canonical).gpus(canonical);
         if (gpus == null) {
             throw new DeviceException(canonical + " is no GPU; only these are measured");
         }
-        return gpus.measure(Integer.parseInt(canonical.substring(canonical.indexOf(':') + 1)), bytes);
+        return gpus;
+    }
+
+    private static int ordinal(String name) {
+        String canonical = canonical(name);
+        return Integer.parseInt(canonical.substring(canonical.indexOf(':') + 1));
     }
 
     /** This machine's processor, without a look at other devices. */

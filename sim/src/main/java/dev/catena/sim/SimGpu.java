@@ -259,5 +259,10 @@ final class SimGpu implements Gpu {
     }
 
     @Override
+    public long laneInstructions() {
+        return machine.laneInstructions();
+    }
+
+    @Override
     public void close() {}
 }

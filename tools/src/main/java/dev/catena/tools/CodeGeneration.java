@@ -12,6 +12,7 @@ import dev.catena.codegen.cuda.CudaLibrary;
 import dev.catena.codegen.cuda.CudaProgram;
 import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.codegen.cuda.NvrtcCompiler;
+import dev.catena.codegen.cuda.TunedKernels;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,8 +32,11 @@ final class CodeGeneration {
   private final List<List<Launch>> stages;
   private final int maxRows;
   private final int vocabulary;
+  private final Map<Target, TunedKernels> tuned;
 
-  CodeGeneration(List<StageLaunches> stages) {
+  /** @param tuned what kernels were tuned to, for targets that have such a table */
+  CodeGeneration(List<StageLaunches> stages, Map<Target, TunedKernels> tuned) {
+    this.tuned = tuned;
     this.stages = stages.stream().map(StageLaunches::launches).toList();
     this.maxRows = stages.get(0).maxRows();
     this.vocabulary = stages.get(stages.size() - 1).outputWidth();
@@ -78,10 +82,13 @@ final class CodeGeneration {
     }
   }
 
-  /** One source for all GPUs, compiled for each, and to PTX once for each family. */
+  /**
+   * One source for all GPUs, compiled for each, and to PTX once for each family. What is tuned for a card has a source of its own,
+   * and PTX, since launches depend on it.
+   */
   private final class GpuTargets {
     private final ExecutorService workers;
-    private final CudaProgram program = CudaProgram.of(stages, maxRows, vocabulary);
+    private final Map<TunedKernels, CudaProgram> programs = new HashMap<>();
     private final NvrtcCompiler compiler = new NvrtcCompiler(store());
     private final Map<String, Future<byte[]>> ptxOfFamily = new HashMap<>();
 
@@ -90,17 +97,25 @@ final class CodeGeneration {
     }
 
     Future<CudaCode> start(CudaTarget target) {
+      TunedKernels table = tuned.getOrDefault(target, TunedKernels.none());
+      CudaProgram program = programs.computeIfAbsent(table, its -> CudaProgram.of(stages, maxRows, vocabulary, its));
+      boolean shared = program.source().equals(untuned().source());
+      String folder = shared ? target.ptxFamily() : target.name() + "/" + target.ptxFamily();
       // Before what waits for it: a worker never waits for a task that isn't with a worker yet.
-      Future<byte[]> ptx = ptxOfFamily.computeIfAbsent(target.ptxFamily(),
-          family -> workers.submit(() -> reporting(() -> CudaLibrary.ptx(program, family, compiler))));
+      Future<byte[]> ptx = ptxOfFamily.computeIfAbsent(folder,
+          family -> workers.submit(() -> reporting(program, () -> CudaLibrary.ptx(program, target.ptxFamily(), compiler))));
       return workers.submit(() -> {
-        CudaLibrary library = reporting(() -> CudaLibrary.compile(program, target, compiler));
-        return new CudaCode(program, library, result(ptx));
+        CudaLibrary library = reporting(program, () -> CudaLibrary.compile(program, target, compiler));
+        return new CudaCode(program, library, result(ptx), "code/" + folder + "/model.ptx");
       });
     }
 
+    private CudaProgram untuned() {
+      return programs.computeIfAbsent(TunedKernels.none(), none -> CudaProgram.of(stages, maxRows, vocabulary, none));
+    }
+
     /** Our generator's mistakes are no user's: what NVRTC refuses is kept for the report. */
-    private <T> T reporting(Callable<T> compilation) throws Exception {
+    private <T> T reporting(CudaProgram program, Callable<T> compilation) throws Exception {
       try {
         return compilation.call();
       } catch (CompileError e) {

@@ -1,6 +1,8 @@
 package dev.catena.tools;
 
+import dev.catena.artifact.Manifest;
 import dev.catena.codegen.Target;
+import dev.catena.codegen.cuda.TunedKernels;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,13 +17,19 @@ import java.util.Optional;
  * @param maxSeqLen  positions, or 0: as many as the model has
  * @param pipeline   a pipeline in place of the default one, or empty
  * @param watching   how the passes are watched and checked
+ * @param tuned      what kernels were tuned to, for each GPU target
  */
 public record CompileSettings(Path input, Path output, List<Target> targets, int weightBits, int groupSize,
     boolean symmetric, int embedBits, int headBits, int keyBits, int valueBits, Activations activations,
     Optional<Path> tokenizer, int maxSeqLen, Optional<String> pipeline, PipelineOptions watching, int maxRows,
-    Quantization quantization) {
+    Quantization quantization, Map<Target, TunedKernels> tuned) {
   /** What linear layers multiply in. */
   public enum Activations { F32, BF16, INT8 }
+
+  /** Whether there is only a model's shape, without weights. */
+  boolean fromShape() {
+    return ModelShape.isOne(input);
+  }
 
   /** Name to value as printed and as the artifact records them; no paths. {@code positions} are the effective ones. */
   public Map<String, String> described(int positions) {
@@ -37,6 +45,10 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
     s.put("activations", activations.name().toLowerCase(java.util.Locale.ROOT));
     quantization.describe(s, quantizes);
     s.put("max_seq_len", Integer.toString(positions));
+    tuned.forEach((target, table) -> s.put("tuned_" + target.name(), table.name()));
+    if (fromShape()) {
+      s.put(Manifest.WEIGHTS_SETTING, Manifest.SAMPLED_WEIGHTS);
+    }
     return s;
   }
 }

@@ -70,12 +70,11 @@ template <int PENDING> void await_copy_groups() {
 /* A block has TILE_ROWS rows of x and 16 outputs a warp. Rows of x go through shared memory in stages of 64 columns;
    weights go from memory straight to the registers of the one warp that needs them. Codes less their zero are exact in f16;
    the sums of a group are scaled in f32. */
-template <class MATRIX, int TILE_ROWS, int PARTS, int Y_STRIDE, int RESIDUAL_STRIDE>
+template <class MATRIX, int TILE_ROWS, int PARTS, int Y_STRIDE, int RESIDUAL_STRIDE, int WARPS, int STAGES>
 void linear_many_rows(int rows, const uint16 *x_half, const float *row_scale, const uint8 *weight, const float *bias,
                       const float *residual, float *y) {
   constexpr int DEPTH = divide_up(MATRIX::INPUTS, 64), PADDED = DEPTH * 64, TILES = TILE_ROWS / 8;
-  constexpr int STAGES = PARTS == 1 ? 3 : 2;
-  constexpr int BLOCKS = divide_up(MATRIX::OUTPUTS, 16), THREADS = LINEAR_WARPS * 32;
+  constexpr int BLOCKS = divide_up(MATRIX::OUTPUTS, 16), THREADS = WARPS * 32;
   static_assert(MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % 32 == 0, "a chunk of 32 columns lies in one group");
   const int first_row = blockIdx.y * TILE_ROWS;
   rows = least(rows - first_row, TILE_ROWS);
@@ -96,7 +95,7 @@ void linear_many_rows(int rows, const uint16 *x_half, const float *row_scale, co
 
   /* Lane (g, t): rows g and g + 8 of A and C, columns 2 t, 2 t + 1 of C. */
   const int g = lane_id() / 4, t = lane_id() % 4;
-  const int block_index = blockIdx.x * LINEAR_WARPS + warp_id();
+  const int block_index = blockIdx.x * WARPS + warp_id();
   const bool works = block_index < BLOCKS; /* a warp without outputs still copies and meets the barriers */
   const uint8 *block = weight + (works ? block_index : 0) * MATRIX::BLOCK_BYTES;
 
