@@ -118,8 +118,7 @@ final class CaseOnGpu implements AutoCloseable {
 
   /** The largest difference from what is right, over the largest right number; infinite where a result is none. */
   double error(TunePack.Candidate candidate) {
-    gpu.forget(stream, memory.address(OUTPUT));
-    gpu.zero(stream, memory.address(OUTPUT), counts ? 0 : 4L * of.rows() * of.width());
+    gpu.zero(stream, memory.address(OUTPUT), 4L * of.rows() * of.width());
     launches(candidate, 0).forEach(launch -> gpu.launch(stream, launch));
     gpu.synchronize(stream);
     int[] rows = reference.judgedRows();

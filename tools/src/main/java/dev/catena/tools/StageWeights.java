@@ -35,7 +35,7 @@ import java.util.Set;
  * from its shape alone matrices are samples: a few rows, which the runtime repeats (docs/artifact-format.md).
  */
 final class StageWeights {
-  private static final long LARGEST_SAMPLE = 1 << 20;
+  private static final long LARGEST_SAMPLE = 64 << 10;
 
   /** Entry names by weight and use: a table that is also the head is stored once for each of its layouts. */
   private final Map<StageWeight, String> entries = new HashMap<>();
@@ -48,7 +48,7 @@ final class StageWeights {
   private long bytesPerToken;
 
   /** @param type of the matrix, with the sample's rows */
-  private record Sample(StageWeight.Use use, MatrixType type) {}
+  private record Sample(StageWeight.Use use, MatrixType type, String name) {}
 
   StageWeights(List<StageLaunches> stages) {
     this(stages, false);
@@ -62,7 +62,7 @@ final class StageWeights {
       for (StageWeight w : stage.weights()) {
         if (!entries.containsKey(w)) {
           String entry = entryName(stage.stage().name(), w.weight().name(), names);
-          entries.put(w, isSampled(w) ? samples.computeIfAbsent(sample(w), s -> "weights/sample_" + samples.size())
+          entries.put(w, sampled ? samples.computeIfAbsent(sample(w), s -> "weights/sample_" + samples.size())
               + Manifest.Weight.SAMPLE_OF + entry : entry);
           totalBytes += bytes(w);
           bytesPerToken += w.use() == StageWeight.Use.LINEAR ? bytes(w) : 0;
@@ -81,16 +81,13 @@ final class StageWeights {
     return free;
   }
 
-  private boolean isSampled(StageWeight w) {
-    return sampled && w.use() != StageWeight.Use.DENSE;
-  }
-
-  /** As many whole blocks of rows as a sample may take, one at least. */
+  /** As many whole blocks of rows as a sample may take, one at least. Tables of positions are told apart by their names. */
   private static Sample sample(StageWeight w) {
     MatrixType t = w.type();
     int block = MatrixLayout.BLOCK_ROWS;
     long blocks = Math.max(1, LARGEST_SAMPLE / bytes(new StageWeight(w.weight(), w.use(), t.withRows(block))));
-    return new Sample(w.use(), t.withRows((int) Math.min(t.rows(), blocks * block)));
+    return new Sample(w.use(), t.withRows((int) Math.min(t.rows(), blocks * block)),
+        w.use() == StageWeight.Use.DENSE && t.rows() > 1 ? w.weight().name() : "");
   }
 
   /** Bytes of all weights as packed. */
@@ -141,7 +138,7 @@ final class StageWeights {
   void write(StageLaunches stage, ArtifactWriter writer, Console.Progress progress) {
     for (StageWeight w : stage.weights()) {
       if (written.add(w)) {
-        if (!isSampled(w)) {
+        if (!sampled) {
           writer.entry(entries.get(w), out -> pack(w, out));
         } else if (writtenSamples.add(sample(w))) {
           writer.entry(samples.get(sample(w)), out -> pack(new StageWeight(w.weight(), w.use(), sample(w).type()), out));

@@ -49,7 +49,7 @@ final class TuneCommand implements Callable<Integer> {
   @Option(names = "--target", defaultValue = "sm_90", paramLabel = "T", description = "With --make-pack: the architecture. Default: ${DEFAULT-VALUE}")
   private String target;
 
-  @Option(names = "--wbits", defaultValue = "16,8,4", split = ",", description = "With --make-pack: bits of weights. Default: ${DEFAULT-VALUE}")
+  @Option(names = "--wbits", defaultValue = "4,8,16", split = ",", description = "With --make-pack: bits of weights. Default: ${DEFAULT-VALUE}")
   private List<Integer> weightBits;
 
   @Option(names = "--rows", defaultValue = "1,16,64", split = ",", description = "With --make-pack: rows of steps. Default: ${DEFAULT-VALUE}")

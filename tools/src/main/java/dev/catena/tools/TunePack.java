@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.codegen.MatrixType;
+import dev.catena.codegen.cuda.LinearCase;
 import dev.catena.codegen.cuda.LinearConfiguration;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -68,19 +69,24 @@ record TunePack(String target, List<Case> cases, Map<String, byte[]> code) {
       LinearConfiguration.parse(standard);
       candidates = List.copyOf(candidates);
       require(!candidates.isEmpty() && candidates.size() <= 256, kernel + ": " + candidates.size() + " candidates");
-      candidates.forEach(candidate -> candidate.launches.forEach(launch -> launch.args().forEach(this::checkArgument)));
+      boolean normed = normEpsilon != null;
+      for (Candidate candidate : candidates) {
+        for (KernelProgram.Launch launch : candidate.launches) {
+          launch.args().forEach(argument -> require(isThere(argument, normed, bias, arenaBytes, scratchBytes),
+              kernel + ": a kernel is given '" + argument + "', which isn't there"));
+        }
+      }
     }
 
-    private void checkArgument(String argument) {
+    private static boolean isThere(String argument, boolean normed, boolean biased, long arenaBytes, long scratchBytes) {
       long offset = Long.parseLong("0" + argument.replaceAll("\\D", ""));
-      boolean known = switch (argument.replaceAll("[+:].*", "")) {
+      return switch (argument.replaceAll("[+:].*", "")) {
         case "step", "input", "output" -> offset == 0;
-        case "weight" -> offset == 0 || offset == 1 && normEpsilon != null || offset == 2 && bias;
+        case "weight" -> offset == LinearCase.MATRIX || offset == LinearCase.NORM && normed || offset == LinearCase.BIAS && biased;
         case "arena" -> offset < arenaBytes;
         case "scratch" -> offset < scratchBytes;
         default -> false;
       };
-      require(known, kernel + ": a kernel is given '" + argument + "', which isn't there");
     }
 
     /** Outputs of the whole case. */

@@ -42,18 +42,19 @@ final class TunePackMaker {
     this.configurations = configurations;
   }
 
-  /** @param rows of the steps whose kernels are wanted */
+  /** @param rows of the steps whose kernels are wanted, those first that are to be measured first; so with bits */
   TunePack make(List<ModelShape> shapes, List<Integer> weightBits, List<Integer> rows) throws IOException {
     Map<String, LinearCase> cases = new LinkedHashMap<>();
-    for (ModelShape shape : shapes) {
+    for (int count : rows) {      // what matters most first: where time is short the last ones are left out
       for (int bits : weightBits) {
-        List<List<Launch>> stages = launches(shape, bits);
-        rows.forEach(count -> LinearCase.of(stages, count).forEach(each -> cases.putIfAbsent(each.kernel(), each)));
+        for (ModelShape shape : shapes) {
+          LinearCase.of(launches(shape, bits), count).forEach(each -> cases.putIfAbsent(each.kernel(), each));
+        }
       }
     }
     Map<String, byte[]> code = new LinkedHashMap<>();
     List<TunePack.Case> packed = new ArrayList<>();
-    List<LinearCandidates> compiled = compile(List.copyOf(cases.values()));
+    List<LinearCandidates.Compiled> compiled = compile(List.copyOf(cases.values()));
     for (int i = 0; i < compiled.size(); i++) {
       String name = "code/" + i;
       code.put(name + ".cubin", compiled.get(i).cubin());
@@ -71,14 +72,14 @@ final class TunePackMaker {
     return module.stages().stream().map(stage -> StageLaunches.of(stage, LinearLaunch.Activations.F32).launches()).toList();
   }
 
-  private List<LinearCandidates> compile(List<LinearCase> cases) throws IOException {
+  private List<LinearCandidates.Compiled> compile(List<LinearCase> cases) throws IOException {
     NvrtcCompiler compiler = new NvrtcCompiler(CodeStore.none());
     ExecutorService workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
     try (Console.Progress progress = Console.progress("compiling kernels for " + target.name(), cases.size(), "", 1)) {
-      List<Future<LinearCandidates>> started = cases.stream().map(each -> workers.submit(() ->
-          LinearCandidates.compile(each, chosen(each), target, compiler))).toList();
-      List<LinearCandidates> done = new ArrayList<>();
-      for (Future<LinearCandidates> each : started) {
+      List<Future<LinearCandidates.Compiled>> started = cases.stream().map(each -> workers.submit(() ->
+          LinearCandidates.of(each, chosen(each)).compile(target, compiler))).toList();
+      List<LinearCandidates.Compiled> done = new ArrayList<>();
+      for (Future<LinearCandidates.Compiled> each : started) {
         done.add(each.get());
         progress.step(1);
       }
@@ -96,17 +97,14 @@ final class TunePackMaker {
     }
   }
 
-  /** The likeliest to be fast, and what is taken untuned. */
+  /** What is taken untuned, so that this is measured whatever the time, then the likeliest to be fast. */
   private List<LinearConfiguration> chosen(LinearCase of) {
-    List<LinearConfiguration> all = of.configurations(target);
-    Set<LinearConfiguration> chosen = new LinkedHashSet<>(all.subList(0, Math.min(configurations, all.size())));
-    if (chosen.add(of.standard()) && chosen.size() > configurations && chosen.size() > 1) {
-      chosen.remove(all.get(configurations - 1));
-    }
-    return List.copyOf(chosen);
+    Set<LinearConfiguration> chosen = new LinkedHashSet<>(List.of(of.standard()));
+    chosen.addAll(of.configurations(target));
+    return chosen.stream().limit(configurations).toList();
   }
 
-  private static TunePack.Case packed(LinearCandidates compiled, String name) {
+  private static TunePack.Case packed(LinearCandidates.Compiled compiled, String name) {
     LinearCase of = compiled.of();
     LinearLaunch linear = of.linear();
     long residualAt = linear.residual().map(view -> ((Buffer.Arena) view.buffer()).offset()).orElse(-1L);

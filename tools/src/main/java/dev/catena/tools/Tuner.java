@@ -51,7 +51,7 @@ final class Tuner {
     }
   }
 
-  /** The choices so far, by kernel; cases for which no time was left are missing. */
+  /** The choices so far, by kernel; cases for which no time was left are missing. Only what was tried in full is final. */
   Map<String, Choice> run() throws IOException {
     Map<String, Choice> choices = new LinkedHashMap<>();
     for (int i = 0; i < pack.cases().size(); i++) {
@@ -105,7 +105,9 @@ final class Tuner {
       }
       TunePack.Candidate best = left.stream().min(Comparator.comparingDouble(candidate -> costs.get(candidate.configuration()))).orElseThrow();
       Choice choice = new Choice(best.configuration(), costs.get(best.configuration()), costs.getOrDefault(of.standard(), Double.NaN));
-      log.put(of.kernel() + " chosen", choice.configuration + " " + choice.cost + " " + choice.standardCost);
+      if (tried == of.candidates().size() && left.size() == 1) {
+        log.put(of.kernel() + " chosen", choice.configuration + " " + choice.cost + " " + choice.standardCost);
+      }
       Console.note(choice.line(of.kernel(), counts));
       return choice;
     }

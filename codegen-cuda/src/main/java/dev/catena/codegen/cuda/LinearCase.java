@@ -8,6 +8,7 @@ import dev.catena.codegen.LoopNestLaunch;
 import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.View;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -105,7 +106,7 @@ public record LinearCase(String kernel, LinearConfiguration.Kind kind, List<Laun
     public List<LinearConfiguration> configurations(CudaTarget target) {
         LinearEstimate estimate = new LinearEstimate(this, target);
         return LinearConfiguration.all(kind).stream().filter(c -> c.fits(linear(), LinearKernels.tileRows(rows)))
-                .sorted(java.util.Comparator.comparingDouble(estimate::seconds)).toList();
+                .sorted(Comparator.comparingDouble(estimate::seconds)).toList();
     }
 
     /** What is taken where nothing was measured. */
