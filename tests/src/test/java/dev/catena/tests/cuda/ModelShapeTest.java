@@ -48,7 +48,6 @@ class ModelShapeTest {
     try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, 1L << 30)); ArtifactReader reader = ArtifactReader.open(artifact);
         CatenaModel model = CatenaModel.open(artifact);
         Session session = model.newSession(SessionOptions.defaults().withDevices(List.of("cuda:0")))) {
-      assertTrue(reader.size() < 4L * 3000 * 64, "the file has less than its table would take");
       session.feed(1);
       List<String> nodes = fake.log("node");
       int checked = 0;
