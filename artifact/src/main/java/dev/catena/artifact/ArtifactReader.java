@@ -132,6 +132,20 @@ public final class ArtifactReader implements AutoCloseable {
         }
     }
 
+    /** What GPUs launch for its graph. @throws ArtifactException where that isn't valid, or there is none */
+    public GraphProgram graphProgram() {
+        if (!contains(GraphProgram.ENTRY)) {
+            throw new ArtifactException(path, "has no code for GPUs");
+        }
+        try {
+            GraphProgram program = ManifestJson.readGraphProgram(bytes(GraphProgram.ENTRY));
+            ManifestRules.check(manifest, program);
+            return program;
+        } catch (IllegalArgumentException e) {
+            throw new ArtifactException(path, e.getMessage(), e);
+        }
+    }
+
     /** Bytes of the file. */
     public long size() {
         return size;

@@ -138,6 +138,11 @@ public final class ArtifactWriter implements AutoCloseable {
         entry(GraphDescription.ENTRY, ManifestJson.write(graph));
     }
 
+    /** Adds what GPUs launch for it. */
+    public void graphProgram(GraphProgram program) {
+        entry(GraphProgram.ENTRY, ManifestJson.write(program));
+    }
+
     /** The entries so far, with sizes and hashes. */
     public Map<String, Manifest.Entry> entries() {
         return Map.copyOf(entries);

@@ -9,7 +9,7 @@ import java.util.stream.Collectors;
 /**
  * What {@code graph.json} says of an artifact that is no language model but a graph of tensors (docs/artifact-format.md).
  *
- * @param symbols    by target: the function in its library
+ * @param symbols    by target of a CPU: the function in its library
  * @param weights    by their numbers in the code
  * @param operations by their numbers in the code: where each came from, for messages
  */

@@ -43,7 +43,7 @@ public record KernelProgram(List<Bucket> buckets) {
      * @param args   what each parameter, a pointer, is: {@code step}, {@code arena+4096}, {@code weight:3} …
      */
     public record Launch(String kernel, List<Integer> grid, List<Integer> block, int shared, List<String> args) {
-        private static final String ARGUMENT = "step|tokens|positions|row_sequence|page_table|selected_rows|kv|logits|sampling|history|sampled"
+        private static final String ARGUMENT = "step|tokens|positions|row_sequence|page_table|selected_rows|kv|counters|logits|sampling|history|sampled"
                 + "|(input|output)(\\+\\d{1,18})?|(arena|scratch)\\+\\d{1,18}|weight:\\d{1,9}";
 
         public Launch {
@@ -79,7 +79,7 @@ public record KernelProgram(List<Bucket> buckets) {
         }
     }
 
-    private static void requireKernelName(String name) {
+    static void requireKernelName(String name) {
         require(name.matches("[A-Za-z_][A-Za-z0-9_]{0,255}"), "'" + name + "' is no name of a kernel");
     }
 

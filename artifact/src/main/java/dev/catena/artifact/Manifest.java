@@ -95,7 +95,8 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
      * @param library     entry that holds the code
      * @param threadsHint threads the code was tuned for, 0 = any
      * @param ptx         entry with the same kernels for GPUs that {@code library} doesn't fit, or null
-     * @param programs    what a GPU launches for a stage, by the symbol of the stage's code; none for CPUs
+     * @param programs    what a GPU launches for a stage, by the symbol of the stage's code; none for CPUs and for graphs of
+     *                    tensors ({@link GraphProgram})
      * @param kernels     what each kernel of a GPU needs; none for CPUs
      */
     public record Target(String name, List<String> features, String library, int threadsHint, String ptx,
@@ -119,7 +120,7 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
 
         /** Whether its code is kernels that are launched by programs. */
         public boolean runsPrograms() {
-            return !programs.isEmpty();
+            return !programs.isEmpty() || !kernels.isEmpty();
         }
     }
 

@@ -41,13 +41,26 @@ final class ManifestJson {
 
     /** @throws IllegalArgumentException with a one-line reason */
     static GraphDescription readGraph(byte[] bytes) {
+        return read(bytes, GraphDescription.class, GraphDescription.ENTRY);
+    }
+
+    private static <T> T read(byte[] bytes, Class<T> type, String entry) {
         try {
-            return JSON.readValue(bytes, GraphDescription.class);
+            return JSON.readValue(bytes, type);
         } catch (IOException e) {
-            throw new IllegalArgumentException(GraphDescription.ENTRY + " is not valid: " + reason(e), e);
+            throw new IllegalArgumentException(entry + " is not valid: " + reason(e), e);
         } catch (NullPointerException e) {
-            throw new IllegalArgumentException(GraphDescription.ENTRY + " is not valid: a value is null", e);
+            throw new IllegalArgumentException(entry + " is not valid: a value is null", e);
         }
+    }
+
+    static byte[] write(GraphProgram program) {
+        return print(program);
+    }
+
+    /** @throws IllegalArgumentException with a one-line reason */
+    static GraphProgram readGraphProgram(byte[] bytes) {
+        return read(bytes, GraphProgram.class, GraphProgram.ENTRY);
     }
 
     private static byte[] print(Object manifest) {

@@ -20,6 +20,8 @@ final class ManifestRules {
                 ? "it has neither a model nor " + GraphDescription.ENTRY : "it has a model and " + GraphDescription.ENTRY);
         if (graph) {
             require(manifest.stages().isEmpty(), "it has stages but no model");
+            require(manifest.targets().stream().anyMatch(Manifest.Target::runsPrograms) == manifest.entries().containsKey(GraphProgram.ENTRY),
+                    "it has either GPU targets or " + GraphProgram.ENTRY + ", not both");
             return;
         }
         checkChain(manifest);
@@ -30,9 +32,21 @@ final class ManifestRules {
 
     /** What must hold between a graph's description and the manifest beside it. */
     static void check(Manifest manifest, GraphDescription graph) {
-        require(graph.symbols().keySet().equals(Set.copyOf(manifest.targetNames())),
-                "the graph has code for " + graph.symbols().keySet() + ", the targets are " + manifest.targetNames());
+        List<String> withFunctions = manifest.targets().stream().filter(target -> !target.runsPrograms()).map(Manifest.Target::name).toList();
+        require(graph.symbols().keySet().equals(Set.copyOf(withFunctions)),
+                "the graph has functions for " + graph.symbols().keySet() + ", the targets that need one are " + withFunctions);
         graph.weights().forEach(weight -> checkWeight(manifest, weight, "weight '" + weight.name() + "' of the graph"));
+    }
+
+    /** What must hold between what a graph launches and the manifest beside it. */
+    static void check(Manifest manifest, GraphProgram program) {
+        for (Manifest.Target target : manifest.targets()) {
+            Set<String> kernels = new HashSet<>();
+            target.kernels().forEach(kernel -> kernels.add(kernel.name()));
+            program.launches().stream().filter(launch -> target.runsPrograms() && !kernels.contains(launch.kernel())).findFirst()
+                    .ifPresent(launch -> require(false, "the graph launches the unknown kernel '" + launch.kernel() + "' of target '"
+                            + target.name() + "'"));
+        }
     }
 
     private static void checkTargets(Manifest manifest) {

@@ -275,7 +275,7 @@ public class Block {
   }
 
   /** Ends all uses that this block makes of values, its weights above all, before it is thrown away. */
-  void dropUses() {
+  public void dropUses() {
     clearOutputs();
     operations.forEach(Operation::dropOperands);
   }

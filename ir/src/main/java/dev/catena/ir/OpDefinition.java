@@ -32,6 +32,12 @@ public final class OpDefinition {
     WeightData of(Operation operation, WeightData data);
   }
 
+  /** Gives the arguments of an operation's regions their types and infers what is inside. */
+  @FunctionalInterface
+  public interface RegionTypes {
+    void infer(Operation operation);
+  }
+
   /** How many values an operand or result position takes. */
   public enum Arity { ONE, OPTIONAL, VARIADIC }
 
@@ -66,6 +72,7 @@ public final class OpDefinition {
   private final ShapeFunction shape;
   private final Meaning meaning;
   private final WeightView weightView;
+  private final RegionTypes regionTypes;
 
   private OpDefinition(Builder b) {
     name = b.name;
@@ -78,6 +85,7 @@ public final class OpDefinition {
     shape = Objects.requireNonNull(b.shape, () -> b.name + " has no shape function");
     meaning = b.meaning;
     weightView = b.weightView;
+    regionTypes = b.regionTypes;
   }
 
   /** The full name, dialect first: {@code nn.rms_norm}. */
@@ -137,6 +145,11 @@ public final class OpDefinition {
     return weightView;
   }
 
+  /** How regions' arguments get their types, or null where each has its operand's. */
+  public RegionTypes regionTypes() {
+    return regionTypes;
+  }
+
   @Override
   public String toString() {
     return name;
@@ -158,6 +171,7 @@ public final class OpDefinition {
     private ShapeFunction shape;
     private Meaning meaning;
     private WeightView weightView;
+    private RegionTypes regionTypes;
 
     private Builder(String name, String doc) {
       this.name = name;
@@ -229,6 +243,12 @@ public final class OpDefinition {
 
     public Builder weightView(WeightView view) {
       weightView = view;
+      return this;
+    }
+
+    /** Regions whose arguments aren't just the operands: what goes round in a loop may change its size. */
+    public Builder regionTypes(RegionTypes types) {
+      regionTypes = types;
       return this;
     }
 

@@ -201,15 +201,14 @@ public final class Operation {
       throw broken("has " + regions.size() + " regions, its declaration names " + definition.regions());
     }
     for (Block region : regions) {
-      List<Value> given = regionOperands();
-      if (given.size() != region.arguments().size()) {
-        throw broken("a region takes " + region.arguments().size() + " values, " + given.size() + " are given");
+      if (regionOperands().size() != region.arguments().size()) {
+        throw broken("a region takes " + region.arguments().size() + " values, " + regionOperands().size() + " are given");
       }
-      for (int i = 0; i < given.size(); i++) {
-        region.arguments().get(i).setType(given.get(i).type());
-        region.arguments().get(i).setContents(given.get(i).contents());
-      }
-      region.inferTypes();
+    }
+    if (definition.regionTypes() != null) {
+      definition.regionTypes().infer(this);
+    } else {
+      regions.forEach(this::inferRegion);
     }
     List<OpDefinition.Inferred> inferred = definition.shape().infer(this);
     if (inferred.size() < results.size()) {
@@ -219,6 +218,15 @@ public final class Operation {
       results.get(i).setType(inferred.get(i).type());
       results.get(i).setContents(inferred.get(i).contents());
     }
+  }
+
+  private void inferRegion(Block region) {
+    List<Value> given = regionOperands();
+    for (int i = 0; i < given.size(); i++) {
+      region.arguments().get(i).setType(given.get(i).type());
+      region.arguments().get(i).setContents(given.get(i).contents());
+    }
+    region.inferTypes();
   }
 
   @Override

@@ -14,7 +14,8 @@ import java.util.Set;
  * <ol>
  *   <li>dominance: an operand is a weight, an argument of its block, or a result of an operation before it in that block;
  *   <li>arity: operands, results, attributes and regions are those that the declaration names;
- *   <li>types: each result has the type that the shape function gives, each region's argument that of its operand;
+ *   <li>types: each result has the type that the shape function gives, each region's argument that of its operand
+ *       (of what goes round in a loop, the element type and the rank);
  *   <li>symbols: stages, a block's arguments and a stage's outputs have different names; a weight is the module's of that
  *       name; {@code arg.…} and {@code out.…} of a stage name one of its arguments and outputs;
  *   <li>linearity: each version of a cache has at most one writer, and nobody reads or returns it behind that;
@@ -194,7 +195,7 @@ public final class Verifier {
     for (Block region : op.regions()) {
       List<Type> taken = region.arguments().stream().map(Value::type).toList();
       List<Type> given = op.regionOperands().stream().map(Value::type).toList();
-      if (!taken.equals(given)) {
+      if (op.definition().regionTypes() == null && !taken.equals(given)) {
         throw error(op, "types", "a region takes " + taken + ", it is given " + given);
       }
     }

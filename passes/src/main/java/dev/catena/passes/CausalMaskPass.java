@@ -14,15 +14,19 @@ import java.util.Collections;
 import java.util.Deque;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
  * A mask that a decoder computes itself becomes a property of its attention where it is causal. Exporters write it in
  * many ways (Trilu, ScatterND, Range and Less, Where, slices of a constant); here it is a function of the step alone, and
  * is evaluated at steps of different kinds: first and later ones, short and long, one row and many. How many of the last
- * positions a row sees, if not all, is told by steps beyond each number that the mask is computed from. A mask that
- * reads activations is never taken for causal. That the steps between behave alike is written on the stage.
+ * positions a row sees, if not all, is told by steps beyond each number that the mask is computed from; where that would
+ * take too long (without a cache a mask has a row for each position), by what the mask becomes with smaller numbers in its
+ * place. A mask that reads activations is never taken for causal. That the steps between behave alike is written on the
+ * stage.
  */
 public final class CausalMaskPass extends Pass {
   /** Past and rows; beyond the sizes of any vector or page. */
@@ -30,6 +34,12 @@ public final class CausalMaskPass extends Pass {
 
   /** Longer windows aren't looked for. */
   private static final long LONGEST_WINDOW = 1 << 20;
+
+  /** What a number is replaced by to see whether a window grows with it. */
+  private static final long[] SMALLER = {5, 8, 13};
+
+  /** Masks with a row for each position are evaluated up to this many. */
+  private static final long MOST_ROWS = 600;
 
   public CausalMaskPass() {
     super("causal-mask", "masks computed in the graph become the attention's own, where they are causal");
@@ -47,7 +57,7 @@ public final class CausalMaskPass extends Pass {
         if (mask != null && mask.producer() != null) {
           probe = probe == null ? new StepProbe(stage) : probe;
           Constants constants = Constants.of(mask);
-          long window = window(probe, mask, constants);
+          Window window = window(probe, mask, constants);
           long positions = positions(probe, mask, window, constants);
           if (positions > 0) {
             if (positions < Long.MAX_VALUE) {
@@ -55,8 +65,8 @@ public final class CausalMaskPass extends Pass {
             }
             op.setOperand(5, null);
             op.setAttribute("causal", Attribute.of(true));
-            if (window > 0) {
-              op.setAttribute("window", Attribute.of(window));
+            if (window.size > 0) {
+              op.setAttribute("window", Attribute.of(window.size));
             }
             stage.setAttribute("assume.mask_between_samples", Attribute.of("causal"));
             context.count("causal-mask.attention", 1);
@@ -69,18 +79,34 @@ public final class CausalMaskPass extends Pass {
   }
 
   /**
+   * How many positions a row sees at most.
+   *
+   * @param size    of the graph's own mask; 0 for all, or where that can't be told
+   * @param tried   of the mask with {@code instead}, which is evaluated in its place
+   * @param instead smaller constants
+   */
+  private record Window(long size, long tried, Map<Value, Tensor> instead) {
+    static Window of(long size) {
+      return new Window(size, size, Map.of());
+    }
+  }
+
+  /**
    * Below which position the mask is causal: below all, or, where it is cut from a constant of so many rows, below those; 0
    * where it isn't.
    */
-  private static long positions(StepProbe probe, Value mask, long window, Constants constants) {
+  private static long positions(StepProbe probe, Value mask, Window window, Constants constants) {
     if (!probe.dependsOnStepOnly(mask)) {
       return 0;
     }
-    List<long[]> steps = steps(window);
+    List<long[]> steps = steps(window.tried);
     if (isCausal(probe, mask, window, steps)) {
       return Long.MAX_VALUE;
     }
     for (long rows : constants.sizes().descendingSet()) {
+      if (probe.isFromStart() && rows > MOST_ROWS) {
+        continue;
+      }
       List<long[]> within = new ArrayList<>(List.of(new long[] {rows - 1, 1}, new long[] {rows - 2, 2}, new long[] {0, Math.min(rows, 33)}));
       steps.stream().filter(step -> step[0] + step[1] <= rows).forEach(within::add);
       if (isCausal(probe, mask, window, within)) {
@@ -90,8 +116,8 @@ public final class CausalMaskPass extends Pass {
     return 0;
   }
 
-  private static boolean isCausal(StepProbe probe, Value mask, long window, List<long[]> steps) {
-    return steps.stream().allMatch(step -> probe.isCausal(mask, step[0], step[1], window));
+  private static boolean isCausal(StepProbe probe, Value mask, Window window, List<long[]> steps) {
+    return steps.stream().allMatch(step -> probe.isCausal(mask, step[0], step[1], window.tried, window.instead));
   }
 
   private static List<long[]> steps(long window) {
@@ -106,31 +132,63 @@ public final class CausalMaskPass extends Pass {
     return steps;
   }
 
-  /** How many positions a row sees at most; 0 for all, or where that can't be told. */
-  private static long window(StepProbe probe, Value mask, Constants constants) {
+  private static Window window(StepProbe probe, Value mask, Constants constants) {
+    if (!probe.dependsOnStepOnly(mask)) {
+      return Window.of(0);
+    }
+    long most = probe.isFromStart() ? MOST_ROWS : Long.MAX_VALUE;
     Set<Long> pasts = new TreeSet<>();
     for (int[] step : STEPS) {
       pasts.add((long) step[0]);
     }
-    constants.numbers().forEach(n -> pasts.add(n + 2));
+    constants.numbers().keySet().stream().filter(n -> n + 2 < most).forEach(n -> pasts.add(n + 2));
     for (long past : pasts) {
-      long visible = probe.dependsOnStepOnly(mask) ? probe.visible(mask, past) : 0;
+      long visible = probe.visible(mask, past, Map.of());
       if (visible > 0 && visible <= past) {
-        return visible;
+        return Window.of(visible);
       }
     }
-    return 0;
+    for (Map.Entry<Long, List<Value>> number : constants.numbers().tailMap(most - 2, true).entrySet()) {
+      Window smaller = window(probe, mask, number.getKey(), number.getValue());
+      if (smaller != null) {
+        return smaller;
+      }
+    }
+    return Window.of(0);
+  }
+
+  /** The window that a mask has if it grows with a number that it is computed from; null where it doesn't. */
+  private static Window window(StepProbe probe, Value mask, long number, List<Value> constants) {
+    Window found = null;
+    for (long smaller : SMALLER) {
+      Map<Value, Tensor> instead = new IdentityHashMap<>();
+      constants.forEach(c -> instead.put(c, like(c.constant(), smaller)));
+      long visible = probe.visible(mask, smaller + 9, instead);
+      long more = visible - smaller;
+      if (visible <= 0 || visible > smaller + 9 || found != null && more != found.tried - SMALLER[0]) {
+        return null;
+      }
+      found = found == null ? new Window(number + more, visible, instead) : found;
+    }
+    return found;
+  }
+
+  /** One number of the same type and sign. */
+  private static Tensor like(Tensor number, long magnitude) {
+    Tensor t = new Tensor(number.element(), number.shape());
+    t.set(0, number.get(0) < 0 ? -magnitude : magnitude);
+    return t;
   }
 
   /**
    * What a mask is computed from.
    *
-   * @param numbers whole numbers that may be a window
+   * @param numbers whole numbers that may be a window, and where they stand
    * @param sizes   sizes of constants that may be its rows
    */
-  private record Constants(TreeSet<Long> numbers, TreeSet<Long> sizes) {
+  private record Constants(TreeMap<Long, List<Value>> numbers, TreeSet<Long> sizes) {
     static Constants of(Value mask) {
-      Constants found = new Constants(new TreeSet<>(), new TreeSet<>());
+      Constants found = new Constants(new TreeMap<>(), new TreeSet<>());
       Set<Value> seen = Collections.newSetFromMap(new IdentityHashMap<>());
       Deque<Value> open = new ArrayDeque<>(List.of(mask));
       while (!open.isEmpty()) {
@@ -149,7 +207,7 @@ public final class CausalMaskPass extends Pass {
       if (number != null && number.size() == 1 && number.element() != ElementType.STRING) {
         double n = Math.abs(number.get(0));
         if (n == Math.rint(n) && n <= LONGEST_WINDOW) {
-          numbers.add((long) n);
+          numbers.computeIfAbsent((long) n, k -> new ArrayList<>()).add(constant);
         }
       }
       if (constant.type() instanceof TensorType t && t.rank() >= 2) {

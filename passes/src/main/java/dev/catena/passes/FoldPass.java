@@ -93,7 +93,7 @@ public final class FoldPass extends Pass {
       return false;
     }
     Tensor known = knownIntegers(op.result(), type);
-    if (known == null && room.has(type) && type.element() != ElementType.STRING && op.definition().meaning() != null && !op.operands().isEmpty()
+    if (known == null && room.has(type) && type.element() != ElementType.STRING && op.definition().meaning() != null && op.regions().isEmpty() && !op.operands().isEmpty()
         && op.operands().stream().allMatch(v -> v == null || v.constant() != null)) {
       known = evaluate(op);
     }

@@ -77,12 +77,12 @@ public final class KvCachePass extends Pass {
     if (past.operand(5) != null && past.operand(5) != mask) {
       throw notRaised(stage, "the mask that " + describe(past.operand(5)) + " gives isn't causal at all steps");
     }
-    if (untransposed(past.operand(3)) != argument(stage, "arg.past_key")
-        || past.operand(4) != argument(stage, "arg.past_value")) {
+    boolean readsPast = past.operand(3) == null ? StepProbe.lacksPast(stage)
+        : untransposed(past.operand(3)) == argument(stage, "arg.past_key") && past.operand(4) == argument(stage, "arg.past_value");
+    if (!readsPast) {
       throw notRaised(stage, "its attention doesn't read the piece's past directly");
     }
-    TensorType pastType = past.operand(3).tensorType();
-    long dim = pastType.dim(3).value();
+    long dim = past.result(1).tensorType().dim(3).value();
     if (dim % 2 != 0 && (key == ElementType.U4 || value == ElementType.U4)) {
       throw new PassException("kv-cache: stage @" + stage.name() + ": heads of " + dim
           + " elements can't be stored in 4 bits, two to a byte; choose 8 or more");
@@ -118,6 +118,7 @@ public final class KvCachePass extends Pass {
     }
     positionsFrom(stage, seqs);
     keepOnly(stage, List.of(hidden, seqs, cache));
+    stage.removeAttribute("past");
     stage.setAttribute("assume.mask", Attribute.of("causal"));
     stage.setAttribute("assume.positions", Attribute.of("consecutive"));
     toRows(stage, hidden);
@@ -126,6 +127,7 @@ public final class KvCachePass extends Pass {
   /** Learned positions that a model adds to its embeddings come from where the rows stand, like a rotation's. */
   private static void convertEmbed(Stage stage) {
     Value ids = stage.arguments().get(0);
+    stage.removeAttribute("past");
     if (stage.operations().stream().anyMatch(op -> op.is("nn.table_rows"))) {
       Value seqs = stage.addArgument("seqs", new SeqsType());
       positionsFrom(stage, seqs);

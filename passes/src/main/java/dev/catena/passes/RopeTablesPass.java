@@ -2,6 +2,7 @@ package dev.catena.passes;
 
 import dev.catena.ir.Attribute;
 import dev.catena.ir.Dialects;
+import dev.catena.ir.ElementType;
 import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
@@ -30,7 +31,8 @@ import java.util.TreeSet;
  * embeddings of positions do, becomes rows of a table, whether the graph picks them from a constant (Gather, GatherElements, Slice) or computes angles
  * (MatMul, Mul, Cos, Sin). The value is evaluated over all positions; where that is what a constant of the graph holds, the
  * constant is the table, else the table is new. It is compared, bit for bit, with the value at other steps before it
- * takes its place.
+ * takes its place, among them steps across each number that the value is computed from. What differs there depends on how
+ * long the sequence is and is refused: keys that were turned before would have to be turned again.
  */
 public final class RopeTablesPass extends Pass {
   private static final int CHUNK = 512;
@@ -82,8 +84,13 @@ public final class RopeTablesPass extends Pass {
     constants.forEach(w -> w.data().tensorType().shape().forEach(d -> lengths.add(d.value())));
     long n = length(probe, v, layout, lengths);
     Tensor table = n < 2 ? null : table(probe, v, layout, n);
-    if (table == null || !agrees(probe, v, layout, table)) {
+    if (table == null) {
       return false;
+    }
+    if (!agrees(probe, v, layout, table)) {
+      throw new PassException(v.producer().origin() + ": gives positions what depends on how long the sequence is (dynamic NTK, or"
+          + " LongRoPE's switch), and the cache would have to be computed again as it grows; choose a rope_scaling in config.json that is the"
+          + " same for all lengths (linear, yarn, llama3, or none) and export again");
     }
     Weight weight = weight(module, table, constants, made);
     return replace(stage, v, layout, weight.value());
@@ -133,8 +140,8 @@ public final class RopeTablesPass extends Pass {
 
     /** The value at a step as [rows, width], or null where it has another shape. */
     Tensor row(StepProbe probe, Value v, long past, long rows) {
-      Tensor t = probe.at(v, past, rows);
-      if (t == null || t.rank() != rank || t.dim(rowAxis) != rows || t.dim(-1) != width || t.size() != rows * width) {
+      Tensor t = probe.rows(v, rowAxis, past, rows);
+      if (t == null || t.rank() != rank || t.dim(-1) != width || t.size() != rows * width) {
         return null;
       }
       return t.reshaped(rows, width);
@@ -143,8 +150,9 @@ public final class RopeTablesPass extends Pass {
 
   private static Tensor table(StepProbe probe, Value v, Layout layout, long n) {
     Tensor table = new Tensor(v.tensorType().element(), n, layout.width);
-    for (long from = 0; from < n; from += CHUNK) {
-      Tensor part = layout.row(probe, v, from, Math.min(CHUNK, n - from));
+    long chunk = probe.isFromStart() ? n : CHUNK; // what comes before a chunk would be computed with it
+    for (long from = 0; from < n; from += chunk) {
+      Tensor part = layout.row(probe, v, from, Math.min(chunk, n - from));
       if (part == null) {
         return null;
       }
@@ -157,7 +165,10 @@ public final class RopeTablesPass extends Pass {
 
   private static boolean agrees(StepProbe probe, Value v, Layout layout, Tensor table) {
     long n = table.dim(0);
-    for (long[] step : new long[][] {{0, 1}, {0, n}, {1, 1}, {n / 2, n - n / 2}, {n / 3, 2}, {n - 2, 2}}) {
+    List<long[]> steps = new ArrayList<>(List.of(new long[] {0, 1}, new long[] {0, n}, new long[] {1, 1},
+        new long[] {n / 2, n - n / 2}, new long[] {n / 3, 2}, new long[] {n - 2, 2}));
+    numbers(v).stream().filter(c -> c > 2 && c < n - 3).forEach(c -> steps.add(new long[] {c - 3, 6}));
+    for (long[] step : steps) {
       long rows = Math.min(step[1], CHUNK / 2 + 1);
       Tensor part = step[0] + rows > n ? null : layout.row(probe, v, step[0], rows);
       for (int i = 0; part != null && i < part.size(); i++) {
@@ -172,17 +183,34 @@ public final class RopeTablesPass extends Pass {
   /** The large constants that the value is made of. */
   private static Set<Weight> constants(Value v) {
     Set<Weight> found = Collections.newSetFromMap(new IdentityHashMap<>());
+    sources(v).stream().filter(s -> s.weight() != null && s.type() instanceof TensorType).forEach(s -> found.add(s.weight()));
+    return found;
+  }
+
+  /** The whole numbers that the value is made of: where what it is may change. */
+  private static Set<Long> numbers(Value v) {
+    Set<Long> found = new TreeSet<>();
+    for (Value source : sources(v)) {
+      Tensor number = source.constant();
+      if (number != null && number.size() == 1 && number.element() != ElementType.STRING && number.get(0) == Math.rint(number.get(0))
+          && Math.abs(number.get(0)) <= MOST_POSITIONS) {
+        found.add((long) Math.abs(number.get(0)));
+      }
+    }
+    return found;
+  }
+
+  /** What the value is computed from, and what lies between. */
+  private static Set<Value> sources(Value v) {
     Set<Value> seen = Collections.newSetFromMap(new IdentityHashMap<>());
     Deque<Value> open = new ArrayDeque<>(List.of(v));
     while (!open.isEmpty()) {
       Value at = open.pop();
-      if (at.weight() != null && at.type() instanceof TensorType) {
-        found.add(at.weight());
-      } else if (at.producer() != null && seen.add(at) && !at.producer().is("onnx.Shape")) {
+      if (seen.add(at) && at.producer() != null && !at.producer().is("onnx.Shape")) {
         at.producer().operands().stream().filter(o -> o != null).forEach(open::push);
       }
     }
-    return found;
+    return seen;
   }
 
   private static Weight weight(Module module, Tensor table, Set<Weight> constants, List<Weight> made) {
@@ -217,7 +245,7 @@ public final class RopeTablesPass extends Pass {
     Operation place = v.producer();
     Value positions = StepProbe.argument(stage, "positions");
     if (positions == null || positions.tensorType().rank() != 2 || !positions.tensorType().element().isInteger()) {
-      if (StepProbe.argument(stage, "past_key") == null) {
+      if (StepProbe.argument(stage, "past_key") == null && !StepProbe.lacksPast(stage)) {
         return false; // nothing tells where the step begins
       }
       positions = positions(stage, place);
@@ -244,8 +272,9 @@ public final class RopeTablesPass extends Pass {
         return op.result();
       }
     }
+    Value past = StepProbe.argument(stage, "past_key");
     return stage.insertBefore(place, Dialects.get("nn.positions"),
-        List.of(StepProbe.rows(stage), StepProbe.argument(stage, "past_key")), Map.of())
+        past == null ? List.of(StepProbe.rows(stage)) : List.of(StepProbe.rows(stage), past), Map.of())
         .setOrigin(place.origin()).result();
   }
 

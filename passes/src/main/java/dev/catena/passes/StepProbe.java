@@ -22,7 +22,9 @@ import java.util.Set;
  * Sees through what a decoder computes from the step alone: from positions, mask and the sizes of its arguments, not from
  * activations. Such a value is a function of (past, rows), whatever operations an exporter wrote for it, and can be
  * evaluated at any step. What the probe assumes of a step is what Catena's steps are: one sequence without padding,
- * consecutive positions, a causal mask where the decoder takes a mask of rows by columns.
+ * consecutive positions, a causal mask where the decoder takes a mask of rows by columns. A stage of a model that was exported
+ * without a cache computes a sequence from its start; there a step's rows are the last of them, and what holds for these
+ * must hold however long the sequence is.
  */
 final class StepProbe {
   /** Deep enough for f16's masks; exp of it is zero. */
@@ -30,12 +32,14 @@ final class StepProbe {
   private static final double LEAST_HIDDEN = -9999;
 
   private final Stage stage;
+  private final boolean fromStart;
   private final Set<Value> ofStep = Collections.newSetFromMap(new IdentityHashMap<>());
   private final Set<Value> varying = Collections.newSetFromMap(new IdentityHashMap<>());
   private final Evaluator evaluator = new Evaluator();
 
   StepProbe(Stage stage) {
     this.stage = stage;
+    this.fromStart = lacksPast(stage);
     for (Value argument : stage.arguments()) {
       if (plays(argument, "positions") || plays(argument, "mask")) {
         ofStep.add(argument);
@@ -54,15 +58,20 @@ final class StepProbe {
     }
   }
 
-  /** Whether the stage is told about the step: a decoder with a past, or an embedding of positions, too. */
+  /** Whether the stage is told about the step: a decoder, or an embedding of positions, too. */
   static boolean canProbe(Stage stage) {
     return switch (String.valueOf(stage.textAttribute("role"))) {
-      case "decoder" -> argument(stage, "hidden") != null && argument(stage, "past_key") != null
+      case "decoder" -> argument(stage, "hidden") != null && (argument(stage, "past_key") != null || lacksPast(stage))
           && argument(stage, "hidden").tensorType().rank() == 3;
       case "embed" -> argument(stage, "ids") != null && argument(stage, "ids").tensorType().rank() == 2
-          && stage.arguments().size() > 1;
+          && (stage.arguments().size() > 1 || lacksPast(stage));
       default -> false;
     };
+  }
+
+  /** Whether the stage is of a model that was exported without a cache: each sequence is computed from its start. */
+  static boolean lacksPast(Stage stage) {
+    return "none".equals(stage.textAttribute("past"));
   }
 
   /** What has an element or a vector for each of a step's rows: hidden state [b, s, width] or token ids [b, s]. */
@@ -89,18 +98,61 @@ final class StepProbe {
     return ofStep.contains(v) && varying.contains(v);
   }
 
-  /** The value where {@code past} rows came before and {@code rows} are fed; null where it can't be computed. */
-  Tensor at(Value v, long past, long rows) {
+  /** Whether a sequence is always computed from its start. */
+  boolean isFromStart() {
+    return fromStart;
+  }
+
+  /**
+   * The value where {@code past} rows came before and {@code rows} are fed, which lie along {@code axis}; null where it can't
+   * be computed or has another number of them.
+   */
+  Tensor rows(Value v, int axis, long past, long rows) {
+    return rows(v, axis, past, rows, Map.of());
+  }
+
+  private Tensor rows(Value v, int axis, long past, long rows, Map<Value, Tensor> instead) {
+    long before = fromStart ? past : 0;
+    Tensor t = at(v, past - before, before + rows, instead);
+    int counted = axis < 0 && t != null ? axis + t.rank() : axis;
+    if (t == null || counted < 0 || counted >= t.rank() || t.dim(counted) != before + rows) {
+      return null;
+    }
+    return before == 0 ? t : last(t, counted, rows);
+  }
+
+  /** The last rows along an axis. */
+  private static Tensor last(Tensor t, int axis, long rows) {
+    long[] shape = t.shape();
+    shape[axis] = rows;
+    long inner = 1;
+    for (int i = axis + 1; i < shape.length; i++) {
+      inner *= shape[i];
+    }
+    Tensor part = new Tensor(t.element(), shape);
+    long block = rows * inner;
+    long whole = t.dim(axis) * inner;
+    for (int i = 0; i < part.size(); i++) {
+      part.copy(i, t, (int) (i / block * whole + whole - block + i % block));
+    }
+    return part;
+  }
+
+  private Tensor at(Value v, long past, long rows, Map<Value, Tensor> instead) {
     try {
-      return new Step(past, rows).value(v);
+      return new Step(past, rows, instead).value(v);
     } catch (IrException | ArithmeticException | IndexOutOfBoundsException | IllegalArgumentException e) {
       return null; // the operation refuses these sizes, as a table does that is too short
     }
   }
 
-  /** How many positions the only row of a step sees of an additive mask, its own and those right before it. */
-  long visible(Value mask, long past) {
-    Tensor t = at(mask, past, 1);
+  /**
+   * How many positions the only row of a step sees of an additive mask, its own and those right before it.
+   *
+   * @param instead constants that are taken for others
+   */
+  long visible(Value mask, long past, Map<Value, Tensor> instead) {
+    Tensor t = rows(mask, -2, past, 1, instead);
     if (t == null || t.size() != past + 1) {
       return 0;
     }
@@ -114,10 +166,12 @@ final class StepProbe {
   /**
    * Whether an additive mask is zero where a row may look and deep below where it may not: at what comes later, and what
    * came {@code window} positions before or earlier, unless that is 0.
+   *
+   * @param instead constants that are taken for others
    */
-  boolean isCausal(Value mask, long past, long rows, long window) {
-    Tensor t = at(mask, past, rows);
-    if (t == null || t.rank() < 2 || t.dim(-1) != past + rows || t.dim(-2) != rows || t.size() != rows * (past + rows)) {
+  boolean isCausal(Value mask, long past, long rows, long window, Map<Value, Tensor> instead) {
+    Tensor t = rows(mask, -2, past, rows, instead);
+    if (t == null || t.dim(-1) != past + rows || t.size() != rows * (past + rows)) {
       return false;
     }
     for (int i = 0; i < t.size(); i++) {
@@ -138,9 +192,10 @@ final class StepProbe {
     private final Map<String, Long> symbols = new HashMap<>();
     private final Map<Value, EvalValue> known = new IdentityHashMap<>();
 
-    Step(long past, long rows) {
+    Step(long past, long rows, Map<Value, Tensor> instead) {
       this.past = past;
       this.rows = rows;
+      known.putAll(instead);
       size(StepProbe.rows(stage), 1, rows);
       for (String role : List.of("past_key", "past_value")) {
         Value cache = StepProbe.argument(stage, role);
@@ -209,6 +264,8 @@ final class StepProbe {
         Value v = open.pop();
         if (v.isArgument()) {
           known.computeIfAbsent(v, this::elements);
+        } else if (known.containsKey(v)) {
+          continue;
         } else if (v.producer() != null && needed.add(v.producer())) {
           Operation op = v.producer();
           if (asksSize(op)) {

@@ -3,6 +3,7 @@ package dev.catena.runtime;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.gpu.GpuDriver;
+import dev.catena.runtime.gpu.GpuGraph;
 import java.util.List;
 
 /**
@@ -47,4 +48,14 @@ public interface DeviceProvider {
      * @throws DeviceException              when the kind can't be used here
      */
     DeviceModel load(ArtifactReader reader, String device);
+
+    /**
+     * Loads a graph of tensors for one of this kind's devices; the reader may then be closed.
+     *
+     * @param device its full name
+     * @throws UnsupportedPlatformException when the artifact has no code that it can run
+     */
+    default LoadedGraph graph(ArtifactReader reader, String device) {
+        return GpuGraph.of(reader, gpus(device), Integer.parseInt(device.substring(device.indexOf(':') + 1)));
+    }
 }

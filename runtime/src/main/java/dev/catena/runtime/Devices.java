@@ -59,11 +59,12 @@ public final class Devices {
         return gpus(name).open(ordinal(name), target, Runtime.getRuntime().availableProcessors());
     }
 
-    private static GpuDriver gpus(String name) {
+    /** What a GPU is reached through. @throws DeviceException when it is none, or can't be used */
+    public static GpuDriver gpus(String name) {
         String canonical = canonical(name);
         GpuDriver gpus = provider(canonical).gpus(canonical);
         if (gpus == null) {
-            throw new DeviceException(canonical + " is no GPU; only these are measured");
+            throw new DeviceException(canonical + " is no GPU");
         }
         return gpus;
     }

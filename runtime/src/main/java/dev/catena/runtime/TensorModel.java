@@ -3,7 +3,6 @@ package dev.catena.runtime;
 import dev.catena.artifact.ArtifactException;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.GraphDescription;
-import dev.catena.runtime.cpu.CpuGraph;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -23,26 +22,33 @@ import java.util.List;
  */
 public final class TensorModel implements AutoCloseable {
     private final GraphDescription description;
-    private final CpuGraph graph;
+    private final LoadedGraph graph;
 
-    private TensorModel(GraphDescription description, CpuGraph graph) {
-        this.description = description;
+    private TensorModel(LoadedGraph graph) {
+        description = graph.description();
         this.graph = graph;
+    }
+
+    /** Opens an artifact for {@code cpu:0}. */
+    public static TensorModel open(Path file) {
+        return open(file, "cpu:0");
     }
 
     /**
      * Opens an artifact and checks it.
      *
+     * @param device that runs it, such as {@code cuda:0}
      * @throws dev.catena.artifact.ArtifactException when the file is missing, altered, foreign, or a language model's
-     * @throws UnsupportedPlatformException          when this machine can't run any of its targets
+     * @throws DeviceException                       when there is no such device, or it can't be used
+     * @throws UnsupportedPlatformException          when none of its targets is for that device
      */
-    public static TensorModel open(Path file) {
+    public static TensorModel open(Path file, String device) {
+        String canonical = Devices.canonical(device);
         try (ArtifactReader reader = ArtifactReader.open(file)) {
             if (!reader.isGraph()) {
                 throw new ArtifactException(file, "is a language model, not a graph of tensors; use 'catena run'");
             }
-            GraphDescription description = reader.graph();
-            return new TensorModel(description, CpuGraph.of(reader, description));
+            return new TensorModel(Devices.provider(canonical).graph(reader, canonical));
         }
     }
 

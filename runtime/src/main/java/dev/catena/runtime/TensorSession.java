@@ -1,8 +1,6 @@
 package dev.catena.runtime;
 
 import dev.catena.artifact.GraphDescription;
-import dev.catena.runtime.cpu.CpuGraph;
-import dev.catena.runtime.cpu.GraphRunner;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,10 +8,10 @@ import java.util.Map;
 
 /** Runs a {@link TensorModel}, one call at a time, on threads and memory of its own. Thread-safe. */
 public final class TensorSession implements AutoCloseable {
-    private final CpuGraph graph;
-    private final GraphRunner runner;
+    private final LoadedGraph graph;
+    private final TensorRunner runner;
 
-    TensorSession(CpuGraph graph, int threads) {
+    TensorSession(LoadedGraph graph, int threads) {
         this.graph = graph.retain();
         this.runner = graph.runner(threads);
     }

@@ -83,6 +83,11 @@ final class SimGpu implements Gpu {
     @Override
     public GpuMemory allocate(List<Region> regions) {
         long total = Region.totalBytes(regions);
+        for (Region region : regions) {
+            if (region.bytes() > Allocation.MAX_BYTES) {
+                throw new DeviceException(name + ": no room for " + region.bytes() + " bytes of " + region.name());
+            }
+        }
         if (allocated.addAndGet(total) > facts.memoryBytes()) {
             allocated.addAndGet(-total);
             throw new DeviceException(name + ": no room for " + total + " bytes of " + regions.get(0).name());

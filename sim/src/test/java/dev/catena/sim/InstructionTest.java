@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.catena.sim.machine.SimMachine;
 import dev.catena.sim.machine.UnsupportedPtxException;
 import java.math.BigDecimal;
 import java.util.Random;
@@ -53,6 +54,72 @@ class InstructionTest {
         assertEquals(0x12a45678, one("bfi.b32 %y0, %x1, %x0, 20, 4;", 0x12345678, 0xfa));
         assertEquals(4, one("bfind.u32 %y0, %x0;", 0x1f));
         assertEquals(-1, one("bfind.u32 %y0, %x0;", 0));
+    }
+
+    /** PTX ISA 9.7.1.19 and 9.7.1.20, bit by bit. */
+    @Test
+    void extractsAndInsertsFieldsOfLongWords() {
+        Random random = new Random(2);
+        for (int n = 0; n < 60; n++) {
+            long a = random.nextLong();
+            long b = random.nextLong();
+            int at = n % 5 == 0 ? random.nextInt(256) : random.nextInt(64);
+            int length = n % 7 == 0 ? random.nextInt(256) : random.nextInt(65);
+            long inserted = b;
+            long unsigned = 0;
+            long signed = 0;
+            for (int i = 0; i < 64; i++) {
+                if (i < length && at + i <= 63) {
+                    inserted = inserted & ~(1L << at + i) | (a >>> i & 1) << at + i;
+                }
+                long bit = i < length && at + i <= 63 ? a >>> at + i & 1 : 0;
+                unsigned |= bit << i;
+                signed |= (i < length && at + i <= 63 ? bit : length == 0 ? 0 : a >>> Math.min(at + length - 1, 63) & 1) << i;
+            }
+            String what = " of " + Long.toHexString(a) + " at " + at + ", " + length + " bits";
+            assertEquals(inserted, wide("bfi.b64 %d2, %d0, %d1, " + at + ", " + length + ";", a, b), "bfi" + what);
+            assertEquals(unsigned, wide("bfe.u64 %d2, %d0, " + at + ", " + length + ";", a, b), "bfe.u64" + what);
+            assertEquals(signed, wide("bfe.s64 %d2, %d0, " + at + ", " + length + ";", a, b), "bfe.s64" + what);
+        }
+    }
+
+    /** An instruction from %d0 and %d1 to %d2. */
+    private static long wide(String instruction, long a, long b) {
+        int[][] y = OneKernel.run(".reg .b64 %d<3>;", "mov.b64 %d0, {%x0, %x1}; mov.b64 %d1, {%x2, %x3}; " + instruction
+                + " mov.b64 {%y0, %y1}, %d2;", 2, 1, all((int) a), all((int) (a >>> 32)), all((int) b), all((int) (b >>> 32)));
+        return y[0][0] & 0xFFFFFFFFL | (long) y[1][0] << 32;
+    }
+
+    /** PTX ISA 9.7.1.24: two halves times the low or the high two bytes. */
+    @Test
+    void multipliesHalvesByBytes() {
+        int halves = 0xfffe_0003;
+        int bytes = 0x81_02_ff_05;
+        assertEquals(100 + 3 * 5 - 2 * -1, one("dp2a.lo.s32.s32 %y0, %x0, %x1, %x2;", halves, bytes, 100));
+        assertEquals(100 + 3 * 2 + 0xfffe * 0x81, one("dp2a.hi.u32.u32 %y0, %x0, %x1, %x2;", halves, bytes, 100));
+        assertEquals(3 * 5 - 2 * 0xff, one("dp2a.lo.s32.u32 %y0, %x0, %x1, %x2;", halves, bytes, 0));
+        assertEquals(3 * 2 + 0xfffe * -127, one("dp2a.hi.u32.s32 %y0, %x0, %x1, %x2;", halves, bytes, 0));
+    }
+
+    /** PTX ISA 9.7.3.14: the table of special values; else within two of the 20 bits that it has, the low 32 bits zero. */
+    @Test
+    void aGrossReciprocalHasTheUpperHalf() {
+        double[][] specials = {{Double.NEGATIVE_INFINITY, -0.0}, {-1e-310, Double.NEGATIVE_INFINITY}, {-0.0, Double.NEGATIVE_INFINITY},
+            {0.0, Double.POSITIVE_INFINITY}, {1e-310, Double.POSITIVE_INFINITY}, {Double.POSITIVE_INFINITY, 0.0}};
+        for (double[] special : specials) {
+            assertEquals(special[1], gross(special[0]));
+        }
+        assertTrue(Double.isNaN(gross(Double.NaN)));
+        for (double x : new double[] {3, -7.25, 1e300, 1e-300, 0.1, Math.PI}) {
+            double y = gross(x);
+            assertEquals(1 / x, y, Math.abs(2 * 0x1p-20 / x));
+            assertEquals(0, (int) Double.doubleToRawLongBits(y));
+        }
+        assertEquals(0.0, gross(0x1.8p1023), "a subnormal result is zero");
+    }
+
+    private static double gross(double x) {
+        return Double.longBitsToDouble(wide("rcp.approx.ftz.f64 %d2, %d0;", Double.doubleToRawLongBits(x), 0));
     }
 
     @Test
@@ -282,6 +349,20 @@ class InstructionTest {
         assertEquals(0x80000000, one("min.f32 %y0, %x0, %x1;", 0, 0x80000000));
         assertEquals(1, one("setp.geu.f32 %p, %x0, %x1; selp.b32 %y0, 1, 0, %p;", nan, f(3)));
         assertEquals(0, one("setp.ne.f32 %p, %x0, %x1; selp.b32 %y0, 1, 0, %p;", nan, f(3)));
+    }
+
+    /** Two functions that call a third, one of them through another; and one that calls itself through another. */
+    @Test
+    void functionsAreSharedButNotRecursive() {
+        String call = ".func %s() { call.uni %s; ret; }\n";
+        String head = ".version 7.0\n.target sm_80\n.address_size 64\n.func a();\n.func b();\n.func c();\n";
+        String kernel = ".visible .entry kernel() { call.uni a; call.uni c; ret; }\n";
+        SimMachine machine = new SimMachine(SimMachine.Settings.defaults());
+        machine.launch(machine.load(head + call.formatted("a", "b") + call.formatted("b", "c") + ".func c() { ret; }\n" + kernel)
+                .kernel("kernel"), new int[] {1, 1, 1}, new int[] {32, 1, 1}, 0);
+        UnsupportedPtxException e = assertThrows(UnsupportedPtxException.class, () -> machine.load(head + call.formatted("a", "b")
+                + call.formatted("b", "a") + ".func c() { ret; }\n" + kernel).kernel("kernel"));
+        assertTrue(e.getMessage().contains("recursion"), e.getMessage());
     }
 
     @Test

@@ -1,9 +1,11 @@
 package dev.catena.tools;
 
 import dev.catena.artifact.ArtifactReader;
+import dev.catena.artifact.CatenaException;
 import dev.catena.artifact.Manifest;
 import dev.catena.ir.IrException;
 import dev.catena.ir.Module;
+import dev.catena.sim.timing.Card;
 import dev.catena.tools.page.ModelPage;
 import dev.catena.tools.page.ModelPage.Fact;
 import java.nio.charset.StandardCharsets;
@@ -22,6 +24,8 @@ import java.util.stream.Collectors;
 /** What {@code inspect} says about an artifact. Runs none of its code, so the target may be another machine's. */
 final class ArtifactInspection implements Inspection {
   private static final Pattern SOURCE = Pattern.compile("\\.(c|cu|h|cuh|ptx)$");
+
+  private static final String NO_PREDICTION = "no prediction, the simulator refuses: ";
 
   private final ArtifactReader reader;
   private final ArtifactIr ir;
@@ -140,14 +144,16 @@ final class ArtifactInspection implements Inspection {
   }
 
   @Override
-  public String kernels() {
+  public String kernels(PredictionOptions prediction) {
+    List<Card> cards = prediction.cards();
     StringBuilder s = new StringBuilder();
     for (Manifest.Target target : manifest.targets()) {
       List<KernelFacts> kernels = KernelFacts.of(manifest).stream().filter(k -> k.target().equals(target.name())).toList();
       if (target.runsPrograms()) {
         s.append("/* target ").append(target.name()).append(": ").append(target.programs().size())
             .append(" programs. Launches: grid x block for steps of up to so many rows\n");
-        s.append(launchTable(kernels).replaceAll("(?m)^", "   ").stripTrailing()).append(" */\n");
+        s.append((launchTable(kernels) + "\n" + forecast(target, prediction, cards)).replaceAll("(?m)^(?=.)", "   ").stripTrailing())
+            .append(" */\n");
       } else {
         s.append("// target ").append(target.name()).append(": ").append(kernels.stream()
             .map(k -> k.name() + " runs " + String.join(", ", k.stages())).collect(Collectors.joining("; "))).append('\n');
@@ -155,6 +161,25 @@ final class ArtifactInspection implements Inspection {
       s.append(source(target));
     }
     return s.toString();
+  }
+
+  private String forecast(Manifest.Target target, PredictionOptions prediction, List<Card> cards) {
+    int context = prediction.contextOf(manifest.model().maxSeqLen());
+    try {
+      Forecast forecast = Forecast.of(reader, target, context, cards);
+      return ForecastText.times(forecast) + (prediction.counters() ? ForecastText.counters(forecast) : "");
+    } catch (CatenaException | IllegalArgumentException e) {      // of a file that the compiler didn't write
+      return NO_PREDICTION + e.getMessage();
+    }
+  }
+
+  private Map<String, Object> forecastJson(Manifest.Target target, PredictionOptions prediction, List<Card> cards) {
+    int context = prediction.contextOf(manifest.model().maxSeqLen());
+    try {
+      return Forecast.of(reader, target, context, cards).json();
+    } catch (CatenaException | IllegalArgumentException e) {
+      return Map.of("target", target.name(), "problem", NO_PREDICTION + e.getMessage());
+    }
   }
 
   private static String launchTable(List<KernelFacts> kernels) {
@@ -190,7 +215,7 @@ final class ArtifactInspection implements Inspection {
   }
 
   @Override
-  public Map<String, Object> json(String pass, boolean withSources) {
+  public Map<String, Object> json(String pass, PredictionOptions prediction) {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("format", manifest.format());
     json.put("compiler", manifest.compiler());
@@ -206,7 +231,10 @@ final class ArtifactInspection implements Inspection {
     if (pass != null) {
       json.put("ir", ir(pass));
     }
-    if (withSources) {
+    if (prediction != null) {
+      List<Card> cards = prediction.cards();
+      json.put("predictions", manifest.targets().stream().filter(Manifest.Target::runsPrograms)
+          .map(t -> forecastJson(t, prediction, cards)).toList());
       Map<String, Object> sources = new LinkedHashMap<>();
       manifest.targets().forEach(t -> sources.put(t.name(), source(t)));
       json.put("sources", sources);

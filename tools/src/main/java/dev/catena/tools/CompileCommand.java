@@ -31,6 +31,7 @@ import picocli.CommandLine.Parameters;
     description = "Compile a model, in pieces or whole, to one artifact.")
 final class CompileCommand implements Callable<Integer> {
   private static final Set<Integer> WEIGHT_BITS = Set.of(32, 16, 8, 4, 3, 2);
+  private static final int MOST_STEP_ROWS = 8192;
 
   @Parameters(index = "0", paramLabel = "DIR|FILE.onnx|FILE.shape",
       description = "A folder of pieces, a model in one file, or the sizes of one that is to be measured without weights.")
@@ -100,6 +101,10 @@ final class CompileCommand implements Callable<Integer> {
       description = "A table of 'catena tune' in place of the architecture's own, or none. Default: the architecture's, if one was measured")
   private String tuned;
 
+  @Option(names = "--step-rows", paramLabel = "N", defaultValue = "256",
+      description = "The most rows of a step; a longer prompt takes several. Default: ${DEFAULT-VALUE}")
+  private int stepRows;
+
   @Option(names = "--pipeline", paramLabel = "TEXT", description = "Passes in place of the default ones.")
   private String pipeline;
 
@@ -130,6 +135,7 @@ final class CompileCommand implements Callable<Integer> {
     if (maxSeqLen < 0) {
       throw new UserError("--max-seq-len " + maxSeqLen + ": must be positive");
     }
+    requireStepRows(stepRows);
     int[] kv = kvBits(kvBits, weightBits);
     List<Target> generated = resolveTargets();
     if (ModelShape.isOne(input) && generated.stream().anyMatch(t -> !(t instanceof CudaTarget))) {
@@ -143,7 +149,13 @@ final class CompileCommand implements Callable<Integer> {
     }
     return new CompileSettings(input, output != null ? output : defaultOutput(), generated, weightBits, group,
         symmetric, embed, head, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
-        Optional.ofNullable(pipeline), watching, 256, quantization(), tunedKernels(generated));
+        Optional.ofNullable(pipeline), watching, stepRows, quantization(), tunedKernels(generated));
+  }
+
+  static void requireStepRows(int rows) {
+    if (rows < 1 || rows > MOST_STEP_ROWS) {
+      throw new UserError("--step-rows " + rows + ": must be from 1 to " + MOST_STEP_ROWS);
+    }
   }
 
   private Map<Target, TunedKernels> tunedKernels(List<Target> generated) {

@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param output     the artifact to write
  * @param maxSeqLen  positions, or 0: as many as the model has
  * @param pipeline   a pipeline in place of the default one, or empty
+ * @param maxRows    the most rows of a step
  * @param watching   how the passes are watched and checked
  * @param tuned      what kernels were tuned to, for each GPU target
  */
@@ -45,6 +46,7 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
     s.put("activations", activations.name().toLowerCase(java.util.Locale.ROOT));
     quantization.describe(s, quantizes);
     s.put("max_seq_len", Integer.toString(positions));
+    s.put("step_rows", Integer.toString(maxRows));
     tuned.forEach((target, table) -> s.put("tuned_" + target.name(), table.name()));
     if (fromShape()) {
       s.put(Manifest.WEIGHTS_SETTING, Manifest.SAMPLED_WEIGHTS);

@@ -16,10 +16,9 @@ import dev.catena.ir.Trait;
 import dev.catena.ir.Value;
 import dev.catena.passes.PassContext;
 import dev.catena.passes.Pipeline;
+import dev.catena.runtime.LoadedGraph;
+import dev.catena.runtime.TensorRunner;
 import dev.catena.runtime.TensorValue;
-import dev.catena.runtime.cpu.CpuGraph;
-import dev.catena.runtime.cpu.GraphLibrary;
-import dev.catena.runtime.cpu.GraphRunner;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -35,8 +34,8 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * One folder of ONNX's backend tests: {@code model.onnx} and {@code test_data_set_N/{input,output}_M.pb}. Compiled in two
- * steps, so that the code of many cases is one library.
+ * One folder of ONNX's backend tests: {@code model.onnx} and {@code test_data_set_N/{input,output}_M.pb}. Prepared
+ * first, so that the code of many cases can be made at once.
  */
 final class ConformanceCase {
   /** What ONNX's own test runner allows. */
@@ -121,9 +120,23 @@ final class ConformanceCase {
         .map(Value::tensorType).anyMatch(type -> type.element() == ElementType.STRING);
   }
 
-  /** Runs the case's function on all its data. */
-  void run(GraphLibrary library, String symbol) {
-    try (CpuGraph graph = CpuGraph.of(description, library, symbol, weights); GraphRunner runner = graph.runner(1)) {
+  GraphDescription description() {
+    return description;
+  }
+
+  /** The bytes of each weight. */
+  List<byte[]> weights() {
+    return weights;
+  }
+
+  void skip(String reason) {
+    skipped = reason;
+    program = null;
+  }
+
+  /** Runs the case on all its data. */
+  void run(LoadedGraph graph) {
+    try (TensorRunner runner = graph.runner(1)) {
       for (Path set : sets()) {
         String difference = difference(runner, set);
         if (difference != null) {
@@ -144,7 +157,7 @@ final class ConformanceCase {
     }
   }
 
-  private String difference(GraphRunner runner, Path set) {
+  private String difference(TensorRunner runner, Path set) {
     List<TensorValue> given = new ArrayList<>();
     List<Tensor> inputs = tensors(set, "input", inputTypes);
     for (Tensor t : inputs) {

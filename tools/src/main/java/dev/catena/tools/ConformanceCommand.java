@@ -1,6 +1,7 @@
 package dev.catena.tools;
 
 import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.codegen.cuda.CudaTarget;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -19,7 +20,7 @@ final class ConformanceCommand implements Callable<Integer> {
   private List<Path> folders;
 
   @Option(names = "--target", defaultValue = "cpu", paramLabel = "T",
-      description = "What to generate code for: cpu (this machine) or a cpu:… that it can run. Default: ${DEFAULT-VALUE}")
+      description = "What to generate code for: cpu (this machine), a cpu:… that it can run, or sim (CUDA, simulated). Default: ${DEFAULT-VALUE}")
   private String target;
 
   @Option(names = "--json", description = "Print one JSON object.")
@@ -27,15 +28,22 @@ final class ConformanceCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (!target.startsWith("cpu")) {
-      throw new UserError("--target " + target + ": cases are run as CPU code; choose cpu");
-    }
+    ConformanceTarget where = where();
     ConformanceSuite suite = ConformanceSuite.find(folders);
-    suite.run(CpuTarget.parse(target));
+    suite.run(where);
     ConformanceSuite.Result result = suite.result();
     result.failures().forEach(Console::note);
     System.out.print(json ? Json.text(json(result)) : text(result));
     return result.failed() == 0 ? 0 : 1;
+  }
+
+  private ConformanceTarget where() {
+    if (target.equals("sim")) {
+      return new SimConformance(CudaTarget.parse("sm_86"));
+    } else if (target.startsWith("cpu")) {
+      return new CpuConformance(CpuTarget.parse(target));
+    }
+    throw new UserError("--target " + target + ": cases are run as CPU code, or as CUDA on a simulated GPU; choose cpu or sim");
   }
 
   private static Map<String, Object> json(ConformanceSuite.Result result) {

@@ -1,8 +1,6 @@
 package dev.catena.tools;
 
-import dev.catena.codegen.cpu.CpuTarget;
-import dev.catena.codegen.cpu.TensorLibrary;
-import dev.catena.runtime.cpu.GraphLibrary;
+import dev.catena.runtime.LoadedGraph;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -20,9 +18,6 @@ import java.util.stream.Stream;
 
 /** The cases below some folders, run in parallel, and what became of them. */
 final class ConformanceSuite {
-  /** Cases whose code is one library: starting clang and the linker takes as long as the code of some. */
-  private static final int CASES_IN_A_LIBRARY = 24;
-
   private final List<ConformanceCase> cases;
 
   private ConformanceSuite(List<ConformanceCase> cases) {
@@ -50,15 +45,15 @@ final class ConformanceSuite {
     return new ConformanceSuite(cases);
   }
 
-  void run(CpuTarget target) throws IOException {
+  void run(ConformanceTarget target) throws IOException {
     int threads = Runtime.getRuntime().availableProcessors();
     ExecutorService workers = Executors.newFixedThreadPool(threads);
     try (Console.Progress progress = Console.progress("running " + cases.size() + " cases", cases.size(), "", 1)) {
       List<Future<?>> running = new ArrayList<>();
-      for (int from = 0; from < cases.size(); from += CASES_IN_A_LIBRARY) {
-        List<ConformanceCase> some = cases.subList(from, Math.min(cases.size(), from + CASES_IN_A_LIBRARY));
+      for (int from = 0; from < cases.size(); from += target.casesAtOnce()) {
+        List<ConformanceCase> some = cases.subList(from, Math.min(cases.size(), from + target.casesAtOnce()));
         running.add(workers.submit(() -> {
-          some.forEach(ConformanceCase::prepare);
+          some.forEach(c -> prepare(c, target));
           compileAndRun(some.stream().filter(c -> c.program() != null).toList(), target);
           progress.step(some.size());
           return null;
@@ -80,14 +75,22 @@ final class ConformanceSuite {
     }
   }
 
+  private static void prepare(ConformanceCase c, ConformanceTarget target) {
+    c.prepare();
+    String reason = c.program() == null ? null : target.skips(c);
+    if (reason != null) {
+      c.skip(reason);
+    }
+  }
+
   /** A case whose code can't be compiled must not take others with it. */
-  private static void compileAndRun(List<ConformanceCase> some, CpuTarget target) throws IOException, InterruptedException {
+  private static void compileAndRun(List<ConformanceCase> some, ConformanceTarget target) throws IOException, InterruptedException {
     if (some.isEmpty()) {
       return;
     }
-    TensorLibrary library;
+    ConformanceTarget.Code code;
     try {
-      library = TensorLibrary.build(some.stream().map(ConformanceCase::program).toList(), target);
+      code = target.build(some);
     } catch (RuntimeException e) {
       if (some.size() == 1) {
         some.get(0).fail("code could not be made: " + e.getMessage().lines().limit(3).toList());
@@ -97,9 +100,11 @@ final class ConformanceSuite {
       compileAndRun(some.subList(some.size() / 2, some.size()), target);
       return;
     }
-    try (GraphLibrary open = new GraphLibrary(library.library())) {
+    try (code) {
       for (int i = 0; i < some.size(); i++) {
-        some.get(i).run(open, library.symbols().get(i));
+        try (LoadedGraph graph = code.graph(i)) {
+          some.get(i).run(graph);
+        }
       }
     }
   }

@@ -61,14 +61,15 @@ final class DevicesCommand implements Callable<Integer> {
     if (json) {
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("device", measured);
+      object.put("description", m.description());
       object.put("read_bytes_per_s", m.readBytesPerSecond());
       object.put("copy_bytes_per_s", m.copyBytesPerSecond());
       object.put("stream_launch_s", m.streamLaunchSeconds());
       object.put("graph_launch_s", m.graphLaunchSeconds());
       return Json.text(object);
     }
-    return String.format(Locale.ROOT, "%s%n  reads     %.1f GB/s%n  copies    %.1f GB/s%n  launches  %.2f us each, %.2f us in a graph%n",
-        measured, m.readBytesPerSecond() / 1e9, m.copyBytesPerSecond() / 1e9, m.streamLaunchSeconds() * 1e6,
+    return String.format(Locale.ROOT, "%s, %s%n  reads     %.1f GB/s%n  copies    %.1f GB/s%n  launches  %.2f us each, %.2f us in a graph%n",
+        measured, m.description(), m.readBytesPerSecond() / 1e9, m.copyBytesPerSecond() / 1e9, m.streamLaunchSeconds() * 1e6,
         m.graphLaunchSeconds() * 1e6);
   }
 

@@ -1,6 +1,7 @@
 package dev.catena.tools;
 
 import dev.catena.artifact.GraphDescription;
+import dev.catena.runtime.Devices;
 import dev.catena.runtime.TensorModel;
 import dev.catena.runtime.TensorSession;
 import dev.catena.runtime.TensorValue;
@@ -34,6 +35,10 @@ final class ExecCommand implements Callable<Integer> {
       description = "Where each output is written as NAME.npy; made if it isn't there.")
   private Path outputs;
 
+  @Option(names = "--device", defaultValue = "cpu:0", paramLabel = "D",
+      description = "The device that runs it: cpu:0, cuda:0, sim:0 … Default: ${DEFAULT-VALUE}")
+  private String device;
+
   @Option(names = "--threads", paramLabel = "N", description = "Default: this machine's processors")
   private Integer threads;
 
@@ -43,7 +48,11 @@ final class ExecCommand implements Callable<Integer> {
     if (count < 1 || count > MAX_THREADS) {
       throw new UserError("--threads " + count + ": must be from 1 to " + MAX_THREADS);
     }
-    try (TensorModel model = TensorModel.open(artifact); TensorSession session = model.newSession(count)) {
+    String note = Devices.note(device.strip());
+    if (note != null) {
+      Console.note(note);
+    }
+    try (TensorModel model = TensorModel.open(artifact, device.strip()); TensorSession session = model.newSession(count)) {
       Map<String, TensorValue> results = session.run(read(model));
       makeFolder();
       Set<String> taken = new HashSet<>();

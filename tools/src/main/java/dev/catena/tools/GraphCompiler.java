@@ -4,8 +4,8 @@ import dev.catena.artifact.ArtifactWriter;
 import dev.catena.artifact.GraphDescription;
 import dev.catena.artifact.Manifest;
 import dev.catena.codegen.Target;
-import dev.catena.codegen.cpu.CpuTarget;
-import dev.catena.codegen.cpu.TensorLibrary;
+import dev.catena.codegen.cuda.CudaGraph;
+import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.passes.PassContext;
 import dev.catena.passes.Pipeline;
@@ -33,11 +33,6 @@ final class GraphCompiler {
   /** What is printed when it is done; empty where the passes were to stop early. */
   Optional<String> compile(ImportedModel imported) {
     long start = System.nanoTime();
-    for (Target target : settings.targets()) {
-      if (!(target instanceof CpuTarget)) {
-        throw new UserError("--target " + target.name() + ": a model that is no language model compiles for CPUs; choose cpu");
-      }
-    }
     PassContext context = settings.watching().context("--weights '" + settings.input().toAbsolutePath() + "'");
     Pipeline pipeline = settings.watching().restrict(Pipeline.parse(settings.pipeline().orElse(PlainGraph.PIPELINE)));
     PlainGraph graph = PlainGraph.of(imported, pipeline,
@@ -53,24 +48,26 @@ final class GraphCompiler {
       return Optional.of(write(imported, graph, start));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new UncheckedIOException(new IOException("interrupted while code was generated", e));
     }
   }
 
-  private String write(ImportedModel imported, PlainGraph graph, long start) throws IOException, InterruptedException {
+  private String write(ImportedModel imported, PlainGraph graph, long start) throws IOException {
     List<Manifest.Target> targets = new ArrayList<>();
     Map<String, String> symbols = new LinkedHashMap<>();
     try (ArtifactWriter writer = ArtifactWriter.create(settings.output())) {
       dumps.forEach((name, text) -> writer.entry("ir/" + name, text.getBytes(StandardCharsets.UTF_8)));
-      for (Target target : settings.targets()) {
-        TensorLibrary library = TensorLibrary.build(List.of(graph.program()), (CpuTarget) target);
-        String folder = "code/" + target.name() + "/model.";
-        writer.entry(folder + "so", library.library());
-        writer.entry(folder + "c", library.source().getBytes(StandardCharsets.UTF_8));
-        targets.add(Manifest.Target.ofCpu(target.name(), library.target().features(), folder + "so"));
-        symbols.put(target.name(), library.symbols().get(0));
+      CudaGraph onGpus = settings.targets().stream().anyMatch(CudaTarget.class::isInstance) ? CudaGraph.of(graph.program()) : null;
+      Map<String, byte[]> entries = new LinkedHashMap<>();
+      for (GraphCode code : GraphCode.of(graph.program(), onGpus, settings.targets())) {
+        entries.putAll(code.entries());
+        targets.add(code.manifest());
+        if (code.symbol() != null) {
+          symbols.put(code.manifest().name(), code.symbol());
+        }
+      }
+      entries.forEach(writer::entry);
+      if (onGpus != null) {
+        writer.graphProgram(GraphCode.program(onGpus));
       }
       List<Manifest.Weight> weights = GraphWeights.write(graph.program(), writer);
       GraphDescription description = graph.description(symbols, weights);

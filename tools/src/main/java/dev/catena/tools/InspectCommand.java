@@ -27,8 +27,18 @@ final class InspectCommand implements Callable<Integer> {
       description = "Print the module after a pass; default: after the last.")
   private String pass;
 
-  @Option(names = "--kernels", description = "Print the generated source for each target.")
+  @Option(names = "--kernels", description = "Print the generated source for each target; of a GPU also what its kernels would take, predicted.")
   private boolean kernels;
+
+  @Option(names = "--counters", description = "With --kernels: print what the simulator counts in them, too.")
+  private boolean counters;
+
+  @Option(names = "--context", paramLabel = "N", description = "With --kernels: predict decoding at N positions; default: 512, or all.")
+  private Integer context;
+
+  @Option(names = "--card", paramLabel = "FILE.json",
+      description = "With --kernels: predict for the card that 'devices --measure cuda:0 --json' measured.")
+  private Path card;
 
   @Option(names = "--memory", description = "Print the memory plan.")
   private boolean memory;
@@ -59,17 +69,24 @@ final class InspectCommand implements Callable<Integer> {
     if (dot != null && json) {
       throw new UserError("--dot and --json: each is the whole output; choose one");
     }
+    if (!kernels && (counters || context != null || card != null)) {
+      throw new UserError("--counters, --context and --card say what --kernels prints; give that, too");
+    }
     OutputFile page = html == null ? null : new OutputFile(html, "--html");
     if (page != null && Files.exists(html) && Files.isSameFile(html, input)) {
       throw new UserError("--html " + html + ": is the input; name another file");
     }
     try (Inspection inspection = open()) {
-      System.out.print(json ? Json.text(inspection.json(pass, kernels)) : text(inspection));
+      System.out.print(json ? Json.text(inspection.json(pass, kernels ? prediction() : null)) : text(inspection));
       if (page != null) {
         Console.note("page: " + html + ", " + Bytes.text(page.write(inspection.page().html())));
       }
     }
     return 0;
+  }
+
+  private PredictionOptions prediction() {
+    return new PredictionOptions(context == null ? 0 : context, card, counters);
   }
 
   /** {@code inspect --ir FILE}: the command line can't know that FILE isn't the optional PASS. */
@@ -99,7 +116,7 @@ final class InspectCommand implements Callable<Integer> {
       s.append(inspection.ir(pass));
     }
     if (kernels) {
-      s.append(inspection.kernels());
+      s.append(inspection.kernels(prediction()));
     }
     if (memory) {
       s.append(inspection.memory());

@@ -24,8 +24,8 @@ interface Inspection extends AutoCloseable {
    */
   Module module(String pass);
 
-  /** The generated source of every target. */
-  String kernels();
+  /** The generated source of every target, and of GPUs what its kernels would take. */
+  String kernels(PredictionOptions prediction);
 
   /** The memory plan. */
   String memory();
@@ -36,10 +36,10 @@ interface Inspection extends AutoCloseable {
   /**
    * Always with {@code stages}, {@code operations} and {@code kernels}.
    *
-   * @param pass        adds the module after it, unless null
-   * @param withSources adds the generated source
+   * @param pass       adds the module after it, unless null
+   * @param prediction adds the generated source and what its kernels would take, unless null
    */
-  Map<String, Object> json(String pass, boolean withSources);
+  Map<String, Object> json(String pass, PredictionOptions prediction);
 
   /** All of it, as a page to look at. */
   ModelPage page();

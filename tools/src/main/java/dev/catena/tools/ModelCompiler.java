@@ -15,6 +15,7 @@ import dev.catena.ir.Stage;
 import dev.catena.ir.Trait;
 import dev.catena.passes.DefaultPipeline;
 import dev.catena.passes.PassContext;
+import dev.catena.passes.PassException;
 import dev.catena.passes.PassResult;
 import dev.catena.passes.Pipeline;
 import dev.catena.runtime.text.ModelConfig;
@@ -88,7 +89,18 @@ final class ModelCompiler {
       }
       Module module = imported.module();
       List<Piece> before = pieces(module);
-      pipeline.run(module, context.observe(this::afterPass));   // a failure is one line, which says what a warning would
+      boolean uncertain = Files.isRegularFile(settings.input()) && computesWholeSequences(module);
+      try {
+        pipeline.run(module, context.observe(this::afterPass));   // a failure is one line, which says what a warning would
+      } catch (PassException e) {
+        if (!uncertain) {
+          throw e;
+        }
+        noLanguageModel = e.getMessage();
+      }
+      if (noLanguageModel != null) {
+        return graphOnly();
+      }
       settings.watching().report(context);
       if (settings.watching().stopsEarly()) {
         Console.warn(context.warnings());
@@ -109,6 +121,18 @@ final class ModelCompiler {
       return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start).text());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Whether the model was exported without a cache: then an encoder with a vocabulary looks like a language model until its mask is seen. */
+  private static boolean computesWholeSequences(Module module) {
+    return "none".equals(module.stages().get(0).textAttribute("past"));
+  }
+
+  private Optional<String> graphOnly() {
+    dumps.clear();
+    try (ImportedModel imported = OnnxImporter.importGraph(settings.input())) {
+      return graph(imported);
     }
   }
 

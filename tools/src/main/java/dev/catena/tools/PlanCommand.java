@@ -29,7 +29,6 @@ import picocli.CommandLine.Parameters;
 @Command(name = "plan", mixinStandardHelpOptions = true, sortOptions = false,
     description = "Say what memory a model will take with these settings, and how many tokens fit, before compiling it.")
 final class PlanCommand implements Callable<Integer> {
-  private static final int MAX_ROWS = 256;
 
   @Parameters(index = "0", paramLabel = "DIR|FILE.onnx", description = "A folder of pieces, or a model in one file.")
   private Path input;
@@ -65,6 +64,9 @@ final class PlanCommand implements Callable<Integer> {
   @Option(names = "--max-seq-len", paramLabel = "N", defaultValue = "0", description = "Longest context. Default: the model's")
   private int maxSeqLen;
 
+  @Option(names = "--step-rows", paramLabel = "N", defaultValue = "256", description = "As for compile. Default: ${DEFAULT-VALUE}")
+  private int stepRows;
+
   @Option(names = "--batch", paramLabel = "N", defaultValue = "1", description = "Sequences at once. Default: ${DEFAULT-VALUE}")
   private int batch;
 
@@ -83,7 +85,7 @@ final class PlanCommand implements Callable<Integer> {
     Path folder = Files.isDirectory(input) ? input : input.toAbsolutePath().getParent();
     ModelConfig config = ModelConfig.read(folder, ModelFiles.find(folder, "tokenizer.json"));
     String pipeline = DefaultPipeline.text(new DefaultPipeline.Settings(weightBits, groupSize == -1 ? 0 : groupSize, symmetric,
-        embed, head, kv[0], kv[1], MAX_ROWS, ModelFacts.positions(maxSeqLen, config), "search", ""));
+        embed, head, kv[0], kv[1], stepRows, ModelFacts.positions(maxSeqLen, config), "search", ""));
     boolean cpu = !target.startsWith("sm_");
     CpuTarget code = cpu ? CpuTarget.parse(target) : CpuTarget.host();
     try (ImportedModel imported = OnnxImporter.importModel(input)) {
@@ -103,6 +105,7 @@ final class PlanCommand implements Callable<Integer> {
     if (!Files.exists(input)) {
       throw new UserError(input + ": there is no such file or folder");
     }
+    CompileCommand.requireStepRows(stepRows);
     if (!(cacheShare > 0 && cacheShare <= 1)) {
       throw new UserError("--cache-max-entry-count " + cacheShare + ": must be above 0 and at most 1");
     }
@@ -146,7 +149,7 @@ final class PlanCommand implements Callable<Integer> {
         in all       %s of %s: %s
         room for     %d tokens, or %d sequences of %d (the cache may take %.0f %% of what is left)
         """, Bytes.text(weights), Bytes.text(Math.round(forecast.kvBytesPerToken())), Bytes.text(kv), batch,
-        batch == 1 ? "sequence" : "sequences", context, Bytes.text(activations), MAX_ROWS, Bytes.text(total), Bytes.text(memory),
+        batch == 1 ? "sequence" : "sequences", context, Bytes.text(activations), stepRows, Bytes.text(total), Bytes.text(memory),
         fits ? "fits" : "does not fit", pages * 64, sequences, context, 100 * cacheShare));
   }
 }

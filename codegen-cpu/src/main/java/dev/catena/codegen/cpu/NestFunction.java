@@ -5,11 +5,13 @@ import dev.catena.codegen.tensor.Buffer;
 import dev.catena.codegen.tensor.Index;
 import dev.catena.codegen.tensor.Nest;
 import dev.catena.codegen.tensor.Scalar;
+import dev.catena.codegen.tensor.c.CElement;
+import dev.catena.codegen.tensor.c.CParameters;
+import dev.catena.codegen.tensor.c.CScalars;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /**
  * A loop nest as a C function of the pointers and sizes that it reads, which it names by their order: two nests that do the
@@ -23,49 +25,38 @@ record NestFunction(String name, String source, List<String> arguments) {
         return new Writer(nest, pointer).function();
     }
 
-    private static final class Writer implements CScalars.Names {
+    private static final class Writer {
         private final Nest nest;
         private final Function<Buffer, String> outer;
-        private final CScalars scalars = new CScalars(this);
+        private final CParameters names = new CParameters();
+        private final CScalars scalars = new CScalars(names, TensorLibrary.CLANG);
         private final StringBuilder text = new StringBuilder();
-        private final List<String> parameters = new ArrayList<>();
-        private final List<String> arguments = new ArrayList<>();
-        private final Map<String, String> names = new LinkedHashMap<>();
 
         Writer(Nest nest, Function<Buffer, String> outer) {
             this.nest = nest;
             this.outer = outer;
         }
 
-        @Override
-        public String pointer(Buffer buffer) {
-            return named(outer.apply(buffer), "const " + CElement.of(buffer.stored()).storage() + " *", "p");
-        }
-
-        @Override
-        public String variable(Scalar.Variable variable) {
-            return named(variable.name(), CScalars.type(variable.type()) + " ", "n");
-        }
-
-        @Override
-        public String counter(Scalar.Variable counter) {
-            return names.computeIfAbsent(counter.name(), c -> "i" + names.size());
-        }
-
-        @Override
-        public String operation(int number) {
-            return named(Integer.toString(number), "int64_t ", "o");
-        }
-
-        private String named(String outside, String type, String prefix) {
-            String known = names.get(outside);
-            if (known == null) {
-                known = prefix + names.size();
-                names.put(outside, known);
-                parameters.add(type + known);
-                arguments.add(outside);
+        private String parameter(CParameters.Parameter parameter) {
+            if (parameter instanceof CParameters.Pointer p) {
+                return "const " + CElement.of(p.buffer().stored()).storage() + " *" + p.name();
+            } else if (parameter instanceof CParameters.Value value) {
+                return CScalars.type(value.variable().type()) + " " + value.name();
             }
-            return known;
+            return "int64_t " + parameter.name();
+        }
+
+        private String argument(CParameters.Parameter parameter) {
+            if (parameter instanceof CParameters.Pointer p) {
+                return outer.apply(p.buffer());
+            } else if (parameter instanceof CParameters.Value value) {
+                return value.variable().name();
+            }
+            return Integer.toString(((CParameters.Operation) parameter).number());
+        }
+
+        private String counter(Scalar.Variable counter) {
+            return names.counter(counter);
         }
 
         private void line(String indent, String format, Object... values) {
@@ -113,10 +104,10 @@ record NestFunction(String name, String source, List<String> arguments) {
             line("    ", "at += end - start;");
             line("  ", "}");
             String head = "(catena_graph *g, const catena_thread *t, " + storage + " *" + restricted() + "out"
-                    + (parameters.isEmpty() ? "" : ", " + String.join(", ", parameters)) + ") {\n" + text + "}\n";
+                    + names.all().stream().map(p -> ", " + parameter(p)).collect(Collectors.joining()) + ") {\n" + text + "}\n";
             String name = "nest_" + StructureHash.of(head);
             List<String> all = new ArrayList<>(List.of("g", "t", outer.apply(nest.output())));
-            all.addAll(arguments);
+            names.all().forEach(p -> all.add(argument(p)));
             return new NestFunction(name, "static __attribute__((noinline)) void " + name + head, all);
         }
 

@@ -9,6 +9,8 @@ import dev.catena.codegen.tensor.Scalar;
 import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.Statement;
 import dev.catena.codegen.tensor.TensorProgram;
+import dev.catena.codegen.tensor.c.CElement;
+import dev.catena.codegen.tensor.c.CScalars;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -64,7 +66,7 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
             public String operation(int number) {
                 return Integer.toString(number);
             }
-        });
+        }, TensorLibrary.CLANG);
         private final StringBuilder text = new StringBuilder();
         private final Map<String, String> kernels = new LinkedHashMap<>();
         private final Set<Buffer> outside = new LinkedHashSet<>();
@@ -155,6 +157,11 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
                 line(in, "} else {");
                 statements(branch.no(), in + "  ");
                 line(in, "}");
+            } else if (statement instanceof Statement.Loop loop) {
+                line(in, "for (int64_t %s = 0; %s < %s && %s; %s++) {", loop.counter().name(), loop.counter().name(), value(loop.trips()),
+                        loop.goOn().name(), loop.counter().name());
+                statements(loop.body(), in + "  ");
+                line(in, "}");
             } else if (statement instanceof Statement.Output output) {
                 line(in, "if (t->id == 0) {");
                 line(in, "  g->outputs[%d].data = (void *)%s;", output.index(), pointer(output.buffer()));
@@ -173,7 +180,7 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
         private void allocate(Statement.Allocate allocate, String in) {
             Buffer buffer = allocate.buffer();
             String type = CElement.of(buffer.stored()).storage();
-            line(in, "const int64_t at_%s = heap_take(&memory, g, %s);", buffer,
+            line(in, "const int64_t at_%s = heap_take(&memory, g->memory_bytes, %s);", buffer,
                     bytes(buffer.dims(), CElement.of(buffer.stored()).bytes()));
             line(in, "if (at_%s < 0) return fail(g, %d, %d);", buffer, allocate.operation(), Failure.MEMORY.code());
             line(in, "%s *const %s = (%s *)(g->memory + at_%s);", type, buffer, type, buffer);

@@ -3,8 +3,6 @@
  * is right to a few units in the last place (pow: to its logarithm's error times the exponent); f32 is computed in f64 and
  * rounded once.
  */
-INLINE double absolute_f64(double x) { return __builtin_fabs(x); }
-
 /* x = n ln 2 + r; e^r by its series; 2^n in two halves, so that results down to the subnormals come out right. */
 INLINE double exp_f64(double x) {
   const double held = x > 710.0 ? 710.0 : x < -746.0 ? -746.0 : x;
@@ -317,6 +315,3 @@ INLINE float erf_f32(float x) {
   p = __builtin_fma(p, t, 0x1.6a040781a49a1p-2);
   return x != x ? x : (float)(a * p);
 }
-
-INLINE double sign_f64(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
-INLINE float sign_f32(float x) { return x > 0 ? 1 : x < 0 ? -1 : x; }

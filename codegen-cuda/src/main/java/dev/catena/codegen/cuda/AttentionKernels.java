@@ -3,21 +3,26 @@ package dev.catena.codegen.cuda;
 import dev.catena.codegen.AttentionLaunch;
 import dev.catena.codegen.KvFormat;
 import dev.catena.codegen.RopeAppendLaunch;
-import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 
 /**
- * Kernels that meet the cache: rotating and appending, and attention over its pages. With few rows in a step the positions
- * of a row are split over several blocks and joined by a second kernel.
+ * Kernels that meet the cache: rotating and appending, and attention over its pages. With few rows in a step all of that is one kernel,
+ * in which the positions of a row are split over several blocks.
  */
 final class AttentionKernels {
-    private static final int MOST_SPLIT_ROWS = 8;
-    /** attention.cuh's constant of this name. */
+    /** attention_step.cuh's and attention.cuh's constants of these names. */
+    private static final int MOST_STEP_ROWS = 8;
     private static final int MOST_SPLITS = 16;
     private static final int THREADS = 128;
     /** Query heads of a block: what its lanes sum up must fit their registers. */
     private static final int MOST_QUERIES = 8;
     private static final int MOST_SUMS = 1024;
+    /** On tensor cores: the largest head whose sums fit a lane's registers, and the largest with two tiles of columns a warp. */
+    private static final int LARGEST_MATRIX_DIM = 256;
+    private static final int LARGEST_PAIRED_DIM = 128;
+    /** Shared memory that the keys and values which a step adds may take of a block. */
+    private static final int MOST_MADE_BYTES = 32 << 10;
 
     private AttentionKernels() {}
 
@@ -45,50 +50,98 @@ final class AttentionKernels {
                 .launch(kernels, rows, (heads + warps - 1) / warps);
     }
 
-    static List<KernelLaunch> of(AttentionLaunch launch, int rows, KernelSet kernels) {
+    static KernelLaunch of(AttentionLaunch launch, int rows, KernelSet kernels) {
         KvFormat kv = launch.kv();
-        int group = launch.heads() / kv.heads();
-        int queries = queriesOfBlock(kv.dim(), group);
-        int blocks = kv.heads() * ((group + queries - 1) / queries);
-        boolean split = rows <= MOST_SPLIT_ROWS;
-        CudaKernel attend = new CudaKernel("attention_h" + launch.heads() + "_" + suffix(kv)
-                + (launch.window() > 0 ? "_w" + launch.window() : "") + (launch.softcap() > 0 ? "_capped" : "") + (split ? "_split" : ""),
-                "Attention over the cache, " + queries + " query heads a block.", THREADS, "kv_cache.cuh", "attention.cuh");
-        rowTables(attend).read("q", launch.q()).parameter("const uint8 *__restrict__ kv", "kv");
-        if (split) {
-            attend.parameter("float *parts", "scratch+0");
-        } else {
-            attend.write("y", launch.y());
+        int queries = queries(launch);
+        int columns = !onTensorCores(kv) ? queries : kv.dim() <= LARGEST_PAIRED_DIM ? 16 : 8;
+        int together = columns / queries;
+        CudaKernel kernel = new CudaKernel("attention_h" + launch.heads() + "_" + suffix(launch),
+                "Attention over the cache, " + queries + " query heads of " + together + (together == 1 ? " row" : " rows") + " a block.", THREADS,
+                templates(kv, "attention.cuh"));
+        rowTables(kernel).read("q", launch.q()).parameter("const uint8 *__restrict__ kv", "kv").write("y", launch.y());
+        return sizes(kernel, launch).size("Q_STRIDE", launch.q().rowStride())
+                .body(shape(launch, columns, 0) + """
+                attend<Shape, %s<Shape>, GROUP, QUERIES, Q_STRIDE, Y_STRIDE>(
+                    step, positions, row_sequence, page_table, q, %s, %s, kv, y);""".formatted(tiles(kv),
+                        CudaKernel.literal(launch.scale()), CudaKernel.literal(launch.softcap())))
+                .launch(kernels, (rows + together - 1) / together, blocks(launch));
+    }
+
+    /** RoPE, the cache's new positions and attention for up to {@value #MOST_STEP_ROWS} rows. */
+    static KernelLaunch of(StepAttention fused, int rows, KernelSet kernels) {
+        RopeAppendLaunch append = fused.append();
+        AttentionLaunch launch = fused.attention();
+        KvFormat kv = launch.kv();
+        boolean rotates = append.rotary() > 0;
+        int queries = queries(launch);
+        CudaKernel kernel = new CudaKernel("attention_step_h" + launch.heads() + "_" + suffix(launch) + "_r" + append.rotary()
+                + (append.interleaved() ? "_interleaved" : ""), "Rotates queries and keys, writes keys and values to the cache, attends; "
+                + queries + " query heads of a row and a split of its positions a block.", THREADS,
+                templates(kv, "rope_append.cuh", "attention.cuh", "attention_step.cuh"));
+        rowTables(kernel).read("q", append.q()).read("k", append.k()).read("v", append.v());
+        if (rotates) {
+            kernel.weight("cos", append.cos()).weight("sin", append.sin());
         }
-        attend.size("HEADS", launch.heads()).size("KV_HEADS", kv.heads()).size("DIM", kv.dim()).size("QUERIES", queries)
-                .size("WINDOW", launch.window())
-                .size("Q_STRIDE", launch.q().rowStride()).size("Y_STRIDE", split ? 0 : launch.y().rowStride())
-                .body("""
-                constexpr bool SPLIT = %s, CAPPED = %s;
-                attend<%s, HEADS, KV_HEADS, DIM, QUERIES, WINDOW, CAPPED, SPLIT, Q_STRIDE, Y_STRIDE>(
-                    step, positions, row_sequence, page_table, q, %s, %s, kv, %s);""".formatted(split, launch.softcap() > 0, pages(kv),
-                CudaKernel.literal(launch.scale()), CudaKernel.literal(launch.softcap()), split ? "parts, nullptr" : "nullptr, y"));
-        if (!split) {
-            return List.of(attend.launch(kernels, rows, blocks));
-        }
-        int threads = CudaKernel.threadsForRow(kv.dim());
-        KernelLaunch join = new CudaKernel("join_attention_h" + launch.heads() + "_d" + kv.dim(),
-                "Joins the splits of attention.", threads, "kv_cache.cuh", "attention.cuh")
-                .step().parameter("const int *positions", "positions")
-                .parameter("const float *__restrict__ parts", "scratch+0").write("y", launch.y())
-                .size("HEADS", launch.heads()).size("DIM", kv.dim()).size("Y_STRIDE", launch.y().rowStride())
-                .size("WARPS", threads / 32).body("join_attention<HEADS, DIM, Y_STRIDE, WARPS>(step, positions, parts, y);")
-                .launch(kernels, rows, launch.heads());
-        return List.of(attend.launch(kernels, rows, blocks, MOST_SPLITS), join);
+        kernel.parameter("uint8 *kv", "kv").parameter("float *parts", "scratch+0").parameter("uint32 *counters", "counters").write("y", launch.y());
+        return sizes(kernel, launch).size("ROTARY", append.rotary()).size("TABLE_ROWS", Math.max(1, append.tableRows()))
+                .size("Q_STRIDE", append.q().rowStride()).size("K_STRIDE", append.k().rowStride()).size("V_STRIDE", append.v().rowStride())
+                .body(shape(launch, onTensorCores(kv) ? 8 : queries, MOST_STEP_ROWS) + """
+                attention_step<Shape, %s<Shape>, %s, GROUP, QUERIES, ROTARY, %s, TABLE_ROWS, Q_STRIDE, K_STRIDE, V_STRIDE, Y_STRIDE>(
+                    step, positions, row_sequence, page_table, q, k, v, %s, %s, %s, kv, parts, counters, y);""".formatted(tiles(kv),
+                        append.tablesF16() ? "HalfPositions" : "FloatPositions", append.interleaved(), rotates ? "cos, sin" : "nullptr, nullptr",
+                        CudaKernel.literal(launch.scale()), CudaKernel.literal(launch.softcap())))
+                .launch(kernels, rows, blocks(launch), MOST_SPLITS);
+    }
+
+    /** Whether a step's keys and values have room in a block, and its blocks counters. */
+    static boolean fitsOneKernel(AttentionLaunch launch) {
+        KvFormat kv = launch.kv();
+        long made = (long) MOST_STEP_ROWS * (kv.dim() * (kv.k().bits() + kv.v().bits()) / 8 + 8);
+        return made <= MOST_MADE_BYTES && MOST_STEP_ROWS * blocks(launch) <= CudaProgram.COUNTERS;
     }
 
     /** What the launches need of the device's scratch. */
     static long scratchBytes(AttentionLaunch launch, int maxRows) {
-        return 4L * Math.min(maxRows, MOST_SPLIT_ROWS) * launch.heads() * MOST_SPLITS * (launch.kv().dim() + 2);
+        return 4L * Math.min(maxRows, MOST_STEP_ROWS) * blocks(launch) * MOST_SPLITS * queries(launch) * (launch.kv().dim() + 2);
     }
 
-    private static int queriesOfBlock(int dim, int group) {
-        return Math.max(1, Math.min(Math.min(MOST_QUERIES, group), MOST_SUMS / ((dim + 31) / 32 * 32)));
+    /** Whether scores and values go through tensor cores: elements of 16 bits and fewer, loaded 8 at a time. */
+    private static boolean onTensorCores(KvFormat kv) {
+        return kv.k().bits() <= 16 && kv.v().bits() <= 16 && kv.dim() % 8 == 0 && kv.dim() <= LARGEST_MATRIX_DIM;
+    }
+
+    /** Query heads of a row in a block. */
+    private static int queries(AttentionLaunch launch) {
+        int group = launch.heads() / launch.kv().heads();
+        int most = onTensorCores(launch.kv()) ? MOST_QUERIES : Math.min(MOST_QUERIES, MOST_SUMS / ((launch.kv().dim() + 31) / 32 * 32));
+        return Math.max(1, Math.min(most, group));
+    }
+
+    /** Blocks that meet a row, or the rows of a block: KV heads, and chunks of their queries. */
+    private static int blocks(AttentionLaunch launch) {
+        int group = launch.heads() / launch.kv().heads();
+        int queries = queries(launch);
+        return launch.kv().heads() * ((group + queries - 1) / queries);
+    }
+
+    private static CudaKernel sizes(CudaKernel kernel, AttentionLaunch launch) {
+        KvFormat kv = launch.kv();
+        return kernel.size("GROUP", launch.heads() / kv.heads()).size("KV_HEADS", kv.heads()).size("DIM", kv.dim())
+                .size("QUERIES", queries(launch)).size("WINDOW", launch.window()).size("Y_STRIDE", launch.y().rowStride());
+    }
+
+    /** A line that says what {@code Shape} is. */
+    private static String shape(AttentionLaunch launch, int columns, int made) {
+        return "using Shape = AttentionShape<%s, DIM, %d, %d, WINDOW, %s>;\n".formatted(pages(launch.kv()), columns, made, launch.softcap() > 0);
+    }
+
+    private static String tiles(KvFormat kv) {
+        return onTensorCores(kv) ? "MatrixTiles" : "ScalarTiles";
+    }
+
+    private static String[] templates(KvFormat kv, String... more) {
+        return Stream.concat(onTensorCores(kv) ? Stream.of("kv_cache.cuh", "tensor_cores.cuh", "attention_matrix.cuh")
+                : Stream.of("kv_cache.cuh", "attention_scalar.cuh"), Stream.of(more)).toArray(String[]::new);
     }
 
     private static CudaKernel rowTables(CudaKernel kernel) {
@@ -107,6 +160,10 @@ final class AttentionKernels {
             case U8 -> "KvCode<8>";
             case U4 -> "KvCode<4>";
         };
+    }
+
+    private static String suffix(AttentionLaunch launch) {
+        return suffix(launch.kv()) + (launch.window() > 0 ? "_w" + launch.window() : "") + (launch.softcap() > 0 ? "_capped" : "");
     }
 
     private static String suffix(KvFormat kv) {

@@ -30,6 +30,9 @@ import java.util.stream.Stream;
  * @param sampling what chooses tokens from the last stage's logits
  */
 public record CudaProgram(String source, List<String> kernelNames, List<CudaStage> stages, List<RowBucket> sampling) {
+    /** int32 of a device's counters, which are zero between launches (docs/cuda-abi.md). */
+    public static final int COUNTERS = 4096;
+
     /**
      * Generates the code.
      *
@@ -54,6 +57,11 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
         return new CudaProgram(kernels.source(), kernels.names(), List.copyOf(list), sampling);
     }
 
+    /** What is compiled. */
+    public CudaSource code() {
+        return new CudaSource(source, kernelNames, List.of());
+    }
+
     private static CudaStage stage(List<Launch> launches, int maxRows, KernelSet kernels) {
         List<RowBucket> buckets = new ArrayList<>();
         for (int rows : RowBucket.sizes(maxRows)) {
@@ -68,10 +76,17 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
     static List<KernelLaunch> launches(List<Launch> launches, int rows, int maxRows, KernelSet kernels) {
         List<KernelLaunch> list = new ArrayList<>();
         for (int i = 0; i < launches.size();) {
-            Optional<TokenLinear> fused = TokenLinear.at(launches, i, rows);
-            list.addAll(fused.isPresent() ? List.of(LinearKernels.fewTokens(fused.get(), rows, kernels))
-                    : launches(launches.get(i), rows, maxRows, kernels));
-            i += fused.map(TokenLinear::launches).orElse(1);
+            Optional<TokenLinear> linear = TokenLinear.at(launches, i, rows);
+            Optional<StepAttention> attention = rows <= LinearKernels.MOST_FEW_ROWS ? StepAttention.at(launches, i) : Optional.empty();
+            if (linear.isPresent()) {
+                list.add(LinearKernels.fewTokens(linear.get(), rows, kernels));
+                i += linear.get().launches();
+            } else if (attention.isPresent()) {
+                list.add(AttentionKernels.of(attention.get(), rows, kernels));
+                i += StepAttention.LAUNCHES;
+            } else {
+                list.addAll(launches(launches.get(i++), rows, maxRows, kernels));
+            }
         }
         return list;
     }
@@ -80,7 +95,7 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
         if (launch instanceof LinearLaunch linear) {
             return LinearKernels.of(linear, rows, maxRows, kernels);
         } else if (launch instanceof AttentionLaunch attention) {
-            return AttentionKernels.of(attention, rows, kernels);
+            return List.of(AttentionKernels.of(attention, rows, kernels));
         } else if (launch instanceof RopeAppendLaunch append) {
             return List.of(AttentionKernels.of(append, rows, kernels));
         } else if (launch instanceof RmsNormLaunch norm) {

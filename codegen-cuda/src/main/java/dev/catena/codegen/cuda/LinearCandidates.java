@@ -11,7 +11,7 @@ import java.util.Map;
  *
  * @param candidates in the order in which they were asked for
  */
-public record LinearCandidates(LinearCase of, List<Candidate> candidates, String source) {
+public record LinearCandidates(LinearCase of, List<Candidate> candidates, CudaSource source) {
     private static final String SOURCE_NAME = "tune.cu";
 
     /** @param launches that compute the case */
@@ -31,7 +31,7 @@ public record LinearCandidates(LinearCase of, List<Candidate> candidates, String
         for (LinearConfiguration configuration : configurations) {
             candidates.add(new Candidate(configuration, of.launches(configuration, kernels)));
         }
-        return new LinearCandidates(of, candidates, kernels.source());
+        return new LinearCandidates(of, candidates, new CudaSource(kernels.source(), kernels.names(), List.of()));
     }
 
     /** @throws CompileError if NVRTC refuses, which is a bug of the generator */

@@ -105,13 +105,13 @@ public record LinearCase(String kernel, LinearConfiguration.Kind kind, List<Laun
     /** What the kernel can be made with, the likeliest to be fast first. */
     public List<LinearConfiguration> configurations(CudaTarget target) {
         LinearEstimate estimate = new LinearEstimate(this, target);
-        return LinearConfiguration.all(kind).stream().filter(c -> c.fits(linear(), LinearKernels.tileRows(rows)))
+        return LinearConfiguration.all(kind).stream().filter(c -> c.fits(linear(), rows))
                 .sorted(Comparator.comparingDouble(estimate::seconds)).toList();
     }
 
     /** What is taken where nothing was measured. */
     public LinearConfiguration standard() {
-        return LinearConfiguration.standard(kind, LinearKernels.parts(linear()));
+        return LinearConfiguration.standard(kind, linear(), rows);
     }
 
     List<KernelLaunch> launches(LinearConfiguration configuration, KernelSet kernels) {

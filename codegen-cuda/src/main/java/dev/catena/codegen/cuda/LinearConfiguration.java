@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
  * the number of rows and the weights' storage say.
  *
  * @param kind     of the kernel
- * @param warps    of a block
+ * @param warps    of a block; {@link Kind#MANY_ROWS}: that have outputs of their own
  * @param inFlight {@link Kind#TOKENS}: loads of 128 bits that a lane has under way; {@link Kind#MANY_ROWS}: stages of x in shared
  *                 memory; else 1
  * @param resident {@link Kind#TOKENS}: blocks that the compiler leaves registers for on a multiprocessor; else 1
@@ -20,6 +20,7 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
     /** Static shared memory that a block may have. */
     private static final int MOST_SHARED = 48 << 10;
     private static final int MOST_THREADS_OF_MULTIPROCESSOR = 1536;
+    private static final int MOST_THREADS = 512;
     private static final Pattern TEXT = Pattern.compile("(tokens|rows|tile)_w([0-9]{1,2})(?:_f([0-9]{1,2})_r([0-9])|_s([0-9]))?");
 
     /** The three kernels of linear layers. */
@@ -32,12 +33,15 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
         MANY_ROWS
     }
 
-    /** What is taken where nothing was measured. @param parts halves that an element of x becomes */
-    static LinearConfiguration standard(Kind kind, int parts) {
+    /** What is taken where nothing was measured. @param rows of the step */
+    static LinearConfiguration standard(Kind kind, LinearLaunch launch, int rows) {
         return switch (kind) {
             case TOKENS -> new LinearConfiguration(kind, 8, 4, 2);
             case FEW_ROWS -> new LinearConfiguration(kind, 4, 1, 1);
-            case MANY_ROWS -> new LinearConfiguration(kind, 4, parts == 1 ? 3 : 2, 1);
+            case MANY_ROWS -> {
+                ManyRowTile tile = ManyRowTile.of(rows);
+                yield new LinearConfiguration(kind, tile.outputWarps(), tile.stages(LinearKernels.parts(launch)), 1);
+            }
         };
     }
 
@@ -56,13 +60,15 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
         return all;
     }
 
-    /** Whether a kernel for this launch can be made so. @param tileRows of a block, where there are many */
-    boolean fits(LinearLaunch launch, int tileRows) {
-        return kind != Kind.MANY_ROWS || sharedBytes(launch, tileRows) <= MOST_SHARED;
+    /** Whether a kernel for this launch can be made so. @param rows of the step */
+    boolean fits(LinearLaunch launch, int rows) {
+        ManyRowTile tile = ManyRowTile.of(rows);
+        return kind != Kind.MANY_ROWS || sharedBytes(launch, tile) <= MOST_SHARED && warps * tile.rowWarps() * 32 <= MOST_THREADS;
     }
 
-    private int sharedBytes(LinearLaunch launch, int tileRows) {
-        return inFlight * LinearKernels.parts(launch) * 2 * tileRows * 32 * 2;
+    /** What the stages of x take of a block's shared memory, each of 32 columns of f16. */
+    int sharedBytes(LinearLaunch launch, ManyRowTile tile) {
+        return inFlight * LinearKernels.parts(launch) * tile.rows() * 32 * 2;
     }
 
     /** Such as {@code tokens_w8_f4_r2}; {@link #parse} reads it. */

@@ -40,22 +40,21 @@ final class LinearEstimate {
 
     double seconds(LinearConfiguration c) {
         MatrixLayout layout = new MatrixLayout(tuned.linear().type());
-        int tile = LinearKernels.tileRows(tuned.rows());
+        ManyRowTile tile = ManyRowTile.of(tuned.rows()).withOutputWarps(c.warps());
         long blocks = switch (c.kind()) {
             case TOKENS -> (layout.blocks() + 1) / 2;
             case FEW_ROWS -> layout.blocks();
-            case MANY_ROWS -> (long) ((layout.blocks() + c.warps() - 1) / c.warps()) * ((tuned.rows() + tile - 1) / tile);
+            case MANY_ROWS -> (long) ((tuned.linear().type().rows() + tile.outputs() - 1) / tile.outputs()) * ((tuned.rows() + tile.rows() - 1) / tile.rows());
         };
         int resident = switch (c.kind()) {
             case TOKENS -> c.resident();
             case FEW_ROWS -> Math.min(16, MOST_THREADS / (c.warps() * 32) / 2);
-            case MANY_ROWS -> Math.max(1, Math.min(MOST_THREADS / (c.warps() * 32) / 2,
-                    card.sharedBytes / (c.inFlight() * LinearKernels.parts(tuned.linear()) * 2 * tile * 32 * 2)));
+            case MANY_ROWS -> Math.max(1, Math.min(MOST_THREADS / tile.threads() / 2, card.sharedBytes / c.sharedBytes(tuned.linear(), tile)));
         };
         // A warp has no more loads under way than its share of the columns holds.
         double loadsOfWarp = Math.min(c.kind() == LinearConfiguration.Kind.TOKENS ? c.inFlight() : 2,
                 Math.max(1, layout.blockBytes() * 2.0 / (c.warps() * 32 * LOAD_BYTES)));
-        double underWay = resident * c.warps() * 32 * loadsOfWarp * LOAD_BYTES;
+        double underWay = resident * (c.kind() == LinearConfiguration.Kind.MANY_ROWS ? tile.threads() : c.warps() * 32) * loadsOfWarp * LOAD_BYTES;
         double places = (double) card.multiprocessors * resident;
         double idle = Math.ceil(blocks / places) * places / blocks;
         return layout.bytes() / card.readBytesPerSecond * idle * Math.max(1, card.bytesInFlight / underWay);

@@ -17,7 +17,6 @@ final class LinearKernels {
     static final int MOST_FEW_ROWS = 8;
     /** Outputs of a block of linear_few_tokens.cuh. */
     private static final int TOKEN_OUTPUTS = 32;
-    private static final int LARGEST_TILE = 64;
 
     private LinearKernels() {}
 
@@ -50,9 +49,9 @@ final class LinearKernels {
         View x = fused.x();
         View y = fused.y();
         String name = tokensName(fused);
-        LinearConfiguration chosen = chosen(name, LinearConfiguration.Kind.TOKENS, launch, 0, kernels);
-        CudaKernel kernel = new CudaKernel(name(name, chosen, launch), (normed ? "RMS norm, then " : "") + purpose(launch) + (swiglu ? ", then silu(gate) * up" : "") + "; up to "
-                + MOST_FEW_ROWS + " rows.", chosen.warps() * 32, "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
+        LinearConfiguration chosen = chosen(name, LinearConfiguration.Kind.TOKENS, launch, rows, kernels);
+        CudaKernel kernel = new CudaKernel(name(name, chosen, launch, rows), (normed ? "RMS norm, then " : "") + purpose(launch) + (swiglu ? ", then silu(gate) * up" : "") + "; up to "
+                + MOST_FEW_ROWS + " rows.", chosen.warps() * 32, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
                 "linear_few_tokens.cuh").residentBlocks(chosen.resident())
                 .step().read("x", x).weight("weight", launch.weight()).vector("bias", launch.bias())
                 .vector("norm", fused.norm().map(RmsNormLaunch::weight));
@@ -78,8 +77,8 @@ final class LinearKernels {
                     %s, x, weight, %s, %s, y);""".formatted(CudaKernel.vectorAligned(launch.x()),
                 CudaKernel.rows(launch.rows()), bias(launch), residual(launch));
         String name = fewRowsName(launch, rows);
-        LinearConfiguration chosen = chosen(name, LinearConfiguration.Kind.FEW_ROWS, launch, 0, kernels);
-        CudaKernel kernel = new CudaKernel(name(name, chosen, launch),
+        LinearConfiguration chosen = chosen(name, LinearConfiguration.Kind.FEW_ROWS, launch, rows, kernels);
+        CudaKernel kernel = new CudaKernel(name(name, chosen, launch, rows),
                 purpose(launch) + ", " + together + (together == 1 ? " row" : " rows") + " at a time.", chosen.warps() * 32,
                 "weights.cuh", "linear_few_rows.cuh")
                 .step().read("x", launch.x()).weight("weight", launch.weight()).vector("bias", launch.bias());
@@ -94,7 +93,7 @@ final class LinearKernels {
         int threads = CudaKernel.threadsForRow(columns);
         return new CudaKernel("rows_to_half_c" + columns + CudaKernel.selected(launch.rows()),
                 "Rows of " + columns + " as scaled f16, for tensor cores.", threads,
-                "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
+                "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
                 .step().read("x", launch.x()).parameter("uint16 *x_half", "scratch+0")
                 .parameter("float *row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .size("COLUMNS", columns).size("PADDED", paddedColumns(launch.type())).size("PARTS", parts(launch))
@@ -105,23 +104,29 @@ final class LinearKernels {
     }
 
     private static KernelLaunch manyRows(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
-        int tile = tileRows(rows);
-        String body = """
-                linear_many_rows<Matrix, TILE_ROWS, PARTS, Y_STRIDE, RESIDUAL_STRIDE, WARPS, STAGES>(
-                    %s, x_half, row_scale, weight, %s, %s, y);""".formatted(CudaKernel.rows(launch.rows()), bias(launch),
-                residual(launch));
         String name = manyRowsName(launch, rows);
-        LinearConfiguration chosen = chosen(name, LinearConfiguration.Kind.MANY_ROWS, launch, tile, kernels);
-        int warps = chosen.warps();
-        CudaKernel kernel = new CudaKernel(name(name, chosen, launch), purpose(launch) + ", " + tile + " rows at a time.",
-                warps * 32, "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
+        LinearConfiguration chosen = chosen(name, LinearConfiguration.Kind.MANY_ROWS, launch, rows, kernels);
+        ManyRowTile tile = ManyRowTile.of(rows).withOutputWarps(chosen.warps());
+        String body = """
+                constexpr bool VECTOR = %s;
+                linear_many_rows<Matrix, TILE_ROWS, OUTPUT_WARPS, ROW_WARPS, PARTS, Y_STRIDE, RESIDUAL_STRIDE, VECTOR, STAGES>(
+                    %s, x_half, row_scale, weight, %s, %s, y);""".formatted(
+                CudaKernel.vectorAligned(launch.y()) && launch.residual().map(CudaKernel::vectorAligned).orElse(true),
+                CudaKernel.rows(launch.rows()), bias(launch), residual(launch));
+        CudaKernel kernel = new CudaKernel(name(name, chosen, launch, rows), purpose(launch) + ", " + tile.rows()
+                + " rows at a time.", tile.threads(), "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
                 .step().parameter("const uint16 *__restrict__ x_half", "scratch+0")
                 .parameter("const float *__restrict__ row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .weight("weight", launch.weight()).vector("bias", launch.bias());
-        int blocks = new MatrixLayout(launch.type()).blocks();
-        return finish(kernel, launch).size("WARPS", warps).size("STAGES", chosen.inFlight()).size("TILE_ROWS", tile).size("PARTS", parts(launch))
+        return finish(kernel, launch).size("TILE_ROWS", tile.rows()).size("OUTPUT_WARPS", tile.outputWarps())
+                .size("ROW_WARPS", tile.rowWarps()).size("STAGES", chosen.inFlight()).size("PARTS", parts(launch))
                 .size("Y_STRIDE", launch.y().rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
-                .body(matrix(launch.type()) + body).launch(kernels, (blocks + warps - 1) / warps, (rows + tile - 1) / tile);
+                .body(matrix(launch.type()) + body)
+                .launch(kernels, (launch.type().rows() + tile.outputs() - 1) / tile.outputs(), (rows + tile.rows() - 1) / tile.rows());
+    }
+
+    static String tokensName(TokenLinear fused) {
+        return (fused.norm().isPresent() ? "norm_" : "") + name(fused.linear()) + (fused.swiglu().isPresent() ? "_swiglu" : "") + "_tokens";
     }
 
     static String fewRowsName(LinearLaunch launch, int rows) {
@@ -129,12 +134,7 @@ final class LinearKernels {
     }
 
     static String manyRowsName(LinearLaunch launch, int rows) {
-        return name(launch) + "_tile" + tileRows(rows);
-    }
-
-    /** Rows of x that a block has where there are many. */
-    static int tileRows(int rows) {
-        return Math.min(LARGEST_TILE, (rows + 15) / 16 * 16);
+        return name(launch) + "_tile" + ManyRowTile.of(rows).rows();
     }
 
     /** Which kernel multiplies so many rows, where nothing is fused with it. */
@@ -143,18 +143,14 @@ final class LinearKernels {
     }
 
     /** What was measured to be best for the kernel of this name, where there is a table and it fits. */
-    private static LinearConfiguration chosen(String name, LinearConfiguration.Kind kind, LinearLaunch launch, int tileRows, KernelSet kernels) {
-        return kernels.tuned().of(name, kind).filter(configuration -> configuration.fits(launch, tileRows))
-                .orElse(LinearConfiguration.standard(kind, parts(launch)));
+    private static LinearConfiguration chosen(String name, LinearConfiguration.Kind kind, LinearLaunch launch, int rows, KernelSet kernels) {
+        return kernels.tuned().of(name, kind).filter(configuration -> configuration.fits(launch, rows))
+                .orElse(LinearConfiguration.standard(kind, launch, rows));
     }
 
     /** The kernel's name, which says what was chosen where that isn't the usual. */
-    private static String name(String name, LinearConfiguration chosen, LinearLaunch launch) {
-        return chosen.equals(LinearConfiguration.standard(chosen.kind(), parts(launch))) ? name : name + "_" + chosen.text();
-    }
-
-    static String tokensName(TokenLinear fused) {
-        return (fused.norm().isPresent() ? "norm_" : "") + name(fused.linear()) + (fused.swiglu().isPresent() ? "_swiglu" : "") + "_tokens";
+    private static String name(String name, LinearConfiguration chosen, LinearLaunch launch, int rows) {
+        return chosen.equals(LinearConfiguration.standard(chosen.kind(), launch, rows)) ? name : name + "_" + chosen.text();
     }
 
     private static CudaKernel finish(CudaKernel kernel, LinearLaunch launch) {

@@ -32,7 +32,7 @@ public final class NvrtcCompiler {
      * @param sourceName how messages call the source, such as {@code model.cu}
      * @throws CompileError if NVRTC refuses; generated code never should, so it names and quotes the lines
      */
-    CompiledCode cubin(String sourceName, String source, CudaTarget target) throws IOException {
+    CompiledCode cubin(String sourceName, CudaSource source, CudaTarget target) throws IOException {
         return compile(sourceName, source, List.of("--gpu-architecture=" + target.name(), "--ptxas-options=-v"), true);
     }
 
@@ -43,7 +43,7 @@ public final class NvrtcCompiler {
      * @param lineInfo whether instructions name the source's lines, for {@code sim}'s reports
      * @throws CompileError if NVRTC refuses
      */
-    CompiledCode ptx(String sourceName, String source, String architecture, boolean lineInfo) throws IOException {
+    CompiledCode ptx(String sourceName, CudaSource source, String architecture, boolean lineInfo) throws IOException {
         List<String> options = new ArrayList<>(List.of("--gpu-architecture=" + architecture));
         if (lineInfo) {
             options.add("--generate-line-info");
@@ -56,15 +56,16 @@ public final class NvrtcCompiler {
         return new CompiledCode(java.util.Arrays.copyOf(compiled.code(), end), compiled.log());
     }
 
-    private CompiledCode compile(String sourceName, String source, List<String> more, boolean cubin) throws IOException {
+    private CompiledCode compile(String sourceName, CudaSource source, List<String> more, boolean cubin) throws IOException {
         List<String> options = new ArrayList<>(OPTIONS);
+        options.addAll(source.options());
         options.addAll(more);
-        String key = CodeStore.key(Nvrtc.version(), String.join("\n", options), sourceName, source);
+        String key = CodeStore.key(Nvrtc.version(), String.join("\n", options), sourceName, source.text());
         CompiledCode known = store.find(key).orElse(null);
         if (known != null) {
             return known;
         }
-        CompiledCode compiled = compileAnew(sourceName, source, options, cubin);
+        CompiledCode compiled = compileAnew(sourceName, source.text(), options, cubin);
         store.keep(key, compiled);
         return compiled;
     }

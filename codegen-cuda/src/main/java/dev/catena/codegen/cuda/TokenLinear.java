@@ -1,6 +1,5 @@
 package dev.catena.codegen.cuda;
 
-import dev.catena.codegen.Buffer;
 import dev.catena.codegen.Launch;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.LoopNest;
@@ -40,8 +39,8 @@ record TokenLinear(LinearLaunch linear, Optional<RmsNormLaunch> norm, Optional<L
         return index + 1 < launches.size() && launches.get(index) instanceof RmsNormLaunch norm
                 && launches.get(index + 1) instanceof LinearLaunch linear && LinearKernels.takesTokens(linear.type())
                 && norm.width() == norm.x().columns() && norm.y().equals(linear.x()) && norm.rows() == linear.rows()
-                && linear.residual().stream().noneMatch(view -> overlap(view, norm.y()))
-                && isDeadBehind(launches, index + 1, norm.y()) ? Optional.of(norm) : Optional.empty();
+                && linear.residual().stream().noneMatch(view -> Liveness.overlap(view, norm.y()))
+                && Liveness.isDeadBehind(launches, index + 1, norm.y()) ? Optional.of(norm) : Optional.empty();
     }
 
     /** The SwiGLU behind the linear layer at {@code index}, if nothing else reads what that writes. */
@@ -52,37 +51,12 @@ record TokenLinear(LinearLaunch linear, Optional<RmsNormLaunch> norm, Optional<L
         return index + 1 < launches.size() && launches.get(index + 1) instanceof LoopNestLaunch nest && both.columns() % 32 == 0
                 && nest.nest().equals(LoopNest.swiglu(columns)) && nest.rows() == linear.rows() && linear.residual().isEmpty()
                 && nest.operands().equals(List.of(both.slice(0, columns), both.slice(columns, columns)))
-                && isDeadBehind(launches, index + 1, both, nest.y()) ? Optional.of(nest) : Optional.empty();
-    }
-
-    /** Whether nothing behind {@code index} reads the view before it is written again; {@code but} was written by the last one. */
-    private static boolean isDeadBehind(List<Launch> launches, int index, View view, View... but) {
-        if (!(view.buffer() instanceof Buffer.Arena)) {
-            return false;
-        }
-        for (Launch launch : launches.subList(index + 1, launches.size())) {
-            for (View read : launch.reads()) {
-                if (overlap(read, view) && !List.of(but).contains(read)) {
-                    return false;
-                }
-            }
-            if (launch.writes().stream().anyMatch(written -> written.buffer().equals(view.buffer()))) {
-                return true;
-            }
-        }
-        return true;
+                && Liveness.isDeadBehind(launches, index + 1, both, nest.y()) ? Optional.of(nest) : Optional.empty();
     }
 
     /** Blocks of the kernel run side by side: what one of them writes no other may still have to read. */
     private boolean overwritesWhatItReads() {
-        return (norm.isPresent() || swiglu.isPresent()) && overlap(x(), y());
-    }
-
-    private static boolean overlap(View a, View b) {
-        if (a.buffer() instanceof Buffer.Arena one && b.buffer() instanceof Buffer.Arena other) {
-            return one.offset() < other.offset() + other.bytes() && other.offset() < one.offset() + one.bytes();
-        }
-        return a.buffer().equals(b.buffer());
+        return (norm.isPresent() || swiglu.isPresent()) && Liveness.overlap(x(), y());
     }
 
     /** The rows that it reads. */

@@ -1,14 +1,17 @@
-/* Causal attention over cached pages: a block has QUERIES of the query heads that share a KV head, for one row. Softmax is
-   the online form (Milakov and Gimelshein): a running maximum, and what was summed is rescaled when it grows.
+/* Causal attention over cached pages. A block has COLUMNS queries whose heads share a KV head; each is a column of its numbers.
+   Softmax is the online form (Milakov and Gimelshein): a running maximum, and what was summed is rescaled when it grows.
 
-   A row's positions are cut in splits of whole pages by their number alone, and splits are merged in order, whether one
-   block meets them all or each block meets some: how many rows share a step changes no result. */
-constexpr int ATTENTION_WARPS = 4;
+   A row's positions are cut in splits by their number alone, a split's tiles go to warps by position, warps are joined in order,
+   then splits in order; a position that a column doesn't see leaves its numbers as they are. So a row's result depends neither on
+   the rows beside it nor on whether one block meets all of its splits or each block one. */
+constexpr int ATTENTION_WARPS = 4, ATTENTION_THREADS = ATTENTION_WARPS * 32;
 constexpr int MOST_SPLITS = 16;
-constexpr int LEAST_SPLIT_PAGES = 4;
+constexpr int LEAST_SPLIT = 2 * PAGE; /* positions: a tile of 32 for each warp */
 
 inline int split_positions(int positions) {
-  return PAGE * most(LEAST_SPLIT_PAGES, divide_up(divide_up(positions, PAGE), MOST_SPLITS));
+  int split = LEAST_SPLIT;
+  while (split < divide_up(positions, MOST_SPLITS)) split *= 2;
+  return split;
 }
 
 /* Softmax over some positions, still to be divided by its total. */
@@ -16,209 +19,193 @@ struct Summary {
   float maximum, total;
 };
 
-/* `sum` of weight times value joins that of another summary; of one over no position at all nothing does. */
-inline void merge(Summary &into, float &sum, Summary other, float other_sum) {
-  if (other.total == 0) return;
-  const float maximum = fmaxf(into.maximum, other.maximum);
-  const float ours = expf(into.maximum - maximum), theirs = expf(other.maximum - maximum);
-  into = {maximum, fmaf(into.total, ours, other.total * theirs)};
-  sum = fmaf(sum, ours, other_sum * theirs);
-}
-
-/* WINDOW: positions that a row sees, its own among them, or 0 for all; CAPPED: a score s is cap * tanh(s / cap). */
-template <class PAGES, int HEADS, int KV_HEADS, int DIM, int QUERIES, int WINDOW, bool CAPPED> struct Attention {
-  static constexpr int GROUP = HEADS / KV_HEADS;
-  static constexpr int CHUNKS = divide_up(GROUP, QUERIES); /* blocks that share a KV head */
-  static constexpr int THREADS = ATTENTION_WARPS * 32;
-  static constexpr int VALUES = divide_up(DIM, 32);        /* elements of a head that a lane sums up */
-  static constexpr int TOGETHER = DIM % 8 == 0 ? 8 : DIM % 4 == 0 ? 4 : DIM % 2 == 0 ? 2 : 1;
-  static constexpr int PER_THREAD = divide_up(QUERIES * DIM, THREADS);
-
-  struct Shared {
-    alignas(16) float queries[QUERIES][divide_up(DIM, 4) * 4]; /* times the scale */
-    float sums[ATTENTION_WARPS][QUERIES][DIM];
-    Summary of_warp[ATTENTION_WARPS][QUERIES];
-  };
-
-  const int *step, *page_table;
-  const uint8 *kv;
-  int row, kv_head, first_query, sequence, lowest; /* the first position in sight */
-  float cap;
-  Shared &shared;
-
-  int head(int query) const { return kv_head * GROUP + first_query + query; }
-
-  void load_queries(const float *q, int q_stride, float scale) {
-    for (int i = threadIdx.x; i < QUERIES * DIM; i += THREADS) {
-      const int query = i / DIM, d = i % DIM;
-      shared.queries[query][d] = first_query + query < GROUP ? q[(int64)row * q_stride + head(query) * DIM + d] * scale : 0;
-    }
-    __syncthreads();
-  }
-
-  /* Positions begin ... end - 1, of whole pages but for the last; every warp leaves its share in shared memory. */
-  void meet(int begin, int end) {
-    float sums[QUERIES][VALUES] = {};
-    Summary summaries[QUERIES];
-#pragma unroll
-    for (int query = 0; query < QUERIES; query++) summaries[query] = {-infinity(), 0};
-    for (int first = begin + warp_id() * 32; first < end; first += THREADS) {
-      const int count = least(32, end - first), slot = first % PAGE;
-      if (WINDOW > 0 && first + count <= lowest) continue;
-      const uint8 *head_page = kv + PAGES::head_offset(step, page_table, sequence, first, kv_head);
-      float scores[QUERIES];
-      score(head_page, slot, count, scores);
-      weigh(scores, lane_id() < count && (WINDOW == 0 || first + lane_id() >= lowest), summaries, sums);
-      add_values(head_page, slot, count, scores, sums);
-    }
-#pragma unroll
-    for (int query = 0; query < QUERIES; query++) {
-      if (lane_id() == 0) shared.of_warp[warp_id()][query] = summaries[query];
-#pragma unroll
-      for (int i = 0; i < VALUES; i++)
-        if (lane_id() + 32 * i < DIM) shared.sums[warp_id()][query][lane_id() + 32 * i] = sums[query][i];
-    }
-  }
-
-  /* A lane has one position. */
-  void score(const uint8 *head_page, int slot, int count, float (&scores)[QUERIES]) const {
-#pragma unroll
-    for (int query = 0; query < QUERIES; query++) scores[query] = 0;
-    if (lane_id() >= count) return;
-    slot += lane_id();
-    const auto position = PAGES::Key::position(head_page + PAGES::K_PAIRS, slot);
-    for (int d = 0; d < DIM; d += TOGETHER) {
-      float key[TOGETHER];
-      kv_elements<typename PAGES::Key>(head_page, position, slot * DIM + d, key);
-#pragma unroll
-      for (int query = 0; query < QUERIES; query++)
-#pragma unroll
-        for (int i = 0; i < TOGETHER; i++) scores[query] = fmaf(shared.queries[query][d + i], key[i], scores[query]);
-    }
-    if (CAPPED)
-#pragma unroll
-      for (int query = 0; query < QUERIES; query++) scores[query] = cap * tanhf(scores[query] / cap);
-  }
-
-  /* Scores become weights against the new maximum; of the lanes one at least has a position in sight. */
-  static void weigh(float (&scores)[QUERIES], bool in_sight, Summary (&summaries)[QUERIES], float (&sums)[QUERIES][VALUES]) {
-#pragma unroll
-    for (int query = 0; query < QUERIES; query++) {
-      const float score = in_sight ? scores[query] : -infinity();
-      const float maximum = fmaxf(summaries[query].maximum, warp_max(score));
-      const float rescale = expf(summaries[query].maximum - maximum);
-      scores[query] = in_sight ? expf(score - maximum) : 0;
-      summaries[query] = {maximum, fmaf(summaries[query].total, rescale, warp_sum(scores[query]))};
-#pragma unroll
-      for (int i = 0; i < VALUES; i++) sums[query][i] *= rescale;
-    }
-  }
-
-  /* A lane has elements lane, lane + 32, ... of the values. */
-  static void add_values(const uint8 *head_page, int slot, int count, const float (&weights)[QUERIES],
-                         float (&sums)[QUERIES][VALUES]) {
-    for (int i = 0; i < count; i++) {
-      const auto position = PAGES::Value::position(head_page + PAGES::V_PAIRS, slot + i);
-      float value[VALUES];
-#pragma unroll
-      for (int j = 0; j < VALUES; j++) {
-        const int d = lane_id() + 32 * j;
-        value[j] = d < DIM ? PAGES::Value::element(head_page + PAGES::V_CODES, position, (slot + i) * DIM + d) : 0;
-      }
-#pragma unroll
-      for (int query = 0; query < QUERIES; query++) {
-        const float weight = __shfl_sync(ALL_LANES, weights[query], i);
-#pragma unroll
-        for (int j = 0; j < VALUES; j++) sums[query][j] = fmaf(weight, value[j], sums[query][j]);
-      }
-    }
-  }
-
-  /* What the warps have of element i of [QUERIES][DIM]. */
-  Summary gather(int i, float &sum) const {
-    const int query = i / DIM, d = i % DIM;
-    Summary summary = shared.of_warp[0][query];
-    sum = shared.sums[0][query][d];
-    for (int w = 1; w < ATTENTION_WARPS; w++)
-      if (shared.of_warp[w][query].total > 0) merge(summary, sum, shared.of_warp[w][query], shared.sums[w][query][d]);
-    return summary;
-  }
+/* What the splits so far count, and the next one, in all of them together. */
+struct SplitFactors {
+  float before, next;
 };
 
-/* One block meets all positions of its row. */
-template <class ATTENTION, class SHARED, int DIM, int QUERIES, int GROUP>
-void attention_whole(ATTENTION attention, SHARED &shared, int positions, float *y, int y_stride) {
-  Summary summaries[ATTENTION::PER_THREAD];
-  float sums[ATTENTION::PER_THREAD];
-#pragma unroll
-  for (int j = 0; j < ATTENTION::PER_THREAD; j++) summaries[j] = {-infinity(), 0}, sums[j] = 0;
-  const int split = split_positions(positions);
-  for (int begin = 0; begin < positions; begin += split) {
-    attention.meet(begin, least(begin + split, positions));
-    __syncthreads();
-#pragma unroll
-    for (int j = 0; j < ATTENTION::PER_THREAD; j++) {
-      const int i = threadIdx.x + j * ATTENTION::THREADS;
-      if (i >= QUERIES * DIM) break;
-      float sum;
-      const Summary summary = attention.gather(i, sum);
-      merge(summaries[j], sums[j], summary, sum);
-    }
-    __syncthreads();
+/* What sums against a maximum count against a larger one. */
+inline float factor_against(float maximum, float larger) { return maximum == -infinity() ? 0 : expf(maximum - larger); }
+
+/* The positions lowest ... end - 1 that a column sees. */
+struct Sight {
+  int lowest, end;
+};
+
+/* What a block's kernel is for. MADE: positions at most of a sequence whose keys and values the block makes itself. WINDOW:
+   positions that a row sees, its own among them, or 0 for all; CAPPED: a score s is cap * tanh(s / cap). */
+template <class PAGES, int HEAD_DIM, int BLOCK_COLUMNS, int MOST_MADE, int WINDOW_POSITIONS, bool SCORES_CAPPED> struct AttentionShape {
+  using Pages = PAGES;
+  using Key = typename PAGES::Key;
+  using Value = typename PAGES::Value;
+  using Made = KvHead<Key, Value, HEAD_DIM, MOST_MADE>;
+  static constexpr int DIM = HEAD_DIM, COLUMNS = BLOCK_COLUMNS, MADE = MOST_MADE, WINDOW = WINDOW_POSITIONS;
+  static constexpr bool CAPPED = SCORES_CAPPED;
+  static constexpr int PER_THREAD = divide_up(COLUMNS * DIM, ATTENTION_THREADS);
+
+  /* What a row of `count` positions sees. */
+  static Sight sight(int count) { return {WINDOW > 0 ? most(0, count - WINDOW) : 0, count}; }
+};
+
+/* The codes of keys or values, and where in them a position stands. */
+struct KvRow {
+  const uint8 *codes, *pairs;
+  int slot;
+};
+
+/* A sequence's keys and values for one KV head: in the cache's pages below `made_from`, from there on in `made`. */
+template <class SHAPE> struct KeysAndValues {
+  using Pages = typename SHAPE::Pages;
+  using Made = typename SHAPE::Made;
+  const int *step, *page_table;
+  const uint8 *kv, *made;
+  int sequence, kv_head, made_from;
+  int lowest; /* the first position that any column sees */
+  float cap;
+
+  /* One KV head's part of the page of a position. */
+  const uint8 *page(int position) const { return kv + Pages::head_offset(step, page_table, sequence, position, kv_head); }
+
+  /* MIXED: the position may be one that was made. */
+  template <bool MIXED> KvRow key(const uint8 *page, int position) const {
+    if (MIXED && SHAPE::MADE > 0 && position >= made_from) return {made, made + Made::K_PAIRS, position - made_from};
+    return {page, page + Pages::K_PAIRS, position % PAGE};
   }
-#pragma unroll
-  for (int j = 0; j < ATTENTION::PER_THREAD; j++) {
-    const int i = threadIdx.x + j * ATTENTION::THREADS;
-    if (i < QUERIES * DIM && attention.first_query + i / DIM < GROUP)
-      y[(int64)attention.row * y_stride + attention.head(i / DIM) * DIM + i % DIM] = sums[j] / summaries[j].total;
+
+  template <bool MIXED> KvRow value(const uint8 *page, int position) const {
+    if (MIXED && SHAPE::MADE > 0 && position >= made_from) return {made + Made::V_CODES, made + Made::V_PAIRS, position - made_from};
+    return {page + Pages::V_CODES, page + Pages::V_PAIRS, position % PAGE};
   }
+
+  float capped(float score) const { return SHAPE::CAPPED ? cap * tanhf(score / cap) : score; }
+};
+
+template <class SHAPE, class TILES> struct AttentionShared {
+  typename TILES::Queries queries;
+  Sight sight[SHAPE::COLUMNS];
+  union {
+    alignas(16) uint8 made[most(16, SHAPE::Made::HEAD_BYTES)];
+    float sums[ATTENTION_WARPS][SHAPE::COLUMNS][SHAPE::DIM];
+  };
+  Summary of_warp[ATTENTION_WARPS][SHAPE::COLUMNS];
+  float factors[ATTENTION_WARPS][SHAPE::COLUMNS];
+  Summary split[SHAPE::COLUMNS];  /* of the split that the block met last */
+  Summary joined[SHAPE::COLUMNS]; /* of all splits so far */
+  SplitFactors of_split[SHAPE::COLUMNS];
+};
+
+/* Positions begin ... end - 1 of one split; every warp leaves its share in shared memory. */
+template <class SHAPE, class TILES>
+void meet(const KeysAndValues<SHAPE> &source, AttentionShared<SHAPE, TILES> &shared, int begin, int end) {
+  TILES tiles(shared.queries, shared.sight);
+  for (int first = begin + warp_id() * TILES::POSITIONS; first < end; first += ATTENTION_WARPS * TILES::POSITIONS) {
+    if (SHAPE::WINDOW > 0 && first + TILES::POSITIONS <= source.lowest) continue;
+    const uint8 *page = source.page(first);
+    if (first + TILES::POSITIONS <= source.made_from) tiles.template meet<false>(source, page, first, end);
+    else tiles.template meet<true>(source, page, first, end);
+  }
+  if (SHAPE::MADE > 0) __syncthreads(); /* sums take the place of what was made */
+  tiles.leave(shared.of_warp[warp_id()], shared.sums[warp_id()]);
+  __syncthreads();
 }
 
-/* blockIdx.x: the row; blockIdx.y: KV head and chunk of its queries; SPLIT: blockIdx.z is the split, whose part goes to
-   `parts` [rows][HEADS][MOST_SPLITS][DIM + 2]: maximum, total, sums. */
-template <class PAGES, int HEADS, int KV_HEADS, int DIM, int QUERIES, int WINDOW, bool CAPPED, bool SPLIT, int Q_STRIDE, int Y_STRIDE>
+/* Joins the warps' shares: shared.split becomes the split's summary, and `sum_of_split` says its sum for an element of
+   [COLUMNS][DIM]. A thread has a column; no barrier behind it. */
+template <class SHAPE, class TILES> void join_warps(AttentionShared<SHAPE, TILES> &shared) {
+  const int column = threadIdx.x;
+  if (column >= SHAPE::COLUMNS) return;
+  Summary joined = {-infinity(), 0};
+  for (int w = 0; w < ATTENTION_WARPS; w++) joined.maximum = fmaxf(joined.maximum, shared.of_warp[w][column].maximum);
+  for (int w = 0; w < ATTENTION_WARPS; w++) {
+    const float factor = factor_against(shared.of_warp[w][column].maximum, joined.maximum);
+    shared.factors[w][column] = factor;
+    joined.total = fmaf(shared.of_warp[w][column].total, factor, joined.total);
+  }
+  shared.split[column] = joined;
+}
+
+template <class SHAPE, class TILES> float sum_of_split(const AttentionShared<SHAPE, TILES> &shared, int column, int d) {
+  float sum = 0;
+#pragma unroll
+  for (int w = 0; w < ATTENTION_WARPS; w++) sum = fmaf(shared.sums[w][column][d], shared.factors[w][column], sum);
+  return sum;
+}
+
+inline SplitFactors split_factors(float maximum_before, float maximum_of_next, float maximum) {
+  return {factor_against(maximum_before, maximum), factor_against(maximum_of_next, maximum)};
+}
+
+/* Totals, or sums, of the splits so far and of the next one. */
+inline float join_splits(float before, float next, SplitFactors factors) {
+  return fmaf(before, factors.before, __fmul_rn(next, factors.next));
+}
+
+/* A block meets all positions of ROWS rows, each with QUERIES heads of the KV head's GROUP. blockIdx.x: the rows; blockIdx.y: KV
+   head and chunk of its queries. */
+template <class SHAPE, class TILES, int GROUP, int QUERIES, int Q_STRIDE, int Y_STRIDE>
 void attend(const int *step, const int *positions, const int *row_sequence, const int *page_table, const float *q, float scale,
-            float cap, const uint8 *kv, float *parts, float *y) {
-  using Attended = Attention<PAGES, HEADS, KV_HEADS, DIM, QUERIES, WINDOW, CAPPED>;
-  __shared__ typename Attended::Shared shared;
-  const int row = blockIdx.x;
-  if (row >= step[STEP_ROWS]) return;
-  const int count = positions[row] + 1, split = split_positions(count);
-  if (SPLIT && blockIdx.z * split >= count) return;
-  Attended attention = {step, page_table, kv, row, (int)blockIdx.y / Attended::CHUNKS,
-                        (int)blockIdx.y % Attended::CHUNKS * QUERIES, row_sequence[row], WINDOW > 0 ? most(0, count - WINDOW) : 0, cap, shared};
-  attention.load_queries(q, Q_STRIDE, scale);
-  if constexpr (SPLIT) {
-    const int begin = blockIdx.z * split;
-    attention.meet(begin, least(begin + split, count));
-    __syncthreads();
-    for (int i = threadIdx.x; i < QUERIES * DIM; i += Attended::THREADS) {
-      if (attention.first_query + i / DIM >= Attended::GROUP) break;
-      float sum;
-      const Summary summary = attention.gather(i, sum);
-      float *part = parts + (((int64)row * HEADS + attention.head(i / DIM)) * MOST_SPLITS + blockIdx.z) * (DIM + 2);
-      part[2 + i % DIM] = sum;
-      if (i % DIM == 0) part[0] = summary.maximum, part[1] = summary.total;
+            float cap, const uint8 *kv, float *y) {
+  constexpr int ROWS = SHAPE::COLUMNS / QUERIES, CHUNKS = divide_up(GROUP, QUERIES), DIM = SHAPE::DIM;
+  __shared__ AttentionShared<SHAPE, TILES> shared;
+  const int first_row = blockIdx.x * ROWS, rows = least(ROWS, step[STEP_ROWS] - first_row);
+  if (rows <= 0) return;
+  const int kv_head = blockIdx.y / CHUNKS, first_query = blockIdx.y % CHUNKS * QUERIES;
+  auto is_column = [&](int column) { return column / QUERIES < rows && first_query + column % QUERIES < GROUP; };
+  auto head_offset = [&](int column, int stride) {
+    return (int64)(first_row + column / QUERIES) * stride + (kv_head * GROUP + first_query + column % QUERIES) * DIM;
+  };
+  for (int column = warp_id(); column < SHAPE::COLUMNS; column += ATTENTION_WARPS) {
+    float x[divide_up(DIM, 32)];
+#pragma unroll
+    for (int i = 0; i < divide_up(DIM, 32); i++) {
+      const int d = lane_id() + 32 * i;
+      x[i] = d < DIM && is_column(column) ? q[head_offset(column, Q_STRIDE) + d] : 0;
     }
-  } else {
-    attention_whole<Attended, typename Attended::Shared, DIM, QUERIES, Attended::GROUP>(attention, shared, count, y, Y_STRIDE);
+    TILES::put(shared.queries, column, x, scale);
   }
-}
 
-/* Joins the parts of a row's head. blockIdx.x: the row; blockIdx.y: the head. */
-template <int HEADS, int DIM, int Y_STRIDE, int WARPS>
-void join_attention(const int *step, const int *positions, const float *parts, float *y) {
-  const int64 row = blockIdx.x;
-  if (row >= step[STEP_ROWS]) return;
-  const int head = blockIdx.y, count = positions[row] + 1;
-  const int splits = divide_up(count, split_positions(count));
-  for (int d = threadIdx.x; d < DIM; d += WARPS * 32) {
-    Summary summary = {-infinity(), 0};
-    float sum = 0;
-    for (int s = 0; s < splits; s++) {
-      const float *part = parts + ((row * HEADS + head) * MOST_SPLITS + s) * (DIM + 2);
-      merge(summary, sum, {part[0], part[1]}, part[2 + d]);
+  /* Rows of one sequence with splits of one size go together. */
+  for (int begin_row = 0, end_row; begin_row < rows; begin_row = end_row) {
+    const int sequence = row_sequence[first_row + begin_row];
+    int count = positions[first_row + begin_row] + 1;
+    const int split = split_positions(count), lowest = SHAPE::sight(count).lowest;
+    for (end_row = begin_row + 1; end_row < rows && row_sequence[first_row + end_row] == sequence
+                                  && split_positions(positions[first_row + end_row] + 1) == split; end_row++)
+      count = positions[first_row + end_row] + 1;
+    __syncthreads();
+    if (threadIdx.x < SHAPE::COLUMNS) {
+      const int row = threadIdx.x / QUERIES;
+      shared.sight[threadIdx.x] = row >= begin_row && row < end_row ? SHAPE::sight(positions[first_row + row] + 1) : Sight{0, 0};
+      shared.joined[threadIdx.x] = {-infinity(), 0};
     }
-    y[row * Y_STRIDE + head * DIM + d] = sum / summary.total;
+    __syncthreads();
+    const KeysAndValues<SHAPE> source = {step, page_table, kv, nullptr, sequence, kv_head, count, lowest, cap};
+    float sums[SHAPE::PER_THREAD] = {};
+    for (int begin = 0; begin < count; begin += split) {
+      if (SHAPE::WINDOW > 0 && begin + split <= lowest) continue;
+      meet(source, shared, begin, least(begin + split, count));
+      join_warps(shared);
+      if (threadIdx.x < SHAPE::COLUMNS) {
+        const Summary before = shared.joined[threadIdx.x], next = shared.split[threadIdx.x];
+        const float maximum = fmaxf(before.maximum, next.maximum);
+        const SplitFactors factors = split_factors(before.maximum, next.maximum, maximum);
+        shared.of_split[threadIdx.x] = factors;
+        shared.joined[threadIdx.x] = {maximum, join_splits(before.total, next.total, factors)};
+      }
+      __syncthreads();
+#pragma unroll
+      for (int j = 0; j < SHAPE::PER_THREAD; j++) {
+        const int i = threadIdx.x + j * ATTENTION_THREADS, column = i / DIM;
+        if (i >= SHAPE::COLUMNS * DIM) break;
+        sums[j] = join_splits(sums[j], sum_of_split(shared, column, i % DIM), shared.of_split[column]);
+      }
+      __syncthreads();
+    }
+#pragma unroll
+    for (int j = 0; j < SHAPE::PER_THREAD; j++) {
+      const int i = threadIdx.x + j * ATTENTION_THREADS, column = i / DIM, row = column / QUERIES;
+      if (i < SHAPE::COLUMNS * DIM && row >= begin_row && row < end_row && is_column(column))
+        y[head_offset(column, Y_STRIDE) + i % DIM] = sums[j] / shared.joined[column].total;
+    }
   }
 }

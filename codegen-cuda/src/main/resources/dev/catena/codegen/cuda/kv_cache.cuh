@@ -2,6 +2,7 @@
    (scale, minimum) of each position, where elements are codes: code * scale + minimum. */
 struct KvFloat {
   static constexpr int BITS = 32;
+  static constexpr bool CODES = false;
   struct Position {};
   static Position position(const uint8 *, int) { return {}; }
   static float element(const uint8 *codes, Position, int index) { return ((const float *)codes)[index]; }
@@ -9,6 +10,7 @@ struct KvFloat {
 
 struct KvHalf {
   static constexpr int BITS = 16;
+  static constexpr bool CODES = false;
   struct Position {};
   static Position position(const uint8 *, int) { return {}; }
   static float element(const uint8 *codes, Position, int index) { return float_of_half(((const uint16 *)codes)[index]); }
@@ -16,6 +18,7 @@ struct KvHalf {
 
 template <int CODE_BITS> struct KvCode {
   static constexpr int BITS = CODE_BITS;
+  static constexpr bool CODES = true;
   struct Position { float scale, minimum; };
 
   static Position position(const uint8 *pairs, int slot) {
@@ -88,21 +91,25 @@ void kv_store(uint8 *codes, uint8 *pairs, int slot, const float (&x)[COUNT]) {
   }
 }
 
-/* Where the parts of a page lie. */
-template <class K_ELEMENT, class V_ELEMENT, int KV_HEADS, int DIM> struct KvPages {
+/* Where the keys and values of POSITIONS positions of one head lie. */
+template <class K_ELEMENT, class V_ELEMENT, int DIM, int POSITIONS> struct KvHead {
   using Key = K_ELEMENT;
   using Value = V_ELEMENT;
-  static constexpr int code_bytes(int bits) { return divide_up(PAGE * DIM * bits / 8, 16) * 16; }
-  static constexpr int pair_bytes(int bits) { return bits < 16 ? PAGE * 4 : 0; }
+  static constexpr int code_bytes(int bits) { return divide_up(POSITIONS * DIM * bits / 8, 16) * 16; }
+  static constexpr int pair_bytes(int bits) { return bits < 16 ? POSITIONS * 4 : 0; }
   static constexpr int K_PAIRS = code_bytes(Key::BITS);
   static constexpr int V_CODES = K_PAIRS + pair_bytes(Key::BITS);
   static constexpr int V_PAIRS = V_CODES + code_bytes(Value::BITS);
   static constexpr int HEAD_BYTES = V_PAIRS + pair_bytes(Value::BITS);
-  static constexpr int64 PAGE_BYTES = (int64)KV_HEADS * HEAD_BYTES;
+};
+
+/* Where the parts of a page lie. */
+template <class K_ELEMENT, class V_ELEMENT, int KV_HEADS, int DIM> struct KvPages : KvHead<K_ELEMENT, V_ELEMENT, DIM, PAGE> {
+  static constexpr int64 PAGE_BYTES = (int64)KV_HEADS * KvPages::HEAD_BYTES;
 
   /* One KV head's part of the page that holds a position. */
   static int64 head_offset(const int *step, const int *page_table, int sequence, int position, int kv_head) {
     const int id = page_table[(int64)sequence * step[STEP_PAGE_TABLE_STRIDE] + position / PAGE];
-    return id * PAGE_BYTES + kv_head * HEAD_BYTES;
+    return id * PAGE_BYTES + kv_head * KvPages::HEAD_BYTES;
   }
 };

@@ -8,18 +8,8 @@
    IN_FLIGHT loads where there are enough columns. */
 constexpr int TOKENS = 8;
 
-/* Two floats as halves, the first in the low half. */
-inline uint32 halves_of_floats(float low, float high) {
-#if __CUDA_ARCH__ >= 800
-  uint32 pair;
-  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-  return pair;
-#else
-  return halves(half_of_float(low), half_of_float(high));
-#endif
-}
-
-template <class MATRIX, int PARTS, int X_STRIDE, int Y_STRIDE, int RESIDUAL_STRIDE, bool VECTOR, bool NORMED, bool SWIGLU, int WARPS, int IN_FLIGHT>
+template <class MATRIX, int PARTS, int X_STRIDE, int Y_STRIDE, int RESIDUAL_STRIDE, bool VECTOR, bool NORMED, bool SWIGLU, int WARPS,
+          int IN_FLIGHT>
 void linear_few_tokens(int rows, const float *x, const float *norm, float epsilon, const uint8 *weight, const float *bias,
                        const float *residual, float *y) {
   constexpr int K = MATRIX::INPUTS, BLOCKS = divide_up(MATRIX::OUTPUTS, 16), STEPS = divide_up(K, 32);

@@ -28,20 +28,6 @@ void rows_to_half(int rows, const float *x, uint16 *x_half, float *row_scale) {
   if (threadIdx.x == 0) row_scale[r] = power_of_two(-shift / 2) * power_of_two(shift / 2 - shift);
 }
 
-/* sums += a b: a [16 outputs][16 columns], b [16 columns][8 rows of x] of f16. sm_75 has half the depth. */
-inline void multiply_tile(float (&sums)[4], const uint32 (&a)[4], uint32 b0, uint32 b1) {
-#if __CUDA_ARCH__ >= 800
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-#else
-  asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
-      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3]) : "r"(a[0]), "r"(a[1]), "r"(b0));
-  asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
-      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3]) : "r"(a[2]), "r"(a[3]), "r"(b1));
-#endif
-}
-
 /* 16 bytes from global to shared memory, behind the block's back where the GPU can; zeros if not `present`. */
 inline void copy_16_bytes(void *to, const void *from, bool present) {
 #if __CUDA_ARCH__ >= 800
@@ -67,107 +53,153 @@ template <int PENDING> void await_copy_groups() {
 #endif
 }
 
-/* A block has TILE_ROWS rows of x and 16 outputs a warp. Rows of x go through shared memory in stages of 64 columns;
-   weights go from memory straight to the registers of the one warp that needs them. Codes less their zero are exact in f16;
-   the sums of a group are scaled in f32. */
-template <class MATRIX, int TILE_ROWS, int PARTS, int Y_STRIDE, int RESIDUAL_STRIDE, int WARPS, int STAGES>
+/* Writes four neighbouring outputs of a row, with what is added to them. With VECTOR they lie at multiples of 16 bytes. */
+template <int OUTPUTS, bool VECTOR> void finish_four(const float (&four)[4], int output, const float *bias, const float *residual, float *y) {
+  if (VECTOR && (OUTPUTS % 4 == 0 ? output < OUTPUTS : output + 4 <= OUTPUTS)) {
+    float4 sum = {four[0], four[1], four[2], four[3]};
+    if (bias) {
+      const float4 b = *(const float4 *)(bias + output);
+      sum.x += b.x, sum.y += b.y, sum.z += b.z, sum.w += b.w;
+    }
+    if (residual) {
+      const float4 r = *(const float4 *)(residual + output);
+      sum.x += r.x, sum.y += r.y, sum.z += r.z, sum.w += r.w;
+    }
+    *(float4 *)(y + output) = sum;
+  } else {
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+      if (output + i < OUTPUTS) {
+        float sum = four[i];
+        if (bias) sum += bias[output + i];
+        if (residual) sum += residual[output + i];
+        y[output + i] = sum;
+      }
+  }
+}
+
+/* A block has TILE_ROWS rows of x and OUTPUT_WARPS * 32 outputs; a warp 32 outputs and TILE_ROWS / ROW_WARPS rows. Rows of x go
+   through shared memory in STAGES stages of 32 columns, copied behind the block's back. Weights go from memory to the
+   registers of the warps that need them, AHEAD stages early, 128 bits of codes at a time: a lane's are 8 columns of 4 outputs, rows
+   g and g + 8 of two A operands. Their codes less their zero are exact in f16; the sums of a group are scaled in f32. */
+template <class MATRIX, int TILE_ROWS, int OUTPUT_WARPS, int ROW_WARPS, int PARTS, int Y_STRIDE, int RESIDUAL_STRIDE, bool VECTOR,
+          int STAGES>
 void linear_many_rows(int rows, const uint16 *x_half, const float *row_scale, const uint8 *weight, const float *bias,
                       const float *residual, float *y) {
-  constexpr int DEPTH = divide_up(MATRIX::INPUTS, 64), PADDED = DEPTH * 64, TILES = TILE_ROWS / 8;
-  constexpr int BLOCKS = divide_up(MATRIX::OUTPUTS, 16), THREADS = WARPS * 32;
-  static_assert(MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % 32 == 0, "a chunk of 32 columns lies in one group");
+  constexpr int DEPTH = divide_up(MATRIX::INPUTS, 32), PADDED = divide_up(MATRIX::INPUTS, 64) * 64;
+  constexpr int AHEAD = MATRIX::QUANTIZED && MATRIX::COLUMNS == 8 ? 2 : 1;
+  constexpr int WARP_ROWS = TILE_ROWS / ROW_WARPS, TILES = WARP_ROWS / 8;
+  constexpr int BLOCKS = divide_up(MATRIX::OUTPUTS, 16), THREADS = OUTPUT_WARPS * ROW_WARPS * 32;
+  static_assert(MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % 32 == 0, "a stage of 32 columns lies in one group");
   const int first_row = blockIdx.y * TILE_ROWS;
   rows = least(rows - first_row, TILE_ROWS);
   if (rows <= 0) return;
   x_half += (int64)first_row * PARTS * PADDED;
 
-  /* Each half of a stage's part is [TILE_ROWS][32 columns]: a warp's 16-byte loads of B meet no bank twice. */
-  __shared__ alignas(16) uint16 tiles[STAGES][PARTS][2][TILE_ROWS][32];
-  auto copy_stage = [&](int depth) {
+  /* A warp's 16-byte loads of B take 8 rows that lie side by side: they meet no bank twice. */
+  __shared__ alignas(16) uint16 tiles[STAGES][PARTS][TILE_ROWS][32];
+  /* Each thread copies 8 columns of every (THREADS / 4)-th half row. Of one that isn't there, nothing is read. */
+  constexpr int HALF_ROWS = TILE_ROWS * PARTS, APART = THREADS / 4;
+  const int first_half_row = threadIdx.x / 4, part_of_thread = first_half_row % PARTS;
+  uint16 *const to = &tiles[0][part_of_thread][first_half_row / PARTS][threadIdx.x % 4 * 8];
+  const uint16 *from = x_half + (int64)first_half_row * PADDED + threadIdx.x % 4 * 8;
+  auto copy_stage = [&](int depth, int stage) {
     if (depth < DEPTH)
-      for (int i = threadIdx.x; i < TILE_ROWS * PARTS * 8; i += THREADS) {
-        const int r = i / 8 / PARTS, part = i / 8 % PARTS, eight = i % 8;
-        copy_16_bytes(&tiles[depth % STAGES][part][eight / 4][r][eight % 4 * 8],
-                      x_half + ((int64)(r < rows ? r : 0) * PARTS + part) * PADDED + depth * 64 + eight * 8, r < rows);
+#pragma unroll
+      for (int i = 0; i < divide_up(HALF_ROWS, APART); i++) {
+        const int half_row = first_half_row + i * APART;
+        if (HALF_ROWS % APART == 0 || half_row < HALF_ROWS)
+          copy_16_bytes(to + (stage * HALF_ROWS + i * (APART / PARTS)) * 32, from + (int64)i * APART * PADDED, half_row < rows * PARTS);
       }
+    from += 32;
     end_copy_group();
   };
 
-  /* Lane (g, t): rows g and g + 8 of A and C, columns 2 t, 2 t + 1 of C. */
-  const int g = lane_id() / 4, t = lane_id() % 4;
-  const int block_index = blockIdx.x * WARPS + warp_id();
-  const bool works = block_index < BLOCKS; /* a warp without outputs still copies and meets the barriers */
-  const uint8 *block = weight + (works ? block_index : 0) * MATRIX::BLOCK_BYTES;
+  /* Lane (g, t): rows g and g + 8 of A and C, columns 2 t, 2 t + 1 of C; weights of the outputs 4 g ... 4 g + 3 of the warp's. */
+  const int g = lane_id() / 4, t = lane_id() % 4, quarter = g % 4;
+  const int first_block = (blockIdx.x * OUTPUT_WARPS + warp_id() % OUTPUT_WARPS) * 2;
+  const int row_of_warp = warp_id() / OUTPUT_WARPS * WARP_ROWS;
+  /* A warp without outputs or rows still copies and meets the barriers; it reads some other warp's weights. */
+  const uint8 *block = weight + least(first_block + g / 4, BLOCKS - 1) * MATRIX::BLOCK_BYTES;
 
-  float sums[TILES][4] = {}, group_sums[TILES][4] = {};
-  float scales[2] = {1, 1};
-  uint32 zeros[2] = {};
+  float sums[2][TILES][4] = {}, group_sums[2][TILES][4] = {};
+  float scales[4] = {1, 1, 1, 1}, next_scales[4] = {};
+  uint32 zeros[2][2] = {}, next_zeros = MATRIX::MIDDLE_ZEROS;
   int group = 0;
+  auto load_group = [&](int of_group) {
+    if constexpr (MATRIX::QUANTIZED) {
+      MATRIX::four_scales(block, of_group, quarter * 4, next_scales);
+      if (MATRIX::STORED_ZEROS) next_zeros = *(const uint32 *)(block + MATRIX::ZERO_CODES + of_group * 16 + quarter * 4);
+    }
+  };
   auto begin_group = [&]() {
     if constexpr (MATRIX::QUANTIZED) {
 #pragma unroll
-      for (int half = 0; half < 2; half++) {
-        scales[half] = MATRIX::scale(block, group, MATRIX::output(g, half));
-        zeros[half] = MATRIX::zero_halves(MATRIX::zero(block, group, MATRIX::output(g, half)));
-      }
+      for (int i = 0; i < 4; i++) scales[i] = next_scales[i], zeros[i / 2][i % 2] = MATRIX::zero_halves(next_zeros >> i * 8 & 255);
+      if (group + 1 < MATRIX::GROUPS) load_group(group + 1);
     }
   };
   auto end_group = [&]() {
 #pragma unroll
-    for (int tile = 0; tile < TILES; tile++)
-#pragma unroll
-      for (int i = 0; i < 4; i++) {
-        sums[tile][i] = fmaf(group_sums[tile][i], scales[i / 2], sums[tile][i]);
-        group_sums[tile][i] = 0;
-      }
-  };
-
-  for (int depth = 0; depth < STAGES - 1; depth++) copy_stage(depth);
-  begin_group();
-  typename MATRIX::Chunk next[2] = {MATRIX::load(block, 0, g, t), MATRIX::load(block, 1, g, t)};
-  for (int depth = 0; depth < DEPTH; depth++) {
-    await_copy_groups<STAGES - 2>();
-    __syncthreads(); /* this stage has landed for all, and all have done with the one that is filled next */
-    copy_stage(depth + STAGES - 1);
-    const typename MATRIX::Chunk now[2] = {next[0], next[1]};
-    if (depth + 1 < DEPTH) {
-      next[0] = MATRIX::load(block, 2 * depth + 2, g, t);
-      next[1] = MATRIX::load(block, 2 * depth + 3, g, t);
-    }
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-      const int column = depth * 64 + half * 32;
-      if (MATRIX::GROUPS > 1 && column < MATRIX::INPUTS && column / MATRIX::GROUP_COLUMNS != group) {
-        end_group();
-        group = column / MATRIX::GROUP_COLUMNS;
-        begin_group();
-      }
-      uint32 a[2][4];
-      MATRIX::fragments(now[half], zeros, a);
+    for (int half = 0; half < 2; half++)
 #pragma unroll
       for (int tile = 0; tile < TILES; tile++)
 #pragma unroll
-        for (int part = 0; part < PARTS; part++) {
-          const uint4 b = *(const uint4 *)&tiles[depth % STAGES][part][half][tile * 8 + g][t * 8];
-          multiply_tile(group_sums[tile], a[0], b.x, b.y);
-          multiply_tile(group_sums[tile], a[1], b.z, b.w);
+        for (int i = 0; i < 4; i++) {
+          sums[half][tile][i] = fmaf(group_sums[half][tile][i], scales[half * 2 + i / 2], sums[half][tile][i]);
+          group_sums[half][tile][i] = 0;
         }
+  };
+
+  typename MATRIX::FourOutputs next[AHEAD];
+#pragma unroll
+  for (int i = 0; i < AHEAD; i++) next[i] = MATRIX::load_four(block, i, quarter, t);
+  load_group(0);
+  begin_group();
+#pragma unroll
+  for (int depth = 0; depth < STAGES - 1; depth++) copy_stage(depth, depth);
+  for (int depth = 0, stage = 0; depth < DEPTH; depth++) {
+    await_copy_groups<STAGES - 2>();
+    __syncthreads(); /* this stage has landed for all, and all have done with the one that is filled next */
+    copy_stage(depth + STAGES - 1, stage == 0 ? STAGES - 1 : stage - 1);
+    const typename MATRIX::FourOutputs now = next[0];
+#pragma unroll
+    for (int i = 1; i < AHEAD; i++) next[i - 1] = next[i];
+    next[AHEAD - 1] = MATRIX::load_four(block, depth + AHEAD, quarter, t);
+    if (MATRIX::GROUPS > 1 && depth * 32 / MATRIX::GROUP_COLUMNS != group) {
+      end_group();
+      group++;
+      begin_group();
     }
+    uint32 a[2][2][4];
+#pragma unroll
+    for (int half = 0; half < 2; half++) MATRIX::fragments(now.chunk(half), zeros[half], a[half]);
+#pragma unroll
+    for (int tile = 0; tile < TILES; tile++)
+#pragma unroll
+      for (int part = 0; part < PARTS; part++) {
+        const uint4 b = *(const uint4 *)&tiles[stage][part][row_of_warp + tile * 8 + g][t * 8];
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+          multiply_tile(group_sums[half][tile], a[half][0], b.x, b.y);
+          multiply_tile(group_sums[half][tile], a[half][1], b.z, b.w);
+        }
+      }
+    stage = stage + 1 == STAGES ? 0 : stage + 1;
   }
   end_group();
 
-  if (!works) return;
+  const int output = first_block * 16 + g * 4;
 #pragma unroll
   for (int tile = 0; tile < TILES; tile++)
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      const int r = tile * 8 + t * 2 + i % 2, output = block_index * 16 + MATRIX::output(g, i / 2);
-      if (r < rows && output < MATRIX::OUTPUTS) {
-        const int64 row = first_row + r;
-        float sum = sums[tile][i] * row_scale[row];
-        if (bias) sum += bias[output];
-        if (residual) sum += residual[row * RESIDUAL_STRIDE + output];
-        y[row * Y_STRIDE + output] = sum;
-      }
+    for (int i = 0; i < 2; i++) {
+      const int r = row_of_warp + tile * 8 + t * 2 + i;
+      if (r >= rows) continue;
+      const int64 row = first_row + r;
+      const float factor = row_scale[row];
+      const float four[4] = {sums[0][tile][i] * factor, sums[0][tile][i + 2] * factor, sums[1][tile][i] * factor,
+                             sums[1][tile][i + 2] * factor};
+      finish_four<MATRIX::OUTPUTS, VECTOR>(four, output, bias, residual ? residual + row * RESIDUAL_STRIDE : nullptr, y + row * Y_STRIDE);
     }
 }

@@ -7,7 +7,8 @@
    Chunk          what a lane holds of 32 columns for mma.sync: 8 columns of each of two outputs
    fragments      a chunk as the A operand of two mma.m16n8k16. Which column stands at which k doesn't matter as long as B
                   agrees: lane (g, t) has columns 8 t ... 8 t + 7 of the chunk
-   output         the output in row g or g + 8 of the A operand */
+   FourOutputs    two chunks, of 4 neighbouring outputs, of which two are a chunk's; `load_four` loads them
+   MIDDLE_ZEROS, STORED_ZEROS, zero_halves    zeros, as `fragments` takes them */
 enum class Zeros { MIDDLE, STORED };
 enum class Scales { F16, F32 };
 
@@ -57,15 +58,29 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
   static constexpr int CHUNK_WORDS = 8 / COLUMNS;
   struct Chunk { uint32 words[2][CHUNK_WORDS]; };
 
-  static Chunk load(const uint8 *block, int chunk, int g, int t) {
-    Chunk loaded;
-#pragma unroll
-    for (int half = 0; half < 2; half++)
+  struct FourOutputs {
+    uint4 words[CHUNK_WORDS];
+
+    Chunk chunk(int half) const {
+      Chunk two;
 #pragma unroll
       for (int i = 0; i < CHUNK_WORDS; i++) {
-        const int word = (chunk * 4 + t) * CHUNK_WORDS + i;
-        loaded.words[half][i] = K % 64 == 0 || word < WORDS ? ((const uint32 *)block)[word * 16 + output(g, half)] : 0;
+        two.words[0][i] = half == 0 ? words[i].x : words[i].z;
+        two.words[1][i] = half == 0 ? words[i].y : words[i].w;
       }
+      return two;
+    }
+  };
+
+  /* Of the outputs 4 * quarter ... 4 * quarter + 3, in 32 columns from chunk * 32 on: the 8 from t * 8 on. Zeros behind the last. */
+  static FourOutputs load_four(const uint8 *block, int chunk, int quarter, int t) {
+    FourOutputs loaded;
+#pragma unroll
+    for (int i = 0; i < CHUNK_WORDS; i++) {
+      const int word = (chunk * 4 + t) * CHUNK_WORDS + i;
+      loaded.words[i] = {0, 0, 0, 0};
+      if (word < WORDS) loaded.words[i] = *(const uint4 *)(block + (word * 16 + quarter * 4) * 4);
+    }
     return loaded;
   }
 
@@ -85,8 +100,6 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
         a[step][half + 2] = subtract_halves(two_codes(bytes, 0x4342), zeros[half]);
       }
   }
-
-  static int output(int g, int half) { return g + 8 * half; }
 };
 
 template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE> using Codes4 = QuantizedMatrix<N, K, GROUP, ZEROS, SCALE_TYPE, 4>;
@@ -106,14 +119,28 @@ template <int N, int K> struct Halves {
     }
   }
 
+  static constexpr uint32 MIDDLE_ZEROS = 0;
+
   struct Chunk { uint32 outputs[8]; }; /* two neighbouring outputs at each of 8 columns */
 
-  static Chunk load(const uint8 *block, int chunk, int g, int t) {
-    Chunk loaded;
+  struct FourOutputs {
+    uint2 columns[8];
+
+    Chunk chunk(int half) const {
+      Chunk two;
+#pragma unroll
+      for (int i = 0; i < 8; i++) two.outputs[i] = half == 0 ? columns[i].x : columns[i].y;
+      return two;
+    }
+  };
+
+  static FourOutputs load_four(const uint8 *block, int chunk, int quarter, int t) {
+    FourOutputs loaded;
 #pragma unroll
     for (int i = 0; i < 8; i++) {
       const int column = chunk * 32 + t * 8 + i;
-      loaded.outputs[i] = K % 64 == 0 || column < K ? ((const uint32 *)block)[column * 8 + g] : 0;
+      loaded.columns[i] = {0, 0};
+      if (column < K) loaded.columns[i] = *(const uint2 *)(block + (column * 16 + quarter * 4) * 2);
     }
     return loaded;
   }
@@ -128,8 +155,6 @@ template <int N, int K> struct Halves {
         a[step][pair * 2 + 1] = __byte_perm(first, second, 0x7632);
       }
   }
-
-  static int output(int g, int half) { return 2 * g + half; }
 };
 
 template <int N, int K> struct Floats {

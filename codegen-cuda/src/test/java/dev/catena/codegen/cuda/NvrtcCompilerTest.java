@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -34,14 +35,18 @@ class NvrtcCompilerTest {
         }
     });
 
+    private static CudaSource source(String text) {
+        return new CudaSource(text, List.of(), List.of());
+    }
+
     private CompiledCode cubin(String source) throws IOException {
-        return new NvrtcCompiler(store).cubin("model.cu", source, CudaTarget.parse("sm_86"));
+        return new NvrtcCompiler(store).cubin("model.cu", source(source), CudaTarget.parse("sm_86"));
     }
 
     @Test
     void everyTargetGivesMachineCodeOnAMachineWithoutAGpu() throws IOException {
         for (CudaTarget target : CudaTarget.known()) {
-            CompiledCode compiled = new NvrtcCompiler(CodeStore.none()).cubin("model.cu", DOUBLE_ALL, target);
+            CompiledCode compiled = new NvrtcCompiler(CodeStore.none()).cubin("model.cu", source(DOUBLE_ALL), target);
             assertEquals("\u007fELF", new String(compiled.code(), 0, 4, StandardCharsets.ISO_8859_1));
             assertTrue(compiled.log().contains("registers"), compiled.log());
         }
@@ -50,8 +55,8 @@ class NvrtcCompilerTest {
     @Test
     void ptxIsTextWithSourceLinesWhereAskedFor() throws IOException {
         NvrtcCompiler compiler = new NvrtcCompiler(store);
-        String with = new String(compiler.ptx("model.cu", DOUBLE_ALL, "compute_80", true).code(), StandardCharsets.UTF_8);
-        String without = new String(compiler.ptx("model.cu", DOUBLE_ALL, "compute_80", false).code(), StandardCharsets.UTF_8);
+        String with = new String(compiler.ptx("model.cu", source(DOUBLE_ALL), "compute_80", true).code(), StandardCharsets.UTF_8);
+        String without = new String(compiler.ptx("model.cu", source(DOUBLE_ALL), "compute_80", false).code(), StandardCharsets.UTF_8);
         assertTrue(with.contains(".entry double_all") && with.contains(".loc") && with.contains("model.cu"), with);
         assertTrue(without.contains(".entry double_all") && !without.contains(".loc"), without);
     }
@@ -69,10 +74,10 @@ class NvrtcCompilerTest {
     void theSameSourceGivesTheSameBytes() throws IOException {
         NvrtcCompiler compiler = new NvrtcCompiler(CodeStore.none());
         CudaTarget target = CudaTarget.parse("sm_90");
-        assertArrayEquals(compiler.cubin("model.cu", DOUBLE_ALL, target).code(),
-                compiler.cubin("model.cu", DOUBLE_ALL, target).code());
-        assertArrayEquals(compiler.ptx("model.cu", DOUBLE_ALL, "compute_75", true).code(),
-                compiler.ptx("model.cu", DOUBLE_ALL, "compute_75", true).code());
+        assertArrayEquals(compiler.cubin("model.cu", source(DOUBLE_ALL), target).code(),
+                compiler.cubin("model.cu", source(DOUBLE_ALL), target).code());
+        assertArrayEquals(compiler.ptx("model.cu", source(DOUBLE_ALL), "compute_75", true).code(),
+                compiler.ptx("model.cu", source(DOUBLE_ALL), "compute_75", true).code());
     }
 
     @Test

@@ -60,7 +60,7 @@ class SassTest {
     @ParameterizedTest
     @MethodSource("targets")
     void findsWhatTheSourceSays(CudaTarget target) throws IOException {
-        byte[] code = new NvrtcCompiler(CodeStore.none()).cubin("probes.cu", PROBES, target).code();
+        byte[] code = new NvrtcCompiler(CodeStore.none()).cubin("probes.cu", new CudaSource(PROBES, List.of(), List.of()), target).code();
         Cubin cubin = new Cubin(code, target.capability());
         assertEquals(List.of(32), widths(cubin, "plain", Opcode.LDG));
         assertEquals(List.of(128), widths(cubin, "wide", Opcode.LDG));

@@ -52,6 +52,12 @@ public sealed interface Statement {
 
     record Branch(Scalar condition, List<Statement> yes, List<Statement> no) implements Statement {}
 
+    /**
+     * Runs the body while {@code goOn} holds, at most {@code trips} times; the counter counts from 0. What the body defines
+     * ends with each round; what it assigns was declared before.
+     */
+    record Loop(Scalar.Variable counter, Scalar trips, Scalar.Variable goOn, List<Statement> body) implements Statement {}
+
     /** Gives a result to the caller. */
     record Output(int index, Buffer buffer) implements Statement {}
 }

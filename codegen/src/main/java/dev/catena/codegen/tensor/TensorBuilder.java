@@ -10,6 +10,7 @@ import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import dev.catena.ir.WeightData;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
@@ -18,12 +19,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
+import java.util.stream.LongStream;
 
 /** What the code of operations is written with: names, checks, memory, nests, products. */
 public final class TensorBuilder {
     /** Larger constants don't stand in the code. */
     private static final int MOST_IN_CODE = 1024;
+    private static final int ROWS_AT_ONCE = 1 << 18;
 
     private final List<TensorProgram.Weight> weights = new ArrayList<>();
     private final List<String> operations = new ArrayList<>();
@@ -31,6 +35,8 @@ public final class TensorBuilder {
     private final Map<Dim, Scalar> dims = new HashMap<>();
     private List<Statement> statements = new ArrayList<>();
     private Set<Buffer> allocated = new LinkedHashSet<>();
+    /** Allocated, and not yet looked at by {@link #release}: a graph of many operations mustn't look at all for each. */
+    private Set<Buffer> fresh = new LinkedHashSet<>();
     private int buffers;
     private int names;
     private boolean memoryRead;
@@ -208,6 +214,29 @@ public final class TensorBuilder {
         return Array.of(buffer);
     }
 
+    /** The sums of a constant matrix's columns, modulo 2^32; null where the matrix isn't constant. Read a few rows at a time. */
+    public Tensor columnSums(Array matrix) {
+        Buffer buffer = matrix.buffer();
+        WeightData data = buffer == null ? null : buffer.place() instanceof Buffer.Constant constant ? new LiteralWeight(constant.value())
+                : buffer.place() instanceof Buffer.Weight weight ? weights.get(weight.index()).data() : null;
+        if (data == null) {
+            return null;
+        }
+        long[] shape = data.tensorType().staticShape();
+        int columns = Math.toIntExact(shape[1]);
+        int atOnce = (int) Math.max(1, Math.min(shape[0], ROWS_AT_ONCE / Math.max(1, columns)));
+        float[] rows = new float[Math.multiplyExact(atOnce, columns)];
+        long[] sums = new long[columns];
+        for (long row = 0; row < shape[0]; row += atOnce) {
+            int taken = (int) Math.min(atOnce, shape[0] - row);
+            data.read(new long[] {row, 0}, new long[] {taken, columns}, rows, 0);
+            for (int i = 0; i < taken * columns; i++) {
+                sums[i % columns] += (long) rows[i];
+            }
+        }
+        return Tensor.ofLongs(ElementType.I32, LongStream.of(sums).map(sum -> (int) sum).toArray(), columns);
+    }
+
     static List<Scalar> literals(long... values) {
         List<Scalar> all = new ArrayList<>();
         for (long v : values) {
@@ -221,17 +250,24 @@ public final class TensorBuilder {
         Buffer buffer = buffer(element, shape.stream().map(this::define).toList(), new Buffer.Allocated());
         add(new Statement.Allocate(buffer, operation()));
         allocated.add(buffer);
+        fresh.add(buffer);
         return buffer;
     }
 
-    /** Gives back what is none of {@code needed}. */
-    void release(Set<Buffer> needed) {
-        for (Buffer buffer : List.copyOf(allocated)) {
-            if (!needed.contains(buffer)) {
+    /** Gives back what was allocated since it was last asked, and {@code unread}, but for what is needed. */
+    void release(Collection<Buffer> unread, Predicate<Buffer> needed) {
+        fresh.addAll(unread);
+        for (Buffer buffer : fresh) {
+            if (!needed.test(buffer) && allocated.remove(buffer)) {
                 add(new Statement.Release(buffer));
-                allocated.remove(buffer);
             }
         }
+        fresh.clear();
+    }
+
+    /** Gives back everything. */
+    void releaseAll() {
+        release(List.copyOf(allocated), buffer -> false);
     }
 
     /** The array in memory, in one whole. */
@@ -467,14 +503,17 @@ public final class TensorBuilder {
     Section section(Runnable body) {
         List<Statement> outer = statements;
         Set<Buffer> outerAllocated = allocated;
+        Set<Buffer> outerFresh = fresh;
         Map<Dim, Scalar> outerDims = Map.copyOf(dims);
         statements = new ArrayList<>();
         allocated = new LinkedHashSet<>();
+        fresh = new LinkedHashSet<>();
         boolean outerRead = memoryRead;
         body.run();
         Section section = new Section(statements, allocated);
         statements = outer;
         allocated = outerAllocated;
+        fresh = outerFresh;
         memoryRead |= outerRead;
         dims.clear();
         dims.putAll(outerDims);
@@ -504,6 +543,7 @@ public final class TensorBuilder {
         Buffer buffer = buffer(type.element(), shape, new Buffer.Allocated());
         add(new Statement.DeclareBuffer(buffer));
         allocated.add(buffer);
+        fresh.add(buffer);
         return buffer;
     }
 
@@ -519,6 +559,100 @@ public final class TensorBuilder {
         Buffer own = copy(array).buffer();
         add(new Statement.AssignBuffer(declared, own));
         allocated.remove(own);
+    }
+
+    // ---- loops that run in order ----
+
+    /**
+     * A loop; its body is made in a section.
+     *
+     * @param body of the round's number; gives whether there is a next round
+     */
+    void repeat(Scalar trips, Scalar condition, Function<Scalar, Scalar> body) {
+        Scalar bound = define(trips);
+        Scalar.Variable goOn = name(ScalarType.BOOL, "go");
+        add(new Statement.Declare(goOn));
+        add(new Statement.Assign(goOn, define(condition)));
+        Scalar.Variable round = name(ScalarType.INDEX, "round");
+        settle();
+        Section section = section(() -> {
+            Scalar next = define(body.apply(round));
+            add(new Statement.Assign(goOn, next));
+            settle(); // the next round may write over what was read
+        });
+        add(new Statement.Loop(round, bound, goOn, section.statements()));
+    }
+
+    /** Values that go round are in memory of their own before the first round. */
+    Buffer carried(TensorType type, Array first) {
+        Buffer buffer = declare(type);
+        assign(buffer, first);
+        return buffer;
+    }
+
+    /** The end of a round: each of {@code states} becomes a copy of its next version; all else is given back. */
+    void advance(List<Buffer> states, List<Array> next) {
+        List<Buffer> own = new ArrayList<>();
+        Set<Buffer> taken = new LinkedHashSet<>();
+        for (Array array : next) {
+            Buffer buffer = array.buffer();
+            boolean ours = buffer != null && buffer.place() instanceof Buffer.Allocated && allocated.contains(buffer) && taken.add(buffer);
+            own.add(ours ? buffer : copy(array).buffer());
+        }
+        release(List.copyOf(allocated), own::contains);
+        List<List<Scalar>> sizes = new ArrayList<>();
+        for (int i = 0; i < states.size(); i++) {
+            List<Scalar> dims = new ArrayList<>();
+            for (int axis = 0; axis < states.get(i).dims().size(); axis++) {
+                Scalar dim = own.get(i).dims().get(axis);
+                if (states.get(i).dims().get(axis) instanceof Scalar.Variable) {
+                    Scalar.Variable now = name(ScalarType.INDEX, "n"); // it may be a size that another state is about to lose
+                    add(new Statement.Define(now, dim));
+                    dims.add(now);
+                } else {
+                    check(Index.equal(dim, states.get(i).dims().get(axis)), Failure.SHAPE);
+                    dims.add(null);
+                }
+            }
+            sizes.add(dims);
+        }
+        for (int i = 0; i < states.size(); i++) {
+            add(new Statement.Release(states.get(i)));
+            for (int axis = 0; axis < sizes.get(i).size(); axis++) {
+                if (sizes.get(i).get(axis) != null) {
+                    add(new Statement.Assign((Scalar.Variable) states.get(i).dims().get(axis), sizes.get(i).get(axis)));
+                }
+            }
+            add(new Statement.AssignBuffer(states.get(i), own.get(i)));
+            allocated.remove(own.get(i));
+        }
+    }
+
+    /** A dimension as it is known where code is made, or null. */
+    Scalar known(Dim dim) {
+        return dim.isKnown() ? Index.of(dim.value()) : dims.get(dim);
+    }
+
+    /** Stores an array at an index of the first axis of a buffer. */
+    void storeAt(Buffer output, Scalar at, Array part) {
+        List<Scalar.Loop> loops = loops(part.dims());
+        List<Scalar> index = new ArrayList<>(List.of(at));
+        index.addAll(counters(loops));
+        compute(new Nest(output, loops, part.at(counters(loops)), Optional.of(Index.linear(output.dims(), index)),
+                Optional.empty(), false));
+    }
+
+    /** What was stacked so far, and one more part: in memory of its own. */
+    Array stacked(Buffer stack, Scalar count, Array part) {
+        List<Scalar> shape = new ArrayList<>(List.of(define(Index.add(count, Index.ONE))));
+        shape.addAll(part.dims());
+        for (int axis = 1; axis < shape.size(); axis++) {
+            check(Index.or(Index.equal(count, Index.ZERO), Index.equal(stack.dims().get(axis), shape.get(axis))), Failure.SHAPE);
+        }
+        Buffer longer = allocate(stack.element(), shape);
+        store(longer, Array.of(stack), shape.stream().map(dim -> Index.ZERO).toList());
+        storeAt(longer, count, part);
+        return Array.of(longer);
     }
 
     void output(int index, Buffer buffer) {

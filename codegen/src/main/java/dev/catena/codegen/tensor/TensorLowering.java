@@ -2,6 +2,7 @@ package dev.catena.codegen.tensor;
 
 import dev.catena.codegen.tensor.onnx.OnnxCode;
 import dev.catena.ir.Block;
+import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.IrException;
 import dev.catena.ir.Operation;
@@ -11,11 +12,10 @@ import dev.catena.ir.TensorType;
 import dev.catena.ir.Trait;
 import dev.catena.ir.Value;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.IdentityHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * From a stage of any operations to a {@link TensorProgram}. A result that one operation alone reads stays an expression,
@@ -26,6 +26,8 @@ public final class TensorLowering {
     private static final int LARGEST_EXPRESSION = 96;
 
     private final TensorBuilder builder = new TensorBuilder();
+    /** By buffer: how many known values read it. */
+    private final Map<Buffer, Integer> readers = new HashMap<>();
 
     private TensorLowering() {}
 
@@ -65,7 +67,7 @@ public final class TensorLowering {
                 continue;
             }
             builder.begin(op);
-            List<Array> results = op.is("onnx.If") ? branch(op, known) : code(op, known);
+            List<Array> results = op.is("onnx.If") ? branch(op, known) : op.is("onnx.Loop") ? loop(op, known) : code(op, known);
             for (int i = 0; i < op.results().size(); i++) {
                 Value result = op.result(i);
                 if (result.uses().isEmpty() || i >= results.size() || results.get(i) == null) {
@@ -73,11 +75,12 @@ public final class TensorLowering {
                 }
                 Array array = results.get(i);
                 require(op, result, array);
-                known.put(result, keptAsExpression(result, array) ? array : builder.inMemory(array));
+                Array kept = keptAsExpression(result, array) ? array : builder.inMemory(array);
+                known.put(result, kept);
+                kept.reads().forEach(buffer -> readers.merge(buffer, 1, Integer::sum));
                 left.put(result, result.uses().size());
             }
-            forget(op, known, left);
-            builder.release(needed(known));
+            builder.release(forget(op, known, left), readers::containsKey);
         }
     }
 
@@ -131,25 +134,25 @@ public final class TensorLowering {
         return array;
     }
 
-    /** Operands that nobody else will read are known no longer. */
-    private static void forget(Operation op, Map<Value, Array> known, Map<Value, Integer> left) {
+    /** Operands that nobody else will read are known no longer; gives the buffers that none of those left reads. */
+    private List<Buffer> forget(Operation op, Map<Value, Array> known, Map<Value, Integer> left) {
+        List<Buffer> unread = new ArrayList<>();
         for (Value operand : op.operands()) {
             if (operand != null && left.containsKey(operand) && left.merge(operand, -1, Integer::sum) == 0) {
-                known.remove(operand);
+                for (Buffer buffer : known.remove(operand).reads()) {
+                    if (readers.computeIfPresent(buffer, (b, count) -> count == 1 ? null : count - 1) == null) {
+                        unread.add(buffer);
+                    }
+                }
             }
         }
-    }
-
-    private static Set<Buffer> needed(Map<Value, Array> known) {
-        Set<Buffer> needed = new LinkedHashSet<>();
-        known.values().forEach(array -> needed.addAll(array.reads()));
-        return needed;
+        return unread;
     }
 
     /** Results of both sides in memory of their own, so that what follows need not know which side was taken. */
     private List<Array> branch(Operation op, Map<Value, Array> known) {
         Array condition = valueOf(op.operand(0), known);
-        Scalar holds = condition.at(condition.dims().stream().map(dim -> Index.ZERO).toList());
+        Scalar holds = first(condition);
         List<Buffer> results = op.results().stream().map(result -> builder.declare(result.tensorType())).toList();
         TensorBuilder.Section yes = builder.section(() -> region(op, 0, results, known));
         TensorBuilder.Section no = builder.section(() -> region(op, 1, results, known));
@@ -168,6 +171,82 @@ public final class TensorLowering {
         for (int i = 0; i < results.size(); i++) {
             builder.assign(results.get(i), valueOf(block.outputs().get(i), known));
         }
-        builder.release(Set.of());
+        builder.releaseAll();
+    }
+
+    /** What goes round is in memory of its own in each round; slices are stored as they come where all sizes are known. */
+    private List<Array> loop(Operation op, Map<Value, Array> known) {
+        Block body = op.regions().get(0);
+        int carried = (int) op.intAttribute("carried");
+        List<Value> given = op.regionOperands();
+        Scalar trips = op.operand(0) == null ? Index.of(Long.MAX_VALUE) : OperationSite.convert(first(valueOf(op.operand(0), known)), ScalarType.INDEX);
+        Scalar bound = builder.define(Index.maximum(Index.ZERO, trips));
+        Scalar condition = op.operand(1) == null ? Index.truth(true) : first(valueOf(op.operand(1), known));
+        boolean allRounds = op.operand(0) != null && Index.isKnown(condition) && isTrue(body.outputs().get(0));
+        List<Buffer> states = new ArrayList<>();
+        for (int i = 0; i < carried; i++) {
+            states.add(builder.carried(body.arguments().get(i).tensorType(), valueOf(given.get(i), known)));
+        }
+        List<Buffer> stacks = new ArrayList<>();
+        List<Boolean> whole = new ArrayList<>();
+        for (Value slice : body.outputs().subList(carried + 1, body.outputs().size())) {
+            TensorType type = slice.tensorType();
+            List<Scalar> dims = new ArrayList<>(List.of(bound));
+            type.shape().forEach(dim -> dims.add(builder.known(dim)));
+            whole.add(allRounds && !dims.contains(null));
+            stacks.add(allRounds && !dims.contains(null) ? builder.allocate(type.element(), dims) : emptyStack(type));
+        }
+        builder.repeat(bound, condition, round -> body(op, round, states, stacks, whole, known));
+        List<Array> results = new ArrayList<>(states.stream().map(Array::of).toList());
+        stacks.forEach(stack -> results.add(Array.of(stack)));
+        return results;
+    }
+
+    private Buffer emptyStack(TensorType slice) {
+        List<Dim> unknown = new ArrayList<>(List.of(Dim.symbol("rounds")));
+        unknown.addAll(slice.shape());
+        List<Scalar> none = new ArrayList<>(List.of(Index.ZERO));
+        slice.shape().forEach(dim -> none.add(dim.isKnown() ? Index.of(dim.value()) : Index.ZERO));
+        return builder.carried(slice.withShape(unknown), Array.of(builder.allocate(slice.element(), none)));
+    }
+
+    /** The code of a round; gives whether there is a next one. */
+    private Scalar body(Operation op, Scalar round, List<Buffer> states, List<Buffer> stacks, List<Boolean> whole, Map<Value, Array> outer) {
+        Block body = op.regions().get(0);
+        Map<Value, Array> known = new IdentityHashMap<>();
+        List<Value> given = op.regionOperands();
+        for (int i = 0; i < given.size(); i++) {
+            known.put(body.arguments().get(i), i < states.size() ? Array.of(states.get(i)) : valueOf(given.get(i), outer));
+        }
+        operations(body, known);
+        Scalar goOn = builder.define(first(valueOf(body.outputs().get(0), known)));
+        List<Buffer> next = new ArrayList<>(states);
+        List<Array> values = new ArrayList<>();
+        for (int i = 0; i < states.size(); i++) {
+            values.add(valueOf(body.outputs().get(i + 1), known));
+        }
+        for (int i = 0; i < stacks.size(); i++) {
+            Array slice = builder.cheap(valueOf(body.outputs().get(states.size() + 1 + i), known));
+            if (whole.get(i)) {
+                for (int axis = 0; axis < slice.rank(); axis++) {
+                    builder.check(Index.equal(slice.dim(axis), stacks.get(i).dims().get(axis + 1)), Failure.SHAPE);
+                }
+                builder.storeAt(stacks.get(i), round, slice);
+            } else {
+                next.add(stacks.get(i));
+                values.add(builder.stacked(stacks.get(i), round, slice));
+            }
+        }
+        builder.advance(next, values);
+        return goOn;
+    }
+
+    private static boolean isTrue(Value v) {
+        return v.constant() != null && v.constant().size() == 1 && v.constant().getLong(0) != 0;
+    }
+
+    /** The only element. */
+    private static Scalar first(Array single) {
+        return single.at(single.dims().stream().map(dim -> Index.ZERO).toList());
     }
 }

@@ -229,7 +229,7 @@ final class ContribForms extends OperationForms {
   }
 
   /**
-   * Attention with the past as tensors [batch, kv_heads, past, size]. Row i of a sequence stands at position
+   * Attention with the past as tensors [batch, kv_heads, past, size], or without a past. Row i of a sequence stands at position
    * seqlens_k + 1 − rows + i and sees the positions up to its own, the last local_window_size of them where that is given.
    */
   private List<Value> groupQueryAttention(OnnxGraph.Node node, List<Value> in) {
@@ -242,12 +242,15 @@ final class ContribForms extends OperationForms {
     }
     long heads = positive(node, "num_heads");
     long kvHeads = positive(node, "kv_num_heads");
-    Value pastKey = required(in, PAST_KEY, "past_key");
-    Value pastValue = required(in, PAST_VALUE, "past_value");
-    long size = known(pastKey, -1, "past_key");
+    Value pastKey = optional(in, PAST_KEY);
+    Value pastValue = optional(in, PAST_VALUE);
     Value q = required(in, 0, "query");
     Value k = optional(in, 1);
     Value v = optional(in, 2);
+    long size = pastKey != null ? known(pastKey, -1, "past_key") : known(q, -1, "query") / (k == null ? heads + 2 * kvHeads : heads);
+    if ((pastKey == null) != (pastValue == null)) {
+      throw out.broken("takes past keys and past values together or not at all");
+    }
     long packed = Math.multiplyExact(heads + 2 * kvHeads, size);
     if (heads % kvHeads != 0 || q.tensorType().rank() != 3
         || known(q, -1, "query") != (k == null ? packed : heads * size) || (k == null) != (v == null)) {
@@ -272,10 +275,10 @@ final class ContribForms extends OperationForms {
       headedK = rotation.of(headedK, size);
     }
     Value headedV = turned(op("Reshape", v, integers(0, 0, kvHeads, size)));
-    Value presentKey = joined(2, pastKey, turned(headedK));
-    Value presentValue = joined(2, pastValue, headedV);
+    Value presentKey = pastKey == null ? turned(headedK) : joined(2, pastKey, turned(headedK));
+    Value presentValue = pastValue == null ? headedV : joined(2, pastValue, headedV);
     double scale = real(node, "scale", 0) == 0 ? 1 / Math.sqrt(size) : real(node, "scale", 0);
-    Value total = op("Squeeze", op("Add", shape(pastKey, 2), shape(q, 1)));
+    Value total = op("Squeeze", pastKey == null ? shape(q, 1) : op("Add", shape(pastKey, 2), shape(q, 1)));
     Value mask = causalMask(q, positions, total, integer(node, "local_window_size", -1));
     Value bias = optional(in, ATTENTION_BIAS);
     Value attended = attended(turned(headedQ), presentKey, presentValue, heads, kvHeads, scale, real(node, "softcap", 0),

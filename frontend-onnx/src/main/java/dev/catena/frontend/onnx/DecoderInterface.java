@@ -17,7 +17,8 @@ import java.util.Set;
  * What each input and output of a decoder piece is for, decided by its type and by what the graph does with it; names
  * decide only what the graph leaves open.
  *
- * @param inputs  by role, in the order of the stage's arguments: hidden, mask, positions, past_key, past_value
+ * @param inputs  by role, in the order of the stage's arguments: hidden, mask, positions, past_key, past_value; without the last
+ *                two in a piece that was exported without a cache
  * @param outputs by role, in the order of the stage's outputs: hidden, present_key, present_value
  */
 record DecoderInterface(Map<String, ValueInfo> inputs, Map<String, ValueInfo> outputs) {
@@ -29,8 +30,35 @@ record DecoderInterface(Map<String, ValueInfo> inputs, Map<String, ValueInfo> ou
     return cacheLike >= 2 && hidden && graph.outputs().size() >= 3;
   }
 
+  /** Whether the graph attends within what it is given: hidden state in, hidden state out, and perhaps new keys and values. */
+  static boolean fitsWithoutPast(OnnxGraph graph) {
+    return Pieces.attends(graph) && graph.inputs().stream().anyMatch(i -> isFloat(i) && i.rank() == 3)
+        && graph.outputs().stream().filter(o -> isFloat(o) && o.rank() == 3).count() == 1
+        && graph.outputs().stream().allMatch(o -> isFloat(o) && (o.rank() == 3 || o.rank() == 4));
+  }
+
+  private static DecoderInterface withoutPast(OnnxGraph graph, GraphUses uses) {
+    Map<String, ValueInfo> in = ordered(roles(graph, uses, graph.inputs()));
+    Map<String, ValueInfo> out = new LinkedHashMap<>();
+    out.put("hidden", graph.outputs().stream().filter(o -> o.rank() == 3).findFirst().orElseThrow());
+    return new DecoderInterface(in, out);
+  }
+
+  private static Map<String, ValueInfo> ordered(Map<String, ValueInfo> roles) {
+    Map<String, ValueInfo> in = new LinkedHashMap<>();
+    for (String role : List.of("hidden", "mask", "positions")) {
+      if (roles.containsKey(role)) {
+        in.put(role, roles.get(role));
+      }
+    }
+    return in;
+  }
+
   static DecoderInterface of(OnnxGraph graph) {
     GraphUses uses = new GraphUses(graph);
+    if (!fits(graph) && fitsWithoutPast(graph)) {
+      return withoutPast(graph, uses);
+    }
     List<ValueInfo> pasts = new ArrayList<>();
     List<ValueInfo> presents = new ArrayList<>();
     List<ValueInfo> rest = new ArrayList<>();
@@ -52,13 +80,7 @@ record DecoderInterface(Map<String, ValueInfo> inputs, Map<String, ValueInfo> ou
           + "' are continued in one output");
     }
     int key = keyOf(uses, pasts, presents);
-    Map<String, ValueInfo> roles = roles(graph, uses, rest);
-    Map<String, ValueInfo> in = new LinkedHashMap<>();
-    for (String role : List.of("hidden", "mask", "positions")) {
-      if (roles.containsKey(role)) {
-        in.put(role, roles.get(role));
-      }
-    }
+    Map<String, ValueInfo> in = ordered(roles(graph, uses, rest));
     in.put("past_key", pasts.get(key));
     in.put("past_value", pasts.get(1 - key));
     List<ValueInfo> others = graph.outputs().stream().filter(o -> !presents.contains(o)).toList();

@@ -86,6 +86,12 @@ final class FormBuilder {
     return a == null ? null : a.reals();
   }
 
+  /** A list of texts, or null. */
+  List<String> texts(String name) {
+    OnnxAttribute a = attribute(name, OnnxAttribute.Type.TEXTS);
+    return a == null ? null : a.texts();
+  }
+
   private OnnxAttribute attribute(String name, OnnxAttribute.Type type) {
     OnnxAttribute a = node.attributes().get(name);
     if (a != null && a.type() != type) {

@@ -11,7 +11,8 @@ import java.util.TreeMap;
 
 /**
  * Cuts a whole model, imported as one stage, into embed, decoders, norm and head. Cuts are made through the residual
- * stream only ({@link ResidualStream}): a decoder begins at the last bottleneck that is free of its past. What a stage takes
+ * stream only ({@link ResidualStream}): a decoder begins at the last bottleneck that is free of its past, or, in a model that
+ * was exported without a cache, of what it attends to. What a stage takes
  * from outside the stream (masks, cosines and sines, shapes) it computes itself from its own arguments.
  */
 final class LayerCut {
@@ -21,14 +22,22 @@ final class LayerCut {
   private final Value normed;
   private final List<Stage> stages = new ArrayList<>();
 
-  /** Where a layer begins in the stream, and its cache. */
-  private record Layer(Value begin, int index, Value pastKey, Value pastValue) {}
+  /** Where a layer begins in the stream, and its cache, if the model has one. */
+  private record Layer(Value begin, int index, Value pastKey, Value pastValue) {
+    static Layer withoutCache(Value begin, int index) {
+      return new Layer(begin, index, null, null);
+    }
+  }
 
   private LayerCut(WholeModel model) {
     this.model = model;
     ResidualStream residual = ResidualStream.of(model.stage(), model.ids(), model.logits());
     stream = residual.bottlenecks();
-    findLayers();
+    if (model.caches().isEmpty()) {
+      findLayersByAttention();
+    } else {
+      findLayers();
+    }
     Layer last = layers.get(layers.size() - 1);
     int end = -1;
     int norm = -1;
@@ -42,15 +51,14 @@ final class LayerCut {
       }
     }
     if (end < 0) {
-      throw new OnnxException(model.file() + ": behind the attention over '" + last.pastKey.name() + "' nothing is added"
-          + " to the residual stream, so the end of the last layer can't be found; split the model into embed, decoder-N,"
+      throw new OnnxException(model.file() + ": behind the last attention, from '" + last.begin.name() + "' on, nothing is added to the residual stream, so the end of the last layer can't be found; split the model into embed, decoder-N,"
           + " norm and head pieces");
     }
     if (norm <= end) {
       throw new OnnxException(model.file() + ": no norm stands between the last layer (" + origin(stream.get(end))
           + ") and the logits; split the model into embed, decoder-N, norm and head pieces");
     }
-    layers.add(new Layer(stream.get(end), end, null, null));
+    layers.add(Layer.withoutCache(stream.get(end), end));
     normed = stream.get(norm);
   }
 
@@ -68,16 +76,7 @@ final class LayerCut {
   private void findLayers() {
     TreeMap<Integer, List<Value>> pastsByBegin = new TreeMap<>();
     for (Value past : model.caches().keySet()) {
-      Set<Value> reached = DataFlow.from(model.stage(), List.of(past));
-      int begin = -1;
-      while (begin + 1 < stream.size() && !reached.contains(stream.get(begin + 1))) {
-        begin++;
-      }
-      if (begin < 0) {
-        throw new OnnxException(model.file() + ": between the token ids and the layer of '" + past.name()
-            + "' no value carries the whole hidden state [batch, seq, width]; split the model into embed, decoder-N, norm"
-            + " and head pieces");
-      }
+      int begin = begin(past);
       if (begin + 1 < stream.size()) {
         pastsByBegin.computeIfAbsent(begin, k -> new ArrayList<>()).add(past);
       }
@@ -97,6 +96,38 @@ final class LayerCut {
     });
   }
 
+  /** The last place of the stream that a layer's own value, which isn't in the stream, has no effect on. */
+  private int begin(Value own) {
+    Set<Value> reached = DataFlow.from(model.stage(), List.of(own));
+    int begin = -1;
+    while (begin + 1 < stream.size() && !reached.contains(stream.get(begin + 1))) {
+      begin++;
+    }
+    if (begin < 0) {
+      throw new OnnxException(model.file() + ": between the token ids and the layer of '" + own.name()
+          + "' no value carries the whole hidden state [batch, seq, width]; split the model into embed, decoder-N, norm"
+          + " and head pieces");
+    }
+    return begin;
+  }
+
+  private void findLayersByAttention() {
+    for (Value shares : Attentions.shares(model.stage(), model.ids())) {
+      int begin = begin(shares);
+      if (begin + 1 == stream.size()) {
+        continue; // nothing that reaches the logits
+      }
+      if (!layers.isEmpty() && layers.get(layers.size() - 1).index >= begin) {
+        throw new OnnxException(shares.producer().origin() + ": is a second attention between the same two places of the residual"
+            + " stream; a layer has one");
+      }
+      layers.add(Layer.withoutCache(beforeNothing(stream.get(begin)), begin));
+    }
+    if (layers.isEmpty()) {
+      throw new OnnxException(model.file() + ": no attention has any effect on the logits");
+    }
+  }
+
   /** A norm's Cast to the type that is there already belongs to the layer, not to what comes before. */
   private Value beforeNothing(Value v) {
     Value at = v;
@@ -112,7 +143,7 @@ final class LayerCut {
     embed.argument("ids", model.ids(), model.ids().tensorType());
     embed.offer("mask", model.mask()); // learned positions are counted from these
     embed.offer("positions", model.positions());
-    embed.offer("past_key", layers.get(0).pastValue); // for its length; keys may be kept turned
+    embed.offer("past_key", layers.get(0).pastValue); // for its length, where there is one; keys may be kept turned
     stages.add(embed.end("hidden", layers.get(0).begin));
     for (int i = 0; i + 1 < layers.size(); i++) {
       stages.add(decoder(i));
@@ -133,6 +164,9 @@ final class LayerCut {
     copy.argument("hidden", layer.begin, hidden(layer.begin));
     copy.offer("mask", model.mask());
     copy.offer("positions", model.positions());
+    if (layer.pastKey == null) {
+      return copy.end("hidden", layers.get(i + 1).begin);
+    }
     copy.argument("past_key", layer.pastKey, layer.pastKey.tensorType());
     copy.argument("past_value", layer.pastValue, layer.pastValue.tensorType());
     Value key = model.caches().get(layer.pastKey);

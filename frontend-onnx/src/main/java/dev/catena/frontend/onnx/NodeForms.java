@@ -30,9 +30,10 @@ final class NodeForms {
   private final NormalizationForms normalizations;
   private final QuantizationForms quantization;
   private final TensorForms tensors;
+  private final RecurrentForms recurrent;
   private final QuantizedConstants quantized;
 
-  NodeForms(StageBuilder out, TensorLoader loader, long opset, ContribForms contrib, QuantizedConstants quantized) {
+  NodeForms(StageBuilder out, NameHints hints, TensorLoader loader, long opset, ContribForms contrib, QuantizedConstants quantized) {
     this.out = out;
     this.loader = loader;
     this.opset = opset;
@@ -43,6 +44,7 @@ final class NodeForms {
     this.normalizations = new NormalizationForms(builder, opset);
     this.quantization = new QuantizationForms(builder);
     this.tensors = new TensorForms(builder, opset);
+    this.recurrent = new RecurrentForms(builder, out, hints);
     this.quantized = quantized;
   }
 
@@ -129,6 +131,10 @@ final class NodeForms {
     List<Value> codes = quantization.convert(node.operation());
     if (codes != null) {
       return codes;
+    }
+    List<Value> layers = recurrent.convert(node.operation());
+    if (layers != null) {
+      return layers;
     }
     Value one = activations.convert(node.operation());
     one = one != null ? one : normalizations.convert(node.operation());

@@ -40,7 +40,8 @@ public final class OnnxImporter {
    *     attributes {@code role} and {@code source}, and the names of its arguments and outputs by what they are for:
    *     {@code arg.ids} and {@code out.hidden} of embed, {@code arg.hidden} and {@code out.hidden} of norm,
    *     {@code arg.hidden} and {@code out.logits} of head, and of a decoder {@code arg.hidden}, {@code arg.mask},
-   *     {@code arg.positions} (these two only where it takes them), {@code arg.past_key}, {@code arg.past_value},
+   *     {@code arg.positions} (these two only where it takes them), {@code arg.past_key}, {@code arg.past_value} (not in a
+   *     model that was exported without a cache, whose embed and decoders have {@code past = "none"}),
    *     {@code out.hidden}, {@code out.present_key}, {@code out.present_value}; arguments and outputs stand in this order
    * @throws OnnxException what can't be imported, in one line
    */
@@ -153,8 +154,12 @@ public final class OnnxImporter {
       whole(path, pieces.whole());
       return;
     }
+    boolean cached = pieces.inOrder().stream().anyMatch(p -> p.inputs().containsKey("past_key"));
     for (Pieces.Piece piece : pieces.inOrder()) {
       Stage stage = importPiece(path, piece);
+      if (!cached && piece.role().readsPast()) {
+        stage.setAttribute("past", new Attribute.Text("none"));
+      }
       add(stage, piece.graph());
     }
     PieceChain.check(module);

@@ -20,7 +20,7 @@ final class PieceChain {
     }
     Stage first = null;
     for (Stage stage : stages) {
-      if ("decoder".equals(stage.textAttribute("role"))) {
+      if (stage.textAttribute("arg.past_key") != null && "decoder".equals(stage.textAttribute("role"))) {
         cache(stage, "past_key");
         cache(stage, "past_value");
         first = first == null ? stage : first;

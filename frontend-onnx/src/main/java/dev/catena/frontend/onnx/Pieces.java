@@ -29,6 +29,11 @@ final class Pieces {
       return this == EMBED ? "ids" : "hidden";
     }
 
+    /** Whether it may have to know how long the past is. */
+    boolean readsPast() {
+      return this == EMBED || this == DECODER;
+    }
+
     /** What the only output of a piece other than a decoder is for. */
     String output() {
       return this == HEAD ? "logits" : "hidden";
@@ -161,9 +166,11 @@ final class Pieces {
   private static boolean isWholeModel(OnnxGraph g) {
     boolean ids = g.inputs().stream().anyMatch(Pieces::isInteger);
     boolean hidden = g.inputs().stream().anyMatch(i -> DecoderInterface.isFloat(i) && (i.rank() == 3 || i.rank() == 2));
-    boolean attends = g.nodes().stream().anyMatch(n -> n.operation().equals("Softmax") || n.operation().contains("Attention")
-        || n.is("If"));
-    return ids && !hidden && attends;
+    return ids && !hidden && (attends(g) || g.nodes().stream().anyMatch(n -> n.is("If")));
+  }
+
+  static boolean attends(OnnxGraph g) {
+    return g.nodes().stream().anyMatch(n -> n.operation().equals("Softmax") || n.operation().contains("Attention"));
   }
 
   static boolean isInteger(ValueInfo v) {
@@ -172,7 +179,7 @@ final class Pieces {
   }
 
   private static Role role(OnnxGraph g) {
-    if (DecoderInterface.fits(g)) {
+    if (DecoderInterface.fits(g) || DecoderInterface.fitsWithoutPast(g)) {
       return Role.DECODER;
     }
     if (EmbedInterface.fits(g)) {

@@ -22,12 +22,11 @@ final class QuantizationForms {
       case "DynamicQuantizeLinear" -> dynamic();
       case "MatMulInteger" -> {
         b.allow();
-        yield List.of(b.op("MatMul", codes(b.operand(0, "A"), rowwise(b.optional(2))), codes(b.operand(1, "B"), b.optional(3))));
+        yield List.of(product(b.operand(0, "A"), b.operand(1, "B"), b.optional(2), b.optional(3)));
       }
       case "QLinearMatMul" -> {
         b.allow();
-        Value product = b.op("MatMul", codes(b.operand(0, "a"), rowwise(b.operand(2, "a_zero_point"))),
-            codes(b.operand(3, "b"), b.operand(5, "b_zero_point")));
+        Value product = product(b.operand(0, "a"), b.operand(3, "b"), b.operand(2, "a_zero_point"), b.operand(5, "b_zero_point"));
         yield List.of(rescaled(product, b.op("Mul", rowwise(b.operand(1, "a_scale")), b.operand(4, "b_scale")), 6));
       }
       case "ConvInteger" -> List.of(convolution(b.operand(0, "x"), b.operand(1, "w"), b.optional(2), b.optional(3), null));
@@ -44,6 +43,10 @@ final class QuantizationForms {
   /** A zero point or scale for each row of a left operand stands along the last axis but one. */
   private Value rowwise(Value v) {
     return v == null || FormBuilder.rank(v) != 1 ? v : b.unsqueeze(v, 1);
+  }
+
+  private Value product(Value left, Value right, Value leftZero, Value rightZero) {
+    return b.with("MatMulInteger", Arrays.asList(left, right, rowwise(leftZero), rightZero));
   }
 
   private Value channelwise(Value v, int rank, int axis) {

@@ -67,6 +67,11 @@ final class StageBuilder {
     return append(operation, operands, Map.of(), results, regions, null);
   }
 
+  /** Appends an operation with attributes and regions. */
+  Operation append(String operation, List<Value> operands, Map<String, Attribute> attributes, int results, List<Block> regions) {
+    return append(operation, operands, attributes, results, regions, null);
+  }
+
   private Operation append(String operation, List<Value> operands, Map<String, Attribute> attributes, int results,
       List<Block> regions, String hint) {
     OpDefinition definition = Dialects.get(operation.contains(".") ? operation : "onnx." + operation);

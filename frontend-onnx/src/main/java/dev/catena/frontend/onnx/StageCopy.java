@@ -35,6 +35,9 @@ final class StageCopy {
     this.model = model;
     stage = new Stage(name);
     stage.setAttribute("role", new Attribute.Text(role.text()));
+    if (model.caches().isEmpty() && role.readsPast()) {
+      stage.setAttribute("past", new Attribute.Text("none"));
+    }
   }
 
   /** The stage takes {@code original} from outside. */

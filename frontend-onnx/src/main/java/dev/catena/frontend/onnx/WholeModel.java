@@ -1,6 +1,8 @@
 package dev.catena.frontend.onnx;
 
+import dev.catena.ir.Dim;
 import dev.catena.ir.Operation;
+import dev.catena.ir.QuantType;
 import dev.catena.ir.Stage;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
@@ -19,7 +21,8 @@ import java.util.Set;
  * @param ids       token ids [batch, seq]
  * @param mask      attention mask, or null
  * @param positions position ids, or null
- * @param caches    past keys and values of all layers, in the order of the inputs, with the outputs that continue them
+ * @param caches    past keys and values of all layers, in the order of the inputs, with the outputs that continue them; none
+ *                  of a model that was exported without a cache
  * @param logits    [batch, seq, vocabulary]
  */
 record WholeModel(Stage stage, String file, Value ids, Value mask, Value positions, Map<Value, Value> caches,
@@ -35,17 +38,20 @@ record WholeModel(Stage stage, String file, Value ids, Value mask, Value positio
         caches.put(argument, present);
       }
     }
-    if (caches.isEmpty()) {
-      throw new OnnxException(file + ": no input [batch, heads, past, size] is continued by an output; export the model with its"
-          + " KV cache (Optimum: text-generation-with-past)");
+    boolean without = caches.isEmpty();
+    List<Value> others = stage.outputs().stream().filter(v -> !caches.containsValue(v) && !(without && isCacheLike(v))).toList();
+    if (without && others.size() != 1) {
+      throw noCache(file);
     }
-    List<Value> others = stage.outputs().stream().filter(v -> !caches.containsValue(v)).toList();
     if (others.size() != 1) {
       throw new OnnxException(file + ": " + others.size() + " outputs besides the caches, a language model has one, logits;"
           + " export it without hidden states and attentions");
     }
     Value logits = others.get(0);
     Value ids = ids(stage, file, logits);
+    if (without) {
+      requireSequence(stage, file, ids, logits);
+    }
     Value mask = null;
     Value positions = null;
     for (Value argument : stage.arguments()) {
@@ -59,6 +65,23 @@ record WholeModel(Stage stage, String file, Value ids, Value mask, Value positio
       }
     }
     return new WholeModel(stage, file, ids, mask, positions, caches, logits);
+  }
+
+  /** Without a cache to tell a language model by, it attends, gives a logit for each row of its embedding, and takes any length. */
+  private static void requireSequence(Stage stage, String file, Value ids, Value logits) {
+    TensorType t = logits.tensorType();
+    if (t.rank() != 3 || !t.dim(-1).is(rowsPicked(ids)) || Attentions.shares(stage, ids).isEmpty()) {
+      throw noCache(file);
+    }
+    if (ids.tensorType().dim(1).isKnown()) {
+      throw new OnnxException(file + ": takes sequences of " + ids.tensorType().dim(1) + " tokens only; export it with a dynamic"
+          + " sequence length (dynamic_axes or dynamic_shapes)");
+    }
+  }
+
+  private static OnnxException noCache(String file) {
+    return new OnnxException(file + ": no input [batch, heads, past, size] is continued by an output; export the model with its"
+        + " KV cache (Optimum: text-generation-with-past)");
   }
 
   private static boolean isCacheLike(Value v) {
@@ -113,7 +136,9 @@ record WholeModel(Stage stage, String file, Value ids, Value mask, Value positio
       Value v = open.pop();
       for (Value.Use u : seen.add(v) ? v.uses() : List.<Value.Use>of()) {
         Operation op = u.user();
-        if (op != null && op.is("onnx.Gather") && u.index() == 1 && op.operand(0).type() instanceof TensorType t
+        if (op != null && op.is("nn.embedding") && u.index() == 0) {
+          rows = Math.max(rows, rows(op.operand(1)));
+        } else if (op != null && op.is("onnx.Gather") && u.index() == 1 && op.operand(0).type() instanceof TensorType t
             && t.rank() == 2 && t.element().isFloat() && op.intAttribute("axis") == 0 && t.dim(0).isKnown()) {
           rows = Math.max(rows, t.dim(0).value());
         } else if (op != null && u.index() == 0 && SAME_INDEX.contains(op.name())) {
@@ -122,5 +147,10 @@ record WholeModel(Stage stage, String file, Value ids, Value mask, Value positio
       }
     }
     return rows;
+  }
+
+  private static long rows(Value table) {
+    List<Dim> shape = table.type() instanceof QuantType q ? q.shape() : table.tensorType().shape();
+    return shape.get(0).isKnown() ? shape.get(0).value() : -1;
   }
 }

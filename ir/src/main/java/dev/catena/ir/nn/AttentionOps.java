@@ -14,6 +14,7 @@ import dev.catena.ir.Sequences;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Trait;
+import dev.catena.ir.Value;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -29,8 +30,8 @@ final class AttentionOps {
           .shape(AttentionOps::tableRowsShape).meaning(AttentionOps::tableRows).build(),
       OpDefinition.named("nn.positions",
               "The positions of a step's rows: row i of x [b, s, ...] stands at past + i, past [b, kv_heads, past, dim] being "
-                  + "the rows before it: [b, s].")
-          .operand("x").operand("past")
+                  + "the rows before it, none where it is absent: [b, s].")
+          .operand("x").optional("past")
           .traits(Trait.PURE)
           .shape(AttentionOps::positionsShape).meaning(AttentionOps::positions).build(),
       OpDefinition.named("nn.rope",
@@ -48,10 +49,10 @@ final class AttentionOps {
           .shape(AttentionOps::repeatShape).meaning(AttentionOps::repeat).build(),
       OpDefinition.named("nn.past_attention",
               "Attention with the past as tensors: q [b, s, heads·dim], k and v [b, s, kv_heads·dim], past [b, kv_heads, "
-                  + "past, dim], additive mask, causal where the flag says so, over the window's last positions unless that "
+                  + "past, dim] or absent, additive mask, causal where the flag says so, over the window's last positions unless that "
                   + "is 0, scaled scores held within softcap unless that is 0; gives the output and the concatenated keys and "
                   + "values.")
-          .operand("q").operand("k").operand("v").operand("past_key").operand("past_value").optional("mask")
+          .operand("q").operand("k").operand("v").optional("past_key").optional("past_value").optional("mask")
           .result("out").result("present_key").result("present_value")
           .attribute("heads", Attribute.Int.class).attribute("kv_heads", Attribute.Int.class)
           .attribute("scale", Attribute.Real.class).attribute("causal", Attribute.Flag.class, Attribute.of(false))
@@ -106,7 +107,7 @@ final class AttentionOps {
 
   private static List<Inferred> positionsShape(Operation op) {
     TensorType x = op.operand(0).tensorType();
-    if (x.rank() < 2 || op.operand(1).tensorType().rank() != 4) {
+    if (x.rank() < 2 || op.operand(1) != null && op.operand(1).tensorType().rank() != 4) {
       throw op.broken("needs rows [b, s, ...] and a past of rank 4");
     }
     return List.of(Inferred.of(new TensorType(ElementType.I64, x.shape().subList(0, 2))));
@@ -114,9 +115,10 @@ final class AttentionOps {
 
   private static List<EvalValue> positions(Operation op, List<EvalValue> in) {
     Tensor x = (Tensor) in.get(0);
+    long past = in.size() > 1 ? ((Tensor) in.get(1)).dim(2) : 0;
     Tensor out = new Tensor(ElementType.I64, x.dim(0), x.dim(1));
     for (int i = 0; i < out.size(); i++) {
-      out.setLong(i, ((Tensor) in.get(1)).dim(2) + i % x.dim(1));
+      out.setLong(i, past + i % x.dim(1));
     }
     return List.of(out);
   }
@@ -182,9 +184,9 @@ final class AttentionOps {
   private static List<Inferred> pastShape(Operation op) {
     TensorType q = op.operand(0).tensorType();
     TensorType k = op.operand(1).tensorType();
-    TensorType past = op.operand(3).tensorType();
     long heads = op.intAttribute("heads");
     long kvHeads = op.intAttribute("kv_heads");
+    TensorType past = pastType(op, k, kvHeads);
     long dim = past.dim(3).value();
     if (!q.dim(-1).is(heads * dim) || !k.dim(-1).is(kvHeads * dim) || heads % kvHeads != 0) {
       throw op.broken(heads + " heads over " + kvHeads + " KV heads of " + dim + " don't fit " + q.text() + " and "
@@ -196,10 +198,26 @@ final class AttentionOps {
     return List.of(Inferred.of(q), kv, kv);
   }
 
+  /** The past's type; of an absent one what an empty past would have. */
+  private static TensorType pastType(Operation op, TensorType k, long kvHeads) {
+    Value key = op.operand(3);
+    Value value = op.operand(4);
+    if ((key == null) != (value == null)) {
+      throw op.broken("takes past keys and past values together or not at all");
+    }
+    if (key != null) {
+      return key.tensorType();
+    }
+    if (kvHeads < 1 || !k.dim(-1).isKnown() || k.dim(-1).value() % kvHeads != 0) {
+      throw op.broken(kvHeads + " KV heads don't fit " + k.text());
+    }
+    return k.withShape(List.of(k.dim(0), Dim.of(kvHeads), Dim.of(0), Dim.of(k.dim(-1).value() / kvHeads)));
+  }
+
   private static List<EvalValue> past(Operation op, List<EvalValue> in) {
     Tensor q = (Tensor) in.get(0);
-    Tensor presentK = concat((Tensor) in.get(3), (Tensor) in.get(1));
-    Tensor presentV = concat((Tensor) in.get(4), (Tensor) in.get(2));
+    Tensor presentK = concat(pastOf(op, in, 3), (Tensor) in.get(1));
+    Tensor presentV = concat(pastOf(op, in, 4), (Tensor) in.get(2));
     Tensor mask = in.size() > 5 ? (Tensor) in.get(5) : null;
     int heads = (int) op.intAttribute("heads");
     int group = heads / (int) op.intAttribute("kv_heads");
@@ -239,6 +257,15 @@ final class AttentionOps {
       }
     }
     return List.of(out, presentK, presentV);
+  }
+
+  private static Tensor pastOf(Operation op, List<EvalValue> in, int operand) {
+    if (in.size() > operand && in.get(operand) != null) {
+      return (Tensor) in.get(operand);
+    }
+    Tensor rows = (Tensor) in.get(operand - 2);
+    long kvHeads = op.intAttribute("kv_heads");
+    return new Tensor(rows.element(), rows.dim(0), kvHeads, 0, rows.dim(-1) / kvHeads);
   }
 
   private static double capped(double score, double cap) {

@@ -24,7 +24,8 @@ final class ControlOps {
           .operand("condition").variadic("captured").results("result")
           .region("then").region("else")
           .traits(Trait.PURE)
-          .shape(ControlOps::inferIf).meaning(ControlOps::runIf).build());
+          .shape(ControlOps::inferIf).meaning(ControlOps::runIf).build(),
+      LoopOps.LOOP);
 
   private ControlOps() {}
 

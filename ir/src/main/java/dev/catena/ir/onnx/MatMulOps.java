@@ -19,8 +19,13 @@ final class MatMulOps {
   static final List<OpDefinition> OPERATIONS = List.of(
       OpDefinition.named("onnx.MatMul", "The matrix product, batched over leading axes that broadcast; as numpy.matmul.")
           .operand("a").operand("b").traits(Trait.PURE)
-          .shape(op -> List.of(inferMatMul(op)))
+          .shape(op -> List.of(inferMatMul(op, Elementwise.sameElement(op))))
           .meaning((op, in) -> List.of(matMul(op, (Tensor) in.get(0), (Tensor) in.get(1)))).build(),
+      OpDefinition.named("onnx.MatMulInteger", "The matrix product of codes of 8 bits less their zero points, which broadcast to them: "
+              + "a - a_zero_point times b - b_zero_point, in i32.")
+          .operand("a").operand("b").optional("a_zero_point").optional("b_zero_point").traits(Trait.PURE)
+          .shape(op -> List.of(inferCodes(op)))
+          .meaning((op, in) -> List.of(matMul(op, codes(in, 0), codes(in, 1)))).build(),
       OpDefinition.named("onnx.Gemm", "alpha * a' * b' + beta * c, where ' transposes if asked to.")
           .operand("a").operand("b").optional("c")
           .attribute("alpha", Attribute.Real.class, Attribute.of(1.0))
@@ -32,8 +37,35 @@ final class MatMulOps {
 
   private MatMulOps() {}
 
-  private static Inferred inferMatMul(Operation op) {
-    ElementType element = Elementwise.sameElement(op);
+  private static Inferred inferCodes(Operation op) {
+    for (int i = 0; i < 2; i++) {
+      TensorType codes = op.operand(i).tensorType();
+      TensorType zero = op.operand(i + 2) == null ? null : op.operand(i + 2).tensorType();
+      if (codes.element() != ElementType.U8 && codes.element() != ElementType.I8 || zero != null && zero.element() != codes.element()) {
+        throw op.broken("takes codes of u8 or i8 and zero points of their type, not " + codes.text()
+            + (zero == null ? "" : " and " + zero.text()));
+      }
+      if (zero != null) {
+        Broadcasting.requireFits(op, zero.shape(), codes.shape());
+      }
+    }
+    return inferMatMul(op, ElementType.I32);
+  }
+
+  /** Codes without their zero point. */
+  private static Tensor codes(List<EvalValue> in, int operand) {
+    Tensor codes = ((Tensor) in.get(operand)).cast(ElementType.I32);
+    if (in.size() <= operand + 2 || in.get(operand + 2) == null) {
+      return codes;
+    }
+    Tensor zero = Broadcasting.stretch((Tensor) in.get(operand + 2), codes.shape());
+    for (int i = 0; i < codes.size(); i++) {
+      codes.setLong(i, codes.getLong(i) - zero.getLong(i));
+    }
+    return codes;
+  }
+
+  private static Inferred inferMatMul(Operation op, ElementType element) {
     List<Dim> a = new ArrayList<>(op.operand(0).tensorType().shape());
     List<Dim> b = new ArrayList<>(op.operand(1).tensorType().shape());
     if (a.isEmpty() || b.isEmpty()) {

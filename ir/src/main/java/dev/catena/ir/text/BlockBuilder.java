@@ -172,7 +172,8 @@ final class BlockBuilder {
     for (int i = 0; i < Math.min(captured.size(), region.arguments().size()); i++) {
       Value outer = captured.get(i).VALUE() == null ? operand(captured.get(i))
           : values.get(literals.value(captured.get(i).VALUE()));
-      if (outer != null && outer.type() != null && !outer.type().equals(region.arguments().get(i).type())) {
+      if (outer != null && outer.type() != null && definition.regionTypes() == null
+          && !outer.type().equals(region.arguments().get(i).type())) {
         errors.at(r.argument(i).type(), "expected " + outer.type().text() + ", the type of " + captured.get(i).getText()
             + ", found " + region.arguments().get(i).type().text());
       }

@@ -4,6 +4,7 @@ import dev.catena.artifact.ArtifactException;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.GraphDescription;
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.LoadedGraph;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -11,7 +12,7 @@ import java.util.List;
  * The code and weights of a graph of tensors, shared by its runners; it goes when the last of those who
  * {@link #retain}ed it has closed it. Thread-safe.
  */
-public final class CpuGraph implements AutoCloseable {
+public final class CpuGraph implements LoadedGraph {
     private final GraphDescription description;
     private final CodeLibrary code;
     private final long function;
@@ -71,6 +72,7 @@ public final class CpuGraph implements AutoCloseable {
         return new CpuGraph(description, null, library.function(symbol), memory, addresses);
     }
 
+    @Override
     public GraphDescription description() {
         return description;
     }
@@ -83,10 +85,12 @@ public final class CpuGraph implements AutoCloseable {
         return weights;
     }
 
+    @Override
     public GraphRunner runner(int threads) {
         return new GraphRunner(this, threads);
     }
 
+    @Override
     public synchronized CpuGraph retain() {
         if (holders == 0) {
             throw new IllegalStateException("the model was closed");

@@ -5,6 +5,7 @@ import dev.catena.artifact.Manifest;
 import dev.catena.runtime.DeviceModel;
 import dev.catena.runtime.DeviceProvider;
 import dev.catena.runtime.Devices;
+import dev.catena.runtime.LoadedGraph;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -29,5 +30,10 @@ public final class CpuProvider implements DeviceProvider {
     @Override
     public DeviceModel load(ArtifactReader reader, String device) {
         return new CpuModel(reader);
+    }
+
+    @Override
+    public LoadedGraph graph(ArtifactReader reader, String device) {
+        return CpuGraph.of(reader, reader.graph());
     }
 }

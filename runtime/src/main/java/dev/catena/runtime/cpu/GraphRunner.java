@@ -1,7 +1,8 @@
 package dev.catena.runtime.cpu;
 
 import dev.catena.artifact.GraphDescription;
-import dev.catena.runtime.TensorException;
+import dev.catena.runtime.TensorContract;
+import dev.catena.runtime.TensorRunner;
 import dev.catena.runtime.TensorValue;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
@@ -10,15 +11,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Runs a graph's function on a team of threads (docs/tensor-abi.md). Not thread-safe. */
-public final class GraphRunner implements AutoCloseable {
+public final class GraphRunner implements TensorRunner {
     private static final int GRAPH_BYTES = 48;
     private static final int GRAPH_ERROR = 40;
     private static final int TENSOR_BYTES = 16;
     private static final int CALL_BYTES = 16;
     /** Code may read a line beyond a tensor's end. */
     private static final int SLACK = 64;
-    private static final String[] FAILURES = {"", "the shapes do not fit", "an index is out of range", "an integer is divided by zero",
-        "there is not enough memory", "an operand has a value that it can't have"};
 
     private final GraphDescription description;
     private final CpuGraph graph;
@@ -74,19 +73,19 @@ public final class GraphRunner implements AutoCloseable {
         return Math.max(1L << 28, physical / 4 * 3);
     }
 
-    /** @throws TensorException for inputs that don't fit, and for what the graph finds wrong */
+    @Override
     public List<TensorValue> run(List<TensorValue> inputs) {
         List<NativeMemory> copies = new ArrayList<>();
         try {
             int at = dimsAt;
             for (int i = 0; i < inputs.size(); i++) {
                 TensorValue value = inputs.get(i);
-                check(description.inputs().get(i), value);
+                TensorContract.check(description.inputs().get(i), value);
                 NativeMemory copy = new NativeMemory("input tensors", value.data().remaining() + (long) SLACK);
                 copies.add(copy);
                 copy.view(0, value.data().remaining()).put(value.data());
                 view.putLong(inputsAt + TENSOR_BYTES * i, copy.address());
-                if (!anyShape(description.inputs().get(i))) {
+                if (!TensorContract.anyShape(description.inputs().get(i))) {
                     for (long dim : value.dims()) {
                         view.putLong(at, dim);
                         at += 8;
@@ -99,39 +98,12 @@ public final class GraphRunner implements AutoCloseable {
             team.run(call, 1);
             long error = view.getLong(GRAPH_ERROR);
             if (error != 0) {
-                throw failure(error);
+                throw TensorContract.failure(description, error);
             }
             return results(at);
         } finally {
             copies.forEach(NativeMemory::close);
         }
-    }
-
-    private static void check(GraphDescription.Port port, TensorValue value) {
-        boolean fits = port.type().equals(value.type()) && (anyShape(port) || port.dims().size() == value.dims().length);
-        for (int axis = 0; fits && !anyShape(port) && axis < value.dims().length; axis++) {
-            String wanted = port.dims().get(axis);
-            fits = wanted.startsWith("?") || wanted.equals(Long.toString(value.dims()[axis]));
-        }
-        if (!fits) {
-            throw new TensorException("input '" + port.name() + "' is " + value + ", the model takes " + port.text());
-        }
-    }
-
-    private static boolean anyShape(GraphDescription.Port port) {
-        return port.dims().equals(GraphDescription.ANY);
-    }
-
-    private TensorException failure(long error) {
-        long operation = Math.floorDiv(error, 16L);
-        int what = (int) Math.floorMod(error, 16L);
-        String why = what < FAILURES.length ? FAILURES[what] : "failure " + what;
-        if (operation < 0) {
-            GraphDescription.Port port = description.inputs().get((int) Math.min(-1 - operation, description.inputs().size() - 1L));
-            return new TensorException("input '" + port.name() + "' (" + port.text() + "): its shape does not fit the other inputs");
-        }
-        String where = operation < description.operations().size() ? description.operations().get((int) operation) : "operation " + operation;
-        return new TensorException(where + ": " + why);
     }
 
     private List<TensorValue> results(int firstDims) {
@@ -140,18 +112,14 @@ public final class GraphRunner implements AutoCloseable {
         for (int i = 0; i < description.outputs().size(); i++) {
             GraphDescription.Port port = description.outputs().get(i);
             long[] dims = new long[port.dims().size()];
-            long bytes = TensorValue.width(port.type());
             for (int axis = 0; axis < dims.length; axis++) {
                 dims[axis] = view.getLong(at);
-                bytes *= dims[axis];
                 at += 8;
             }
-            if (bytes > Integer.MAX_VALUE - 8) {
-                throw new TensorException("output '" + port.name() + "' has " + bytes + " bytes, more than one result can have");
-            }
-            ByteBuffer copy = ByteBuffer.allocate((int) bytes).order(ByteOrder.LITTLE_ENDIAN);
+            int bytes = TensorContract.bytes(port, dims);
+            ByteBuffer copy = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
             if (bytes > 0) {
-                copy.put(0, Native.view(view.getLong(outputsAt + TENSOR_BYTES * i), bytes), 0, (int) bytes);
+                copy.put(0, Native.view(view.getLong(outputsAt + TENSOR_BYTES * i), bytes), 0, bytes);
             }
             results.add(new TensorValue(port.type(), dims, copy));
         }

@@ -12,8 +12,10 @@ import java.util.List;
 final class ChainMemory {
     /** Places in {@link #regions}. The values of a step come first, since one copy brings them. */
     static final int STEP = 0, TOKENS = 1, POSITIONS = 2, ROW_SEQUENCE = 3, PAGE_TABLE = 4, SELECTED_ROWS = 5, STEP_VALUES = 6;
-    static final int ARENA = 6, SCRATCH = 7, INPUT = 8, HANDED = 9, OUTPUT = 11, SAMPLING = 12, HISTORY = 13, SAMPLED = 14;
-    private static final int FIRST_CACHE = 15;
+    static final int ARENA = 6, SCRATCH = 7, INPUT = 8, HANDED = 9, OUTPUT = 11, SAMPLING = 12, HISTORY = 13, SAMPLED = 14, COUNTERS = 15;
+    private static final int FIRST_CACHE = 16;
+    /** 4096 int32 (docs/cuda-abi.md). */
+    private static final int COUNTER_BYTES = 4 * 4096;
     /** A row's sampling parameters (docs/cuda-abi.md). */
     static final int SAMPLING_BYTES = 64;
     private static final int STEP_BYTES = 16;
@@ -52,6 +54,7 @@ final class ChainMemory {
         regions.add(Region.of("sampling", (long) SAMPLING_BYTES * sampledRows));
         regions.add(Region.of("history", (long) PAGE_POSITIONS * 4 * step.pageTableStride() * sampledRows));
         regions.add(Region.of("sampled", 4L * sampledRows));
+        regions.add(Region.of("counters", COUNTER_BYTES));
         caches = new int[stages.size()];
         for (int i = 0; i < caches.length; i++) {
             Manifest.Stage stage = stages.get(i);

@@ -15,4 +15,16 @@ final class Closing {
             }
         }
     }
+
+    static void one(AutoCloseable part) {
+        all(() -> {
+            try {
+                part.close();
+            } catch (RuntimeException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new IllegalStateException(e);       // none of ours declares one
+            }
+        });
+    }
 }

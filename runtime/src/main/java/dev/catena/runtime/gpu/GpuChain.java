@@ -88,6 +88,7 @@ final class GpuChain implements DeviceChain {
             sampling = sampler == null ? null : own(samplingGraphs(model, sampler));
             samplingBytes = sampler == null ? null : own(gpu.pin(Math.toIntExact(Region.totalBytes(layout.samplingRegions()))));
             gpu.zero(stream, memory.address(ChainMemory.SCRATCH), layout.regions().get(ChainMemory.SCRATCH).bytes());
+            gpu.zero(stream, memory.address(ChainMemory.COUNTERS), layout.regions().get(ChainMemory.COUNTERS).bytes());
             gpu.synchronize(stream);
             built = true;
         } finally {
@@ -126,6 +127,7 @@ final class GpuChain implements DeviceChain {
         places.put("selected_rows", memory.address(ChainMemory.SELECTED_ROWS));
         places.put("arena", memory.address(ChainMemory.ARENA));
         places.put("scratch", memory.address(ChainMemory.SCRATCH));
+        places.put("counters", memory.address(ChainMemory.COUNTERS));
         places.put("input", memory.address(index == 0 ? ChainMemory.INPUT : layout.output(index - 1)));
         places.put("output", memory.address(layout.output(index)));
         if (stage.kv() != null) {
@@ -310,18 +312,7 @@ final class GpuChain implements DeviceChain {
 
     private void closeOwned() {
         while (!owned.isEmpty()) {
-            AutoCloseable part = owned.pop();
-            Closing.all(() -> close(part));
-        }
-    }
-
-    private static void close(AutoCloseable part) {
-        try {
-            part.close();
-        } catch (RuntimeException e) {
-            throw e;
-        } catch (Exception e) {
-            throw new IllegalStateException(e);       // none of ours declares one
+            Closing.one(owned.pop());
         }
     }
 }

@@ -9,12 +9,13 @@ import java.util.List;
 /**
  * What a GPU's memory and its launches cost, measured: what the share of bandwidth that kernels reach is reckoned against.
  *
+ * @param description           the maker's name for the card
  * @param readBytesPerSecond    of a kernel that reads 128 bits a lane
  * @param copyBytesPerSecond    read and written together, of a kernel that copies so
  * @param streamLaunchSeconds   from one empty kernel to the next, launched one by one
  * @param graphLaunchSeconds    the same within a graph
  */
-public record GpuMeasurement(double readBytesPerSecond, double copyBytesPerSecond, double streamLaunchSeconds,
+public record GpuMeasurement(String description, double readBytesPerSecond, double copyBytesPerSecond, double streamLaunchSeconds,
         double graphLaunchSeconds) {
     private static final int THREADS = 256;
     private static final int BLOCKS_OF_MULTIPROCESSOR = 8;
@@ -47,7 +48,7 @@ public record GpuMeasurement(double readBytesPerSecond, double copyBytesPerSecon
                 }
             });
             double graph = graph(gpu, stream, nothing, LAUNCHES) - graph(gpu, stream, nothing, LAUNCHES / 2);
-            return new GpuMeasurement(bytes / reading, 2 * bytes / copying, launches / LAUNCHES, graph / (LAUNCHES - LAUNCHES / 2));
+            return new GpuMeasurement(gpu.facts().description(), bytes / reading, 2 * bytes / copying, launches / LAUNCHES, graph / (LAUNCHES - LAUNCHES / 2));
         } finally {
             Closing.all(() -> gpu.closeStream(stream), () -> gpu.unload(code));
         }

@@ -15,7 +15,7 @@ public final class Allocation {
     static final int ID_SHIFT = 40;
     private static final long FIRST_OFFSET = 1L << 38;
     /** The largest allocation: 256 GiB. */
-    static final long MAX_BYTES = 1L << 38;
+    public static final long MAX_BYTES = 1L << 38;
 
     /** Gives the bytes of memory that is filled before the first launch. */
     @FunctionalInterface

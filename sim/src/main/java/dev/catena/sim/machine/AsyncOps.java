@@ -67,7 +67,16 @@ final class AsyncOps {
         }
         int reads = readSlot;
         CompareOps.Predicate ignore = ignored;
+        List<MemoryAccess> accesses = List.of(
+                new MemoryAccess(MemoryAccess.Kind.LOAD, Space.GLOBAL, source, (w, lane) ->
+                        ignore != null && (ignore.of(w) >> lane & 1) != 0 ? 0 : reads < 0 ? size : w.r32[reads][lane], -1),
+                MemoryAccess.of(MemoryAccess.Kind.STORE, Space.SHARED, target, size));
         return new Instruction(false) {
+            @Override
+            List<MemoryAccess> accesses() {
+                return accesses;
+            }
+
             @Override
             void run(Warp w, int active) {
                 int zeros = ignore == null ? 0 : ignore.of(w);

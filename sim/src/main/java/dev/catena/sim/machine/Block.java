@@ -7,6 +7,8 @@ final class Block {
     final int threads;
     final Warp[] warps;
     final SharedMemory shared;
+    /** Counts what it does, or null. */
+    final KernelTally tally;
     final Publications publications = new Publications();
     private final Barrier[] barriers = new Barrier[16];
 
@@ -26,8 +28,9 @@ final class Block {
     private int runs;
     private long random;
 
-    Block(Launch launch) {
+    Block(Launch launch, KernelTally tally) {
         this.launch = launch;
+        this.tally = tally;
         this.kernel = launch.kernel;
         this.threads = launch.threads;
         shared = new SharedMemory(kernel.sharedLayout(launch.dynamicShared));
@@ -99,6 +102,16 @@ final class Block {
             }
         }
         return false;
+    }
+
+    /** Lane instructions that have run since this was asked last. */
+    long takeLaneInstructions() {
+        long taken = 0;
+        for (Warp warp : warps) {
+            taken += warp.laneInstructions;
+            warp.laneInstructions = 0;
+        }
+        return taken;
     }
 
     private int nextRandom() {

@@ -61,6 +61,9 @@ abstract class Collective extends Instruction {
                 warp.park(this, need, come);
                 continue;
             }
+            if (warp.tally != null) {
+                warp.tally.instruction(this, warp, come);
+            }
             perform(warp, come);
             if (continues()) {
                 if (come == whole) {

@@ -171,7 +171,7 @@ final class FloatOps {
             case "sqrt" -> approximate(d, a, ftz, Math::sqrt, (x, y) -> 0x1p-23 * y);
             case "rsqrt" -> approximate(d, a, ftz, x -> 1 / Math.sqrt(x), (x, y) -> RSQRT_ERROR * y);
             // 2 ulp from the result when correctly rounded.
-            case "ex2" -> approximate(d, a, ftz, FloatOps::exp2, (x, y) -> 2 * ulp(y));
+            case "ex2" -> approximate(d, a, ftz, FloatOps::exp2, (x, y) -> Math.abs(x) < Float.MIN_NORMAL ? 0 : 2 * ulp(y));     // 2^0 is 1
             case "lg2" -> approximate(d, a, ftz, FloatOps::log2, (x, y) -> 0x1p-22 * (x > 0.5 && x < 2 ? 1 : Math.abs(y)));
             case "sin" -> approximate(d, a, ftz, Math::sin, (x, y) -> circularError(x));
             case "cos" -> approximate(d, a, ftz, Math::cos, (x, y) -> circularError(x));
@@ -221,15 +221,16 @@ final class FloatOps {
     }
 
     /**
-     * A value at random at most {@code error} away from y, so that rounding it to f32 stays within the bound too. Exact
-     * results (zeros, infinities, powers of two such as 2^3 = 8) stay: what is special is specified.
+     * A value at most {@code error} away from y, so that rounding it to f32 stays within the bound too: which one, the machine's seed
+     * decides, for all that has this result, since a GPU gives the same for the same operand. Zeros, infinities and what has
+     * no error, such as 2^0 = 1, stay: what is special is specified.
      */
     static double miss(Warp w, double y, double error) {
         if (y == 0 || Double.isInfinite(y) || Double.isNaN(y)) {
             return y;
         }
         double room = Math.max(0, error - ulp(y) * 0.5);
-        return y + ((w.nextRandom() >> 7) * 0x1p-23 - 1) * room;
+        return y + ((w.approximationOf(Double.doubleToRawLongBits(y)) >>> 7) * 0x1p-23 - 1) * room;
     }
 
     /** {@code div.approx} and {@code div.full}: 2 ulp. The former takes a reciprocal, which is zero for divisors above 2^126. */
@@ -249,8 +250,34 @@ final class FloatOps {
         };
     }
 
+    /**
+     * {@code rcp.approx.ftz.f64} (9.7.3.14): of the upper 32 bits alone, to 20 bits of mantissa. "Gross" has no bound; here it
+     * is missed by up to one of those 20 bits either way.
+     */
+    private static Instruction grossReciprocal(int d, int a) {
+        return new Instruction(false) {
+            @Override
+            void run(Warp w, int active) {
+                for (int m = active; m != 0; m &= m - 1) {
+                    int l = Integer.numberOfTrailingZeros(m);
+                    long y = upperHalf(Double.doubleToRawLongBits(1 / Double.longBitsToDouble(upperHalf(w.r64[a][l]))));
+                    boolean special = (y << 1) == 0 || (y >>> 52 & 0x7FF) == 0x7FF || (y << 12) == 0;
+                    w.r64[d][l] = special ? y : y + ((long) (w.nextRandom() % 3 - 1) << 32);
+                }
+            }
+        };
+    }
+
+    /** Without the low 32 bits of the mantissa; subnormals are zero. */
+    private static long upperHalf(long bits) {
+        return bits & ((bits >>> 52 & 0x7FF) == 0 ? 1L << 63 : -1L << 32);
+    }
+
     private static Instruction wide(KernelDecoder k, PtxInstruction i) {
         List<PtxOperand> o = i.operands();
+        if (i.opcode().equals("rcp") && i.has("approx") && i.has("ftz")) {
+            return grossReciprocal(k.to64(o.get(0)), k.from64(o.get(1)));
+        }
         if (rounding(i) != Rounding.NEAREST || i.has("approx") || i.has("sat")) {
             throw k.unsupported("");
         }

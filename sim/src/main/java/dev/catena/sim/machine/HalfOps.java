@@ -99,7 +99,7 @@ final class HalfOps {
         int nearest = type.bits(y);
         double error = exponential ? bound * y : bound;
         // A neighbour, where the bound has room for one.
-        int other = nearest + (w.nextRandom() % 3 - 1);
+        int other = nearest + (w.approximationOf(bits) % 3 - 1);
         return Math.abs(type.value(other) - y) <= error ? other & 0xFFFF : nearest;
     }
 }

@@ -1,6 +1,7 @@
 package dev.catena.sim.machine;
 
 import dev.catena.sim.ptx.PtxInstruction;
+import java.util.List;
 
 /** A decoded instruction: operands are slots of the register file, everything that can be known is known. */
 abstract class Instruction {
@@ -20,6 +21,11 @@ abstract class Instruction {
     /** Lanes of {@code mask} whose guard holds. */
     final int active(Warp warp, int mask) {
         return guard < 0 ? mask : mask & (guardNegated ? ~warp.predicates[guard] : warp.predicates[guard]);
+    }
+
+    /** What it reads and writes in memory, for who counts that. */
+    List<MemoryAccess> accesses() {
+        return List.of();
     }
 
     /** Runs on the lanes of {@code active}, at least one. */

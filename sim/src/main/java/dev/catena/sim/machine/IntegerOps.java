@@ -127,6 +127,8 @@ final class IntegerOps {
                 return Plain.of(d, a, k.from32(o.get(2)), k.from32(o.get(3)), Lanes.each(IntegerOps::permute));
             case "dp4a":
                 return dp4a(k, i, d, a);
+            case "dp2a":
+                return dp2a(k, i, d, a);
             default:
         }
         if (o.size() == 2) {
@@ -254,6 +256,21 @@ final class IntegerOps {
         }));
     }
 
+    /** Two halves of a times two bytes of b, the low or the high ones. */
+    private static Instruction dp2a(KernelDecoder k, PtxInstruction i, int d, int a) {
+        boolean signedA = i.modifiers().get(1).equals("s32");
+        boolean signedB = i.modifiers().get(2).equals("s32");
+        int first = i.has("hi") ? 16 : 0;
+        return Plain.of(d, a, k.from32(i.operands().get(2)), k.from32(i.operands().get(3)), Lanes.each((x, y, z) -> {
+            for (int n = 0; n < 2; n++) {
+                int half = x >> 16 * n;
+                int byteOfB = y >> first + 8 * n;
+                z += (signedA ? (short) half : half & 0xFFFF) * (signedB ? (byte) byteOfB : byteOfB & 0xFF);
+            }
+            return z;
+        }));
+    }
+
     private static Instruction wide(KernelDecoder k, PtxInstruction i, String type, boolean signed) {
         List<PtxOperand> o = i.operands();
         if (type.endsWith("16")) {
@@ -370,13 +387,13 @@ final class IntegerOps {
                         : Plain.of(k.to32(o.get(0)), k.from32(o.get(1)), Lanes.each(Integer::reverse));
             case "bfe":
                 if (wide) {
-                    throw k.unsupported("");
+                    return wideField(k, i, signed);
                 }
                 return Plain.of(k.to32(o.get(0)), k.from32(o.get(1)), k.from32(o.get(2)), k.from32(o.get(3)),
                         Lanes.each((x, at, length) -> extract(x, at & 0xFF, length & 0xFF, signed)));
             default:
                 if (wide) {
-                    throw k.unsupported("");
+                    return wideField(k, i, signed);
                 }
                 int d = k.to32(o.get(0));
                 int a = k.from32(o.get(1));
@@ -390,6 +407,48 @@ final class IntegerOps {
                     }
                 });
         }
+    }
+
+    /** {@code bfe} and {@code bfi} of 64 bits: place and length have 32. */
+    private static Instruction wideField(KernelDecoder k, PtxInstruction i, boolean signed) {
+        List<PtxOperand> o = i.operands();
+        boolean insert = i.opcode().equals("bfi");
+        int d = k.to64(o.get(0));
+        int a = k.from64(o.get(1));
+        int b = insert ? k.from64(o.get(2)) : a;
+        int at = k.from32(o.get(insert ? 3 : 2));
+        int length = k.from32(o.get(insert ? 4 : 3));
+        return CompareOps.plain((w, active) -> {
+            for (int m = active; m != 0; m &= m - 1) {
+                int l = Integer.numberOfTrailingZeros(m);
+                int place = w.r32[at][l] & 0xFF;
+                int bits = w.r32[length][l] & 0xFF;
+                w.r64[d][l] = insert ? insert(w.r64[a][l], w.r64[b][l], place, bits) : extract(w.r64[a][l], place, bits, signed);
+            }
+        });
+    }
+
+    /** {@code bfe.b64}. */
+    private static long extract(long x, int at, int length, boolean signed) {
+        if (length == 0) {
+            return 0;
+        }
+        int there = at > 63 ? 0 : Math.min(length, 64 - at);
+        if (there == 64) {
+            return x;
+        }
+        long field = at > 63 ? 0 : x >>> at & (1L << there) - 1;
+        boolean negative = signed && (x >>> Math.min(at + length - 1, 63) & 1) != 0;
+        return negative ? field | -1L << there : field;
+    }
+
+    /** {@code bfi.b64}. */
+    private static long insert(long a, long b, int at, int length) {
+        if (at > 63 || length == 0) {
+            return b;
+        }
+        long mask = (length >= 64 ? -1 : (1L << length) - 1) << at;
+        return b & ~mask | a << at & mask;
     }
 
     private interface LongToInt { int of(long x); }

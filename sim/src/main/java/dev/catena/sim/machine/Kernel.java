@@ -19,6 +19,8 @@ public final class Kernel {
     /** Bytes of its static shared memory, without the gaps that sim adds. */
     final int staticShared;
 
+    /** Where functions begin, the kernel's own first. */
+    private final int[] functionStarts;
     private final int registers32;
     private final int registers64;
     private final int[][] constants32;
@@ -33,7 +35,7 @@ public final class Kernel {
 
     Kernel(String name, Instruction[] code, int entry, int predicates, int registers32, int registers64,
             int[][] constants32, long[][] constants64, Map<String, Integer> specials, int[] localStarts, int[] localEnds,
-            int callBytes, int functions, List<PlacedShared> shared, int staticShared, int parameterBytes, int maxThreads) {
+            int callBytes, int[] functionStarts, List<PlacedShared> shared, int staticShared, int parameterBytes, int maxThreads) {
         this.name = name;
         this.code = code;
         this.entry = entry;
@@ -47,7 +49,8 @@ public final class Kernel {
         this.localEnds = localEnds;
         this.localBytes = localEnds.length == 0 ? 0 : localEnds[localEnds.length - 1];
         this.callBytes = callBytes;
-        this.functions = functions;
+        this.functions = functionStarts.length;
+        this.functionStarts = functionStarts;
         this.shared = shared;
         this.staticShared = staticShared;
         this.parameterBytes = parameterBytes;
@@ -56,6 +59,15 @@ public final class Kernel {
 
     public String name() {
         return name;
+    }
+
+    /** Where the function begins that an instruction is in. */
+    int functionStart(int pc) {
+        int start = 0;
+        for (int candidate : functionStarts) {
+            start = candidate <= pc ? Math.max(start, candidate) : start;
+        }
+        return start;
     }
 
     /** Registers, then constants, which all warps share. */

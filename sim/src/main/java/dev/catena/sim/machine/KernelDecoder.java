@@ -109,16 +109,46 @@ final class KernelDecoder {
                             if (callee == null) {
                                 throw new UnsupportedPtxException(i, "function " + name.name() + " has no body");
                             }
-                            if (functions.containsKey(callee.name()) && functions.get(callee.name()).index <= f.index) {
-                                throw new UnsupportedPtxException(i, "recursion");
-                            }
                             open.add(callee);
                         }
                     }
                 }
             }
         }
+        refuseRecursion(found);
         return found;
+    }
+
+    /** Functions have one place for registers and for where they return to: what is left when nobody calls it any more is a circle. */
+    private void refuseRecursion(List<Function> found) {
+        Map<Function, Integer> callers = new HashMap<>();
+        found.forEach(f -> calls(f).forEach(call -> callers.merge(call.callee(), 1, Integer::sum)));
+        List<Function> uncalled = new ArrayList<>(found.stream().filter(f -> !callers.containsKey(f)).toList());
+        for (int i = 0; i < uncalled.size(); i++) {
+            for (Call call : calls(uncalled.get(i))) {
+                if (callers.merge(call.callee(), -1, Integer::sum) == 0) {
+                    uncalled.add(call.callee());
+                }
+            }
+        }
+        found.stream().filter(f -> !uncalled.contains(f)).flatMap(f -> calls(f).stream()).filter(call -> !uncalled.contains(call.callee()))
+                .findFirst().ifPresent(call -> {
+                    throw new UnsupportedPtxException(call.at(), "recursion");
+                });
+    }
+
+    private record Call(PtxInstruction at, Function callee) {}
+
+    private List<Call> calls(Function f) {
+        List<Call> calls = new ArrayList<>();
+        for (PtxInstruction i : f.text.instructions()) {
+            for (PtxOperand operand : i.operands()) {
+                if (i.opcode().equals("call") && operand instanceof PtxOperand.Function name) {
+                    calls.add(new Call(i, functions.get(name.name())));
+                }
+            }
+        }
+        return calls;
     }
 
     private void placeRegisters(Function f) {
@@ -214,8 +244,8 @@ final class KernelDecoder {
             Instruction i;
             try {
                 i = InstructionDecoder.decode(this, text);
-            } catch (ClassCastException | IndexOutOfBoundsException e) {
-                throw unsupported("operands");     // of another kind, or fewer, than the forms that are known
+            } catch (ClassCastException | IndexOutOfBoundsException | NumberFormatException e) {
+                throw unsupported("operands");     // of another kind or type, or fewer, than the forms that are known
             }
             i.pc = code.size();
             i.text = text;
@@ -240,7 +270,7 @@ final class KernelDecoder {
         return new Kernel(kernel.name(), code.toArray(Instruction[]::new), functions.get(kernel.name()).entry,
                 countPredicates, count32, count64, values32, values64, specials,
                 locals.stream().mapToInt(l -> l[0]).toArray(), locals.stream().mapToInt(l -> l[1]).toArray(), callBytes,
-                functions.size(), List.copyOf(shared), staticShared, parameterBytes, kernel.maxThreads());
+                functions.values().stream().mapToInt(f -> f.entry).toArray(), List.copyOf(shared), staticShared, parameterBytes, kernel.maxThreads());
     }
 
     private static int align(int at, int to) {

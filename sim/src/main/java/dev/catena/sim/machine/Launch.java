@@ -24,14 +24,21 @@ final class Launch {
     final long seed;
     final Publications publications = new Publications();
     private final long[] chosen;
+    /** What blocks count, or null. */
+    private final List<KernelTally> tallies;
+    private final long limit;
     private final AtomicLong next = new AtomicLong();
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private final AtomicLong laneInstructions = new AtomicLong();
     private volatile long progress;
 
-    /** @param chosen blocks to run (linear indices), null = all */
+    /**
+     * @param chosen  blocks to run (linear indices), null = all
+     * @param tallies gets what blocks count, unless null
+     * @param limit   lane instructions after which the launch is given up
+     */
     Launch(SimMachine machine, Kernel kernel, int[] grid, int[] block, int dynamicShared, byte[] parameters, int number,
-            long seed, long[] chosen) {
+            long seed, long[] chosen, List<KernelTally> tallies, long limit) {
         this.machine = machine;
         this.kernel = kernel;
         this.grid = grid;
@@ -42,6 +49,8 @@ final class Launch {
         this.number = number;
         this.seed = seed;
         this.chosen = chosen;
+        this.tallies = tallies;
+        this.limit = limit;
     }
 
     /** Something happened that others may wait for. */
@@ -104,11 +113,15 @@ final class Launch {
                 }
                 for (int i = 0; i < running.size(); i++) {
                     Block current = running.get(i);
-                    if (current.run(TURN)) {
+                    boolean ended = current.run(TURN);
+                    if (laneInstructions.addAndGet(current.takeLaneInstructions()) > limit) {
+                        throw new SimFault(FaultKind.DEADLOCK, kernel.name, null, null, current.linear, -1,
+                                "more than " + limit + " instructions of lanes");
+                    }
+                    if (ended) {
                         progress();
-                        for (Warp warp : current.warps) {
-                            laneInstructions.addAndGet(warp.laneInstructions);
-                            warp.laneInstructions = 0;
+                        if (current.tally != null) {
+                            current.tally.blockEnded();
                         }
                         free.add(running.remove(i--));
                     }
@@ -132,12 +145,23 @@ final class Launch {
         }
     }
 
+    private KernelTally newTally() {
+        if (tallies == null) {
+            return null;
+        }
+        KernelTally tally = new KernelTally(kernel, machine.memory());
+        synchronized (tallies) {
+            tallies.add(tally);
+        }
+        return tally;
+    }
+
     private boolean fill(List<Block> running, List<Block> free, long count) {
         long turn = next.getAndIncrement();
         if (turn >= count) {
             return false;
         }
-        Block block = free.isEmpty() ? new Block(this) : free.remove(free.size() - 1);
+        Block block = free.isEmpty() ? new Block(this, newTally()) : free.remove(free.size() - 1);
         long at = shuffled(turn, count);
         block.start(chosen == null ? at : chosen[(int) at]);
         running.add(block);

@@ -177,6 +177,7 @@ final class LoadStore {
         private final Order order;
         private final boolean coherent;
         private final boolean signed;
+        private final List<MemoryAccess> accesses;
 
         Load(Space space, AddressOperand address, Element[] elements, int size, Order order, boolean coherent, boolean signed) {
             super(false);
@@ -188,6 +189,12 @@ final class LoadStore {
             this.order = order;
             this.coherent = coherent;
             this.signed = signed;
+            accesses = List.of(MemoryAccess.of(MemoryAccess.Kind.LOAD, space, address, total));
+        }
+
+        @Override
+        List<MemoryAccess> accesses() {
+            return accesses;
         }
 
         @Override
@@ -228,6 +235,7 @@ final class LoadStore {
         private final int size;
         private final int total;
         private final Order order;
+        private final List<MemoryAccess> accesses;
 
         Store(Space space, AddressOperand address, Element[] elements, int size, Order order) {
             super(false);
@@ -237,6 +245,12 @@ final class LoadStore {
             this.size = size;
             this.total = size * elements.length;
             this.order = order;
+            accesses = List.of(MemoryAccess.of(MemoryAccess.Kind.STORE, space, address, total));
+        }
+
+        @Override
+        List<MemoryAccess> accesses() {
+            return accesses;
         }
 
         @Override

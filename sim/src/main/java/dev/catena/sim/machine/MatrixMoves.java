@@ -34,7 +34,13 @@ final class MatrixMoves {
      * or, transposed, of column l / 4. Row r's bytes are read by the lanes that hold them.
      */
     private static Instruction load(int[] slots, Space space, AddressOperand address, boolean transposed) {
+        List<MemoryAccess> accesses = rows(MemoryAccess.Kind.LOAD, slots.length, space, address);
         return new Collective() {
+            @Override
+            List<MemoryAccess> accesses() {
+                return accesses;
+            }
+
             @Override
             int required(Warp w, int lane) {
                 return -1;
@@ -63,12 +69,23 @@ final class MatrixMoves {
         };
     }
 
+    /** Eight rows of 16 bytes for each matrix. */
+    private static List<MemoryAccess> rows(MemoryAccess.Kind kind, int matrices, Space space, AddressOperand address) {
+        return List.of(new MemoryAccess(kind, space, address, (w, lane) -> 16, matrices == 4 ? -1 : (1 << 8 * matrices) - 1));
+    }
+
     private static int element(int[] rows, int row, int column) {
         return rows[row * 4 + column / 2] >>> column % 2 * 16 & 0xFFFF;
     }
 
     private static Instruction store(int[] slots, Space space, AddressOperand address, boolean transposed) {
+        List<MemoryAccess> accesses = rows(MemoryAccess.Kind.STORE, slots.length, space, address);
         return new Collective() {
+            @Override
+            List<MemoryAccess> accesses() {
+                return accesses;
+            }
+
             @Override
             int required(Warp w, int lane) {
                 return -1;

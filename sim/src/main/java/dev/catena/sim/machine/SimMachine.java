@@ -3,6 +3,8 @@ package dev.catena.sim.machine;
 import dev.catena.sim.ptx.PtxModule;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -63,6 +65,10 @@ public final class SimMachine {
         this.settings = settings;
     }
 
+    long seed() {
+        return settings.seed;
+    }
+
     GlobalMemory memory() {
         return memory;
     }
@@ -70,6 +76,11 @@ public final class SimMachine {
     /** Global memory that nobody has written yet. */
     public Allocation allocate(String name, long bytes) {
         return memory.allocate(name, bytes, false, null);
+    }
+
+    /** Global memory that is filled before the first launch. */
+    public Allocation allocate(String name, long bytes, Allocation.Contents contents) {
+        return memory.allocate(name, bytes, false, contents);
     }
 
     /** Global memory that kernels may only read. */
@@ -123,6 +134,25 @@ public final class SimMachine {
      * @throws SimFault for the first rule that the kernel breaks
      */
     public void launch(Kernel kernel, int[] grid, int[] block, int dynamicShared, long[] blocks, long... pointers) {
+        run(kernel, grid, block, dynamicShared, blocks, null, Long.MAX_VALUE, pointers);
+    }
+
+    /**
+     * Runs some blocks of a grid, the lanes of a warp in lockstep, and counts what they do. All is checked as in a launch.
+     *
+     * @param blocks linear indices, null = all
+     * @param limit  lane instructions after which it is given up
+     * @throws SimFault for the first rule that the kernel breaks, and at the limit
+     */
+    public KernelCounters count(Kernel kernel, int[] grid, int[] block, int dynamicShared, long[] blocks, long limit,
+            long... pointers) {
+        List<KernelTally> tallies = new ArrayList<>();
+        run(kernel, grid, block, dynamicShared, blocks, tallies, limit, pointers);
+        return KernelTally.join(kernel, tallies);
+    }
+
+    private void run(Kernel kernel, int[] grid, int[] block, int dynamicShared, long[] blocks, List<KernelTally> tallies, long limit,
+            long... pointers) {
         long threads = (long) block[0] * block[1] * block[2];
         long count = (long) grid[0] * grid[1] * grid[2];
         if (threads < 1 || threads > 1024 || kernel.maxThreads > 0 && threads > kernel.maxThreads) {
@@ -143,7 +173,8 @@ public final class SimMachine {
         parameters.asLongBuffer().put(pointers);
         int number = launches.incrementAndGet();
         laneInstructions += new Launch(this, kernel, grid.clone(), block.clone(), dynamicShared, parameters.array(), number,
-                settings.seed * 0x2545F4914F6CDD1DL + number, blocks).run(settings.hostThreads, settings.residentBlocks);
+                settings.seed * 0x2545F4914F6CDD1DL + number, blocks, tallies, limit)
+                .run(settings.hostThreads, settings.residentBlocks);
     }
 
     private static SimFault refused(Kernel kernel, String why) {

@@ -8,6 +8,8 @@ import java.util.Arrays;
  */
 final class Warp {
     static final int LANES = 32;
+    /** Turns after which lanes in lockstep that haven't met let any of them go on. */
+    private static final int PATIENCE = 1024;
 
     final Block block;
     final int index;
@@ -22,6 +24,8 @@ final class Warp {
     final Page[] local;
     final byte[][] parameters;
     final MemoryPort memory;
+    /** Counts what it does, or null. Its lanes then run in lockstep. */
+    final KernelTally tally;
     final AsyncCopies copies;
     /** Where lanes return to, by function. */
     final int[][] returns;
@@ -32,6 +36,8 @@ final class Warp {
     int mask;
 
     private int groups;
+    /** Turns since all lanes stood together. */
+    private int apart;
     private final int[] groupPcs = new int[LANES];
     private final int[] groupMasks = new int[LANES];
     private int parked;
@@ -56,6 +62,7 @@ final class Warp {
         this.index = index;
         Kernel kernel = block.kernel;
         code = kernel.code;
+        tally = block.tally;
         r32 = kernel.newRegisters32();
         r64 = kernel.newRegisters64();
         predicates = new int[kernel.predicates];
@@ -117,12 +124,15 @@ final class Warp {
                 int active = i.active(this, mask);
                 lanes += Integer.bitCount(active);
                 if (i.control) {
-                    current = i.transfer(this, active);
+                    current = tally == null ? i.transfer(this, active) : countedTransfer(i, active);
                     if (!current) {
                         break;
                     }
                     meet = groups == 0 ? -1 : nextGroupPc(pc);
                 } else {
+                    if (tally != null) {
+                        tally.instruction(i, this, active);
+                    }
                     if (active != 0) {
                         i.run(this, active);
                     }
@@ -138,6 +148,18 @@ final class Warp {
         return budget - left;
     }
 
+    /** Collectives count themselves when all their lanes are there. */
+    private boolean countedTransfer(Instruction i, int active) {
+        if (i instanceof Collective) {
+            return i.transfer(this, active);
+        }
+        tally.instruction(i, this, active);
+        if (i.text.opcode().equals("bra") && active != 0 && active != mask) {
+            tally.divergence(i);
+        }
+        return i.transfer(this, active);
+    }
+
     /** The lowest of the other groups' places that the current group may run into. */
     private int nextGroupPc(int from) {
         int next = Integer.MAX_VALUE;
@@ -151,7 +173,7 @@ final class Warp {
 
     /**
      * Takes a group out as the current one: mostly the one that is furthest behind, so that lanes meet again, sometimes
-     * any, and sometimes a part of one.
+     * any, and sometimes a part of one. In lockstep always the one behind, unless it waits for another in vain.
      *
      * @return instructions it may run
      */
@@ -159,7 +181,8 @@ final class Warp {
         int chosen = 0;
         int slice = Integer.MAX_VALUE;
         int chance = nextRandom();
-        if (groups > 1 && (chance & 7) == 0) {
+        apart = groups > 1 ? apart + 1 : 0;
+        if (groups > 1 && (tally == null ? (chance & 7) == 0 : apart % PATIENCE == 0)) {
             chosen = (chance >>> 8) % groups;
             slice = 1 + (chance >>> 16 & 31);
         } else {
@@ -174,7 +197,7 @@ final class Warp {
         groups--;
         groupPcs[chosen] = groupPcs[groups];
         groupMasks[chosen] = groupMasks[groups];
-        if ((chance >>> 4 & 63) == 0 && Integer.bitCount(mask) > 1) {
+        if (tally == null && (chance >>> 4 & 63) == 0 && Integer.bitCount(mask) > 1) {
             int part = mask & (nextRandom() | nextRandom() << 16);
             if (part != 0 && part != mask) {
                 push(pc, mask & ~part);
@@ -250,6 +273,12 @@ final class Warp {
     /** Where lanes of this warp wait, for reports, or null. */
     Instruction waitsAt() {
         return parked > 0 ? parkedAt[0] : groups > 0 ? code[groupPcs[0]] : null;
+    }
+
+    /** 31 bits that the machine's seed and these bits decide. */
+    int approximationOf(long bits) {
+        long mixed = (bits ^ block.launch.machine.seed() * 0x9E3779B97F4A7C15L) * 0xBF58476D1CE4E5B9L;
+        return (int) ((mixed ^ mixed >>> 31) * 0x94D049BB133111EBL >>> 33);
     }
 
     /** 31 random bits (xorshift64*, Vigna 2016). */

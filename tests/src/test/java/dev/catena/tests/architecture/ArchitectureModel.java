@@ -8,8 +8,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Writes a small model of some architecture with random weights as one file, with a KV cache, as Optimum exports it. */
+/** Writes a small model of some architecture with random weights as one file, as Optimum or torch exports it. */
 final class ArchitectureModel {
+  /** Whether the file has a KV cache. */
+  enum Cache {
+    /** Past and present, as Optimum exports it. */
+    CARRIED_ON,
+    /** New keys and values are given, and nothing takes them: torch.onnx.export of a model with use_cache. */
+    GIVEN,
+    /** Tokens in, logits out. */
+    NONE
+  }
+
   static final int VOCABULARY = 71;
   static final int HEADS = 4;
   static final int SIZE = 12;
@@ -19,6 +29,8 @@ final class ArchitectureModel {
   private static final int FFN = 56;
 
   private final Architecture kind;
+  private final Cache cache;
+  private RopeScaling scaling;
   private final ModelGraph g;
   private String past;
   private String rows;
@@ -26,30 +38,46 @@ final class ArchitectureModel {
   private String cosines;
   private String sines;
 
-  private ArchitectureModel(Architecture kind, int opset, long seed) {
+  private ArchitectureModel(Architecture kind, Cache cache, int opset, long seed) {
     this.kind = kind;
+    this.cache = cache;
     g = new ModelGraph(opset, seed);
   }
 
   /** Returns the file. */
   static Path write(Path folder, Architecture kind, int opset, long seed) {
+    return write(folder, kind, Cache.CARRIED_ON, opset, seed);
+  }
+
+  /** Returns the file. */
+  static Path write(Path folder, Architecture kind, Cache cache, int opset, long seed) {
+    return new ArchitectureModel(kind, cache, opset, seed).write(folder);
+  }
+
+  /** Of Qwen2's kind, with a scaled rotation. */
+  static Path write(Path folder, RopeScaling scaling, Cache cache) {
+    ArchitectureModel model = new ArchitectureModel(Architecture.QWEN2, cache, 17, 5);
+    model.scaling = scaling;
+    return model.write(folder);
+  }
+
+  private Path write(Path folder) {
     try {
       Files.createDirectories(folder);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
     Path file = folder.resolve("model.onnx");
-    ArchitectureModel model = new ArchitectureModel(kind, opset, seed);
-    model.build();
-    model.g.writer.write(file);
+    build();
+    g.writer.write(file);
     return file;
   }
 
   private void build() {
     declare();
-    past = g.length("past_key_values.0.key", 2);
     rows = g.length("input_ids", 1);
-    total = g.op("Add", List.of(past, rows));
+    past = cache == Cache.CARRIED_ON ? g.length("past_key_values.0.key", 2) : g.index(0);
+    total = cache == Cache.CARRIED_ON ? g.op("Add", List.of(past, rows)) : rows;
     String table = g.weight(0, 1, VOCABULARY, HIDDEN);
     String x = g.op("Gather", List.of(table, "input_ids"), OnnxAttribute.of("axis", 0));
     x = switch (kind) {
@@ -75,15 +103,19 @@ final class ArchitectureModel {
 
   private void declare() {
     g.writer.input("input_ids", OnnxElement.I64, "batch_size", "sequence_length");
-    g.writer.input("attention_mask", OnnxElement.I64, "batch_size", "total_sequence_length");
+    boolean cached = cache == Cache.CARRIED_ON;
+    String columns = cached ? "total_sequence_length" : "sequence_length";
+    g.writer.input("attention_mask", OnnxElement.I64, "batch_size", columns);
     if (kind.takesPositions()) {
       g.writer.input("position_ids", OnnxElement.I64, "batch_size", "sequence_length");
     }
     g.writer.output("logits", OnnxElement.F32, "batch_size", "sequence_length", VOCABULARY);
-    for (int i = 0; i < LAYERS; i++) {
+    for (int i = 0; i < LAYERS && cache != Cache.NONE; i++) {
       for (String part : List.of("key", "value")) {
-        g.writer.input("past_key_values." + i + "." + part, OnnxElement.F32, "batch_size", kind.kvHeads(), "past_sequence_length", SIZE);
-        g.writer.output("present." + i + "." + part, OnnxElement.F32, "batch_size", kind.kvHeads(), "total_sequence_length", SIZE);
+        if (cached) {
+          g.writer.input("past_key_values." + i + "." + part, OnnxElement.F32, "batch_size", kind.kvHeads(), "past_sequence_length", SIZE);
+        }
+        g.writer.output("present." + i + "." + part, OnnxElement.F32, "batch_size", kind.kvHeads(), columns, SIZE);
       }
     }
   }
@@ -107,6 +139,12 @@ final class ArchitectureModel {
 
   /** Cosines and sines [b, 1, s, rotary] of the angles, computed from the positions. */
   private void angles() {
+    if (scaling != null) {
+      String[] tables = scaling.tables(g, "position_ids", rotary());
+      cosines = g.op("Unsqueeze", List.of(tables[0], g.longs(1)));
+      sines = g.op("Unsqueeze", List.of(tables[1], g.longs(1)));
+      return;
+    }
     int half = rotary() / 2;
     float[] frequencies = new float[half];
     for (int i = 0; i < half; i++) {
@@ -180,10 +218,8 @@ final class ArchitectureModel {
     }
     String headsOfQ = heads(g.cut(q, HEADS, SIZE));
     String headsOfK = heads(g.cut(k, kv, SIZE));
-    String presentKey = g.joined(2, "past_key_values." + layer + ".key", headsOfK);
-    String presentValue = g.joined(2, "past_key_values." + layer + ".value", g.turned(g.cut(v, kv, SIZE)));
-    g.output("present." + layer + ".key", presentKey);
-    g.output("present." + layer + ".value", presentValue);
+    String presentKey = presented(layer, "key", headsOfK);
+    String presentValue = presented(layer, "value", g.turned(g.cut(v, kv, SIZE)));
     String keys = g.op("Transpose", List.of(repeated(presentKey)), OnnxAttribute.ints("perm", 0, 1, 3, 2));
     String scores = g.op("MatMul", List.of(headsOfQ, keys));
     if (kind != Architecture.OPT) {
@@ -198,6 +234,15 @@ final class ArchitectureModel {
         OnnxAttribute.of("axis", 0))));
     return kind == Architecture.GPT2 ? g.conv1d(side, HEADS * SIZE, HIDDEN, 1)
         : g.linear(side, HEADS * SIZE, HIDDEN, 1, kind == Architecture.PHI || kind == Architecture.OPT);
+  }
+
+  /** Behind the past, if there is any, and given. */
+  private String presented(int layer, String part, String heads) {
+    String present = cache == Cache.CARRIED_ON ? g.joined(2, "past_key_values." + layer + "." + part, heads) : heads;
+    if (cache != Cache.NONE) {
+      g.output("present." + layer + "." + part, present);
+    }
+    return present;
   }
 
   /** Normalized and rotated where the architecture does so; [b, heads, s, dim]. */

@@ -38,9 +38,21 @@ class ArchitectureTest {
     check(kind, 18, "sm_86", "sim:0");
   }
 
+  /** A model that was exported without a cache gets one. */
+  @ParameterizedTest
+  @EnumSource
+  void aCacheIsAdded(Architecture kind) {
+    check(kind, kind.ordinal() % 2 == 0 ? ArchitectureModel.Cache.NONE : ArchitectureModel.Cache.GIVEN, kind.ordinal() % 3 == 0 ? 17 : 14,
+        "cpu", "cpu:0");
+  }
+
   private void check(Architecture kind, int opset, String target, String device) {
-    Path file = ArchitectureModel.write(folder.resolve("model"), kind, opset, 5);
-    float[][] expected = judge(file, kind);
+    check(kind, ArchitectureModel.Cache.CARRIED_ON, opset, target, device);
+  }
+
+  private void check(Architecture kind, ArchitectureModel.Cache cache, int opset, String target, String device) {
+    Path file = ArchitectureModel.write(folder.resolve("model"), kind, cache, opset, 5);
+    float[][] expected = judge(file, kind, cache, IDS);
     Path artifact = folder.resolve("model.catena");
     CommandResult compiled = CatenaCommand.run("compile", file, "-o", artifact, "--activations", "f32", "--wbits", 32,
         "--target", target, "--max-seq-len", ArchitectureModel.POSITIONS).succeeded();
@@ -55,20 +67,20 @@ class ArchitectureTest {
     }
   }
 
-  /** The whole file at once in ONNX Runtime, with an empty past. */
-  private static float[][] judge(Path file, Architecture kind) {
-    int n = IDS.length;
+  /** The whole file at once in ONNX Runtime, with an empty past if there is one. */
+  static float[][] judge(Path file, Architecture kind, ArchitectureModel.Cache cache, int[] ids) {
+    int n = ids.length;
     Map<String, Tensor> given = new HashMap<>();
     long[] ones = new long[n];
     Arrays.fill(ones, 1);
     long[] positions = new long[n];
     Arrays.setAll(positions, i -> i);
-    given.put("input_ids", Tensor.i64(Arrays.stream(IDS).asLongStream().toArray(), 1, n));
+    given.put("input_ids", Tensor.i64(Arrays.stream(ids).asLongStream().toArray(), 1, n));
     given.put("attention_mask", Tensor.i64(ones, 1, n));
     if (kind.takesPositions()) {
       given.put("position_ids", Tensor.i64(positions, 1, n));
     }
-    for (int i = 0; i < ArchitectureModel.LAYERS; i++) {
+    for (int i = 0; i < ArchitectureModel.LAYERS && cache == ArchitectureModel.Cache.CARRIED_ON; i++) {
       for (String part : List.of("key", "value")) {
         given.put("past_key_values." + i + "." + part, new Tensor(ElementType.F32, 1, kind.kvHeads(), 0, ArchitectureModel.SIZE));
       }

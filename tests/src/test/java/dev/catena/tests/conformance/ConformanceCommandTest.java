@@ -42,7 +42,7 @@ class ConformanceCommandTest {
   void whatOnnxRuntimeAnswersIsCompiled() throws IOException, OrtException {
     List<SingleNode> nodes = Stream.of(OperationBreadthTest.activations(), OperationBreadthTest.normalizations(),
         OperationBreadthTest.arrangements(), OperationBreadthTest.quantization(), OperationBreadthTest.ofTheStandard(),
-        OperationBreadthTest.windows()).flatMap(s -> s).toList();
+        OperationBreadthTest.windows(), OperationBreadthTest.recurrent()).flatMap(s -> s).toList();
     for (int i = 0; i < nodes.size(); i++) {
       write(nodes.get(i), i);
     }

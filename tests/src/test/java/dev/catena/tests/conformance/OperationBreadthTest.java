@@ -191,6 +191,38 @@ class OperationBreadthTest {
             .integers(I32, -500, 500, 3).ints("strides", 2, 1));
   }
 
+  /** Recurrent layers: all directions, gates, bounds and functions. x is [5, 2, 3] (steps, batch, size), 4 hidden. */
+  static Stream<SingleNode> recurrent() {
+    return Stream.of(
+        layer("RNN", 1, 1).outputs(2), layer("RNN", 1, 2).between(-1, 1, 2, 8).with("direction", "bidirectional").outputs(2),
+        layer("RNN", 1, 1).between(-1, 1, 1, 8).given(lengths(3, 5)).between(-1, 1, 1, 2, 4).with("direction", "reverse").outputs(2),
+        layer("RNN", 1, 1).texts("activations", "Relu").with("clip", 0.3f).outputs(2),
+        layer("RNN", 1, 1).texts("activations", "LeakyRelu").reals("activation_alpha", 0.2f).outputs(2),
+        layer("RNN", 1, 1).texts("activations", "HardSigmoid").reals("activation_alpha", 0.3f).reals("activation_beta", 0.1f).outputs(2),
+        layer("GRU", 3, 1).outputs(2), layer("GRU", 3, 1).between(-1, 1, 1, 24).with("linear_before_reset", 1).outputs(2),
+        layer("GRU", 3, 2).between(-1, 1, 2, 24).given(lengths(5, 2)).between(-1, 1, 2, 2, 4).with("direction", "bidirectional").outputs(2),
+        layer("GRU", 3, 1).between(-1, 1, 1, 24).with("clip", 0.4f).with("direction", "reverse").outputs(2),
+        layer("GRU", 3, 1).texts("activations", "Sigmoid", "Softsign").outputs(2),
+        layer("LSTM", 4, 1).outputs(3), layer("LSTM", 4, 2).between(-1, 1, 2, 32).with("direction", "bidirectional").outputs(3),
+        layer("LSTM", 4, 1).between(-1, 1, 1, 32).given(lengths(4, 1)).between(-1, 1, 1, 2, 4).between(-1, 1, 1, 2, 4)
+            .between(-1, 1, 1, 12).outputs(3),
+        layer("LSTM", 4, 1).between(-1, 1, 1, 32).with("clip", 0.5f).with("input_forget", 1).with("direction", "reverse").outputs(3),
+        layer("LSTM", 4, 1).between(-1, 1, 1, 32).absent().absent().absent().between(-1, 1, 1, 12).outputs(3),
+        layer("LSTM", 4, 2).between(-1, 1, 2, 32).given(lengths(2, 5)).with("direction", "bidirectional").outputs(3),
+        layer("LSTM", 4, 1).texts("activations", "HardSigmoid", "Tanh", "ScaledTanh").reals("activation_alpha", 0.3f, 1.2f)
+            .reals("activation_beta", 0.4f, 0.7f).outputs(3),
+        node("ReverseSequence").reals(4, 3, 2).list(1, 4, 2), node("ReverseSequence").reals(3, 4).list(1, 4, 2).with("batch_axis", 0).with("time_axis", 1));
+  }
+
+  private static SingleNode layer(String operation, int gates, int directions) {
+    return node(operation, 14).reals(5, 2, 3).between(-1, 1, directions, 4 * gates, 3).between(-1, 1, directions, 4 * gates, 4)
+        .with("hidden_size", 4);
+  }
+
+  private static Tensor lengths(long... lengths) {
+    return Tensor.ofLongs(I32, lengths, lengths.length);
+  }
+
   /** What the standard's node tests are about, in other shapes, types and versions. */
   static Stream<SingleNode> ofTheStandard() {
     ElementType f64 = ElementType.F64;
@@ -319,7 +351,7 @@ class OperationBreadthTest {
 
   /** All nodes here. */
   static Stream<SingleNode> nodes() {
-    return Stream.of(activations(), normalizations(), windows(), arrangements(), quantization(), ofTheStandard()).flatMap(s -> s);
+    return Stream.of(activations(), normalizations(), windows(), arrangements(), quantization(), recurrent(), ofTheStandard()).flatMap(s -> s);
   }
 
   private void check(SingleNode node, boolean named, Map<String, Tensor> expected) {

@@ -112,6 +112,11 @@ final class SingleNode {
     return this;
   }
 
+  SingleNode texts(String attribute, String... values) {
+    attributes.add(OnnxAttribute.texts(attribute, values));
+    return this;
+  }
+
   SingleNode outputs(int count) {
     outputs = count;
     return this;

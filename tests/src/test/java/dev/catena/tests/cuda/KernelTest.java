@@ -121,6 +121,40 @@ class KernelTest {
     assertClose(expected, stage.floats("output", expected.length), 4e-6);
   }
 
+  /** Tiles of every size, with rows and outputs that don't fill them, and with x as one half and as two. */
+  @Property(tries = 6)
+  void linearOfManyRows(@ForAll @IntRange(min = 9, max = 530) int rows, @ForAll @IntRange(min = 1, max = 140) int outputs,
+      @ForAll @IntRange(min = 1, max = 300) int columns, @ForAll @IntRange(min = 0, max = 2) int element,
+      @ForAll @IntRange(min = 1, max = 3) int groups, @ForAll boolean coarse, @ForAll @IntRange(max = 1000) int seed)
+      throws IOException {
+    Random random = new Random(seed);
+    MatrixType type = element == 0 ? MatrixType.f16(outputs, columns)
+        : MatrixType.quantized(outputs, columns, 4 * element, 32 * groups, seed % 2 == 0);
+    PackedMatrix matrix = PackedMatrix.random(type, random);
+    Launch launch = new LinearLaunch(RowCount.STEP, input(columns), output(outputs), type, new Buffer.Weight(0),
+        Optional.of(new Buffer.Weight(1)), Optional.of(output(outputs)), coarse ? Activations.INT8 : Activations.F32);
+    SimulatedStage stage = new SimulatedStage(List.of(launch), 530, 32, target(seed), seed);
+    float[] x = gaussian(rows * columns, random);
+    float[] biases = gaussian(outputs, random);
+    float[] before = gaussian(rows * outputs, random);
+    stage.ints("step", rows, 1, 0, 1);
+    stage.floats("input", x);
+    stage.bytes("weight:0", matrix.linear());
+    stage.floats("weight:1", biases);
+    stage.floats("output", before);
+    stage.run(rows);
+    double[] expected = new double[rows * outputs];
+    for (int i = 0; i < expected.length; i++) {
+      int r = i / outputs;
+      int n = i % outputs;
+      expected[i] = biases[n] + before[i];
+      for (int k = 0; k < columns; k++) {
+        expected[i] += x[r * columns + k] * matrix.elements()[n][k];
+      }
+    }
+    assertClose(expected, stage.floats("output", expected.length), coarse ? 1e-3 : 4e-6);
+  }
+
   /** The norm before a linear layer, and the SwiGLU behind it, become one kernel with it for a few rows. */
   @Property(tries = 10)
   void normLinearAndSwiglu(@ForAll @IntRange(min = 1, max = 9) int rows, @ForAll @IntRange(min = 1, max = 4) int blocks,

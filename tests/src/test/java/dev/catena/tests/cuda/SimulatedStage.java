@@ -10,11 +10,14 @@ import dev.catena.codegen.cuda.KernelLaunch;
 import dev.catena.codegen.cuda.NvrtcCompiler;
 import dev.catena.codegen.cuda.RowBucket;
 import dev.catena.sim.machine.Allocation;
+import dev.catena.sim.machine.KernelCounters;
 import dev.catena.sim.machine.SimMachine;
 import dev.catena.sim.machine.SimModule;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,12 +36,18 @@ final class SimulatedStage {
   SimulatedStage(List<Launch> launches, int maxRows, int vocabulary, String target, long seed) throws IOException {
     program = CudaProgram.of(List.of(launches), maxRows, vocabulary);
     CudaTarget architecture = CudaTarget.parse(target);
-    byte[] ptx = CudaLibrary.ptx(program, architecture.ptxFamily(), new NvrtcCompiler(CodeStore.none()));
+    byte[] ptx = CudaLibrary.ptx(program.code(), architecture.ptxFamily(), new NvrtcCompiler(CodeStore.none()));
     machine = new SimMachine(SimMachine.Settings.defaults().withSeed(seed).withArchitecture(architecture.capability()));
     module = machine.load(new String(ptx, StandardCharsets.UTF_8));
     CudaStage stage = program.stages().get(0);
     allocate("arena", Math.max(1, stage.arenaBytes()));
     allocate("scratch", Math.max(1, stage.scratchBytes()));
+    ints("counters", new int[CudaProgram.COUNTERS]);
+  }
+
+  /** Read-only memory that holds one byte everywhere. */
+  void constant(String name, long bytes, int value) {
+    memory.put(name, machine.allocateReadOnly(name, bytes, (offset, into, length) -> Arrays.fill(into, 0, length, (byte) value)));
   }
 
   /** Memory that nobody has written; replaces what had the name. */
@@ -69,8 +78,23 @@ final class SimulatedStage {
     run(program.sampling(), rows);
   }
 
+  /** Runs the stage's bucket for so many rows in lockstep. @return what each launch did */
+  List<KernelCounters> count(int rows) {
+    List<KernelCounters> counters = new ArrayList<>();
+    for (KernelLaunch launch : bucket(program.stages().get(0).buckets(), rows).launches()) {
+      long[] pointers = launch.arguments().stream().mapToLong(this::address).toArray();
+      counters.add(machine.count(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()), launch.sharedBytes(),
+          null, Long.MAX_VALUE, pointers));
+    }
+    return counters;
+  }
+
+  private static RowBucket bucket(List<RowBucket> buckets, int rows) {
+    return buckets.stream().filter(b -> b.rows() >= rows).findFirst().orElseThrow();
+  }
+
   private int run(List<RowBucket> buckets, int rows) {
-    RowBucket bucket = buckets.stream().filter(b -> b.rows() >= rows).findFirst().orElseThrow();
+    RowBucket bucket = bucket(buckets, rows);
     for (KernelLaunch launch : bucket.launches()) {
       long[] pointers = launch.arguments().stream().mapToLong(this::address).toArray();
       machine.launch(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()), launch.sharedBytes(),
@@ -90,6 +114,12 @@ final class SimulatedStage {
 
   float[] floats(String name, int count) {
     return memory.get(name).readFloats(0, count);
+  }
+
+  byte[] readBytes(String name, int count) {
+    byte[] bytes = new byte[count];
+    memory.get(name).read(0, ByteBuffer.wrap(bytes), count);
+    return bytes;
   }
 
   int[] readInts(String name, int count) {

@@ -54,7 +54,8 @@ class CompiledDialectTest {
           Form.WEIGHT_TRANSPOSED, Form.NO_OPERATIONS),
       F32.with(Form.KEYS_TURNED, Form.MASK_OF_BOOLEANS, Form.SOFTMAX_GUARDED, Form.ROWS_SQUEEZED),
       F32.with(Form.ATTENTION_IN_3D, Form.QKV_STACKED),
-      F32.with(Form.QKV_STACKED_SPLIT, Form.MASK_BY_RANGE).withQkvBias());
+      F32.with(Form.QKV_STACKED_SPLIT, Form.MASK_BY_RANGE).withQkvBias(),
+      F32.with(Form.NO_CACHE, Form.MASK_BY_TRILU));
 
   static Stream<ExportStyle> styles() {
     return STYLES.stream().flatMap(s -> Stream.of(s, s.in(OnnxElement.F16)));

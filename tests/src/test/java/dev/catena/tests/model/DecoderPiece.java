@@ -42,20 +42,23 @@ final class DecoderPiece {
     String q = qkv[0];
     String k = qkv[1];
     String v = transposed(qkv[2]);
-    past = dimension("", names.pastKey(), style.has(Form.KEYS_TURNED) ? 3 : 2);
-    total = g.op("", "Add", List.of(rows, past));
+    boolean cached = !style.has(Form.NO_CACHE);
+    past = cached ? dimension("", names.pastKey(), style.has(Form.KEYS_TURNED) ? 3 : 2) : g.scalar("", 0);
+    total = cached ? g.op("", "Add", List.of(rows, past)) : rows;
     RotaryGraph rotary = RotaryGraph.of(g, shape, style, past, total);
     boolean early = style.has(Form.ROTATED_BEFORE_TRANSPOSE);
     String rotatedQ = early ? transposed(rotary.rotate(q)) : rotary.rotate(transposed(q));
     String rotatedK = early ? transposed(rotary.rotate(k)) : rotary.rotate(transposed(k));
-    g.last(names.presentKey(), "Concat", List.of(names.pastKey(), style.has(Form.KEYS_TURNED) ? turned(rotatedK) : rotatedK),
-        OnnxAttribute.of("axis", style.has(Form.KEYS_TURNED) ? 3 : 2));
-    g.last(names.presentValue(), "Concat", List.of(names.pastValue(), v), OnnxAttribute.of("axis", 2));
-    String values = repeated(names.presentValue());
+    String keys = style.has(Form.KEYS_TURNED) ? turned(rotatedK) : rotatedK;
+    if (cached) {
+      g.last(names.presentKey(), "Concat", List.of(names.pastKey(), keys), OnnxAttribute.of("axis", style.has(Form.KEYS_TURNED) ? 3 : 2));
+      g.last(names.presentValue(), "Concat", List.of(names.pastValue(), v), OnnxAttribute.of("axis", 2));
+    }
+    String values = repeated(cached ? names.presentValue() : v);
     if (style.has(Form.STRANGE)) {
       values = g.op("strange", "Tanh", List.of(values));
     }
-    String attended = attend(rotatedQ, repeated(names.presentKey()), values);
+    String attended = attend(rotatedQ, repeated(cached ? names.presentKey() : keys), values);
     String o = projection("o", attended, width(shape.heads()), shape.hidden(), 1, false);
     if (style.has(Form.ROWS_SQUEEZED)) {
       o = g.op("", "Unsqueeze", List.of(o, g.vector("", 0)));
@@ -167,12 +170,13 @@ final class DecoderPiece {
   void declareStep(OnnxGraphWriter w) {
     Object one = style.dynamicBatch() ? "batch" : 1;
     OnnxElement e = style.element();
+    String columns = style.has(Form.NO_CACHE) ? "seq" : "total";
     if (style.has(Form.MASK_FROM_INTEGERS)) {
-      w.input(names.mask(), OnnxElement.I64, one, "total");
+      w.input(names.mask(), OnnxElement.I64, one, columns);
     } else if (style.has(Form.MASK_OF_BOOLEANS)) {
-      w.input(names.mask(), OnnxElement.BOOL, one, 1, "seq", "total");
+      w.input(names.mask(), OnnxElement.BOOL, one, 1, "seq", columns);
     } else if (!style.computesMask()) {
-      w.input(names.mask(), e, one, 1, "seq", "total");
+      w.input(names.mask(), e, one, 1, "seq", columns);
     }
     if (!style.has(Form.TABLE_BY_PAST, Form.ANGLES_BY_EINSUM)) {
       w.input(names.positions(), OnnxElement.I64, one, "seq");
@@ -185,22 +189,29 @@ final class DecoderPiece {
     OnnxGraphWriter w = g.writer();
     w.input(names.hidden(), e, one, "seq", shape.hidden());
     declareStep(w);
-    if (style.has(Form.KEYS_TURNED)) {
-      w.input(names.pastKey(), e, one, shape.kvHeads(), shape.headDim(), "past");
-    } else {
-      w.input(names.pastKey(), e, one, shape.kvHeads(), "past", shape.headDim());
-    }
-    w.input(names.pastValue(), e, one, shape.kvHeads(), "past", shape.headDim());
     w.output(names.hiddenOut(), e, one, "seq", shape.hidden());
-    if (style.has(Form.KEYS_TURNED)) {
-      w.output(names.presentKey(), e, one, shape.kvHeads(), shape.headDim(), "total");
-    } else {
-      w.output(names.presentKey(), e, one, shape.kvHeads(), "total", shape.headDim());
+    if (!style.has(Form.NO_CACHE)) {
+      declareCache(w, one);
     }
-    w.output(names.presentValue(), e, one, shape.kvHeads(), "total", shape.headDim());
     for (String n : List.of("n1.weight", "n2.weight")) {
       w.initializer(n, OnnxContent.reals(e, weights.scales(shape.hidden()), shape.hidden()));
     }
+  }
+
+  private void declareCache(OnnxGraphWriter w, Object batch) {
+    OnnxElement e = style.element();
+    if (style.has(Form.KEYS_TURNED)) {
+      w.input(names.pastKey(), e, batch, shape.kvHeads(), shape.headDim(), "past");
+    } else {
+      w.input(names.pastKey(), e, batch, shape.kvHeads(), "past", shape.headDim());
+    }
+    w.input(names.pastValue(), e, batch, shape.kvHeads(), "past", shape.headDim());
+    if (style.has(Form.KEYS_TURNED)) {
+      w.output(names.presentKey(), e, batch, shape.kvHeads(), shape.headDim(), "total");
+    } else {
+      w.output(names.presentKey(), e, batch, shape.kvHeads(), "total", shape.headDim());
+    }
+    w.output(names.presentValue(), e, batch, shape.kvHeads(), "total", shape.headDim());
   }
 
   private String projection(String scope, String x, int from, int to, double gain, boolean bias) {

@@ -21,6 +21,8 @@ public enum Form {
   MASK_BY_TRILU, MASK_BY_RANGE, MASK_BY_SCATTER, MASK_FROM_INTEGERS, MASK_ON_SCORES, MASK_CUT,
   /** The mask that is given is of booleans. */
   MASK_OF_BOOLEANS,
+  /** Exported without a cache: no past, each sequence from its start. */
+  NO_CACHE,
   // projections
   GEMM, GEMM_TRANSPOSED, WEIGHT_TRANSPOSED, QKV_SPLIT, QKV_SLICED, QKV_STACKED, QKV_STACKED_SPLIT, QKV_INTERLEAVED, ROWS_SQUEEZED, GATE_UP_SPLIT, SILU_REGROUPED, SILU_QUOTIENT,
   // matrices that came quantized

@@ -90,7 +90,7 @@ public final class LlamaModel {
         piece.declareStep(whole);
         declared = true;
       }
-      for (String part : List.of(".a", ".b")) {
+      for (String part : style.has(Form.NO_CACHE) ? List.<String>of() : List.of(".a", ".b")) {
         whole.input("past." + i + part, e, model.batch(), shape.kvHeads(), "past", shape.headDim());
         whole.output("present." + i + part, e, model.batch(), shape.kvHeads(), "total", shape.headDim());
       }

@@ -22,6 +22,10 @@ public record OnnxAttribute(String name, Object value) {
     return new OnnxAttribute(name, values);
   }
 
+  public static OnnxAttribute texts(String name, String... values) {
+    return new OnnxAttribute(name, values);
+  }
+
   /** A graph inside a node: a branch of an If. */
   public static OnnxAttribute graph(String name, OnnxGraphWriter value) {
     return new OnnxAttribute(name, value);

@@ -214,6 +214,12 @@ public final class OnnxGraphWriter {
       }
       return m.number(20, 6);
     }
+    if (a.value() instanceof String[] texts) {
+      for (String t : texts) {
+        m.text(9, t);
+      }
+      return m.number(20, 8);
+    }
     if (a.value() instanceof OnnxGraphWriter g) {
       return m.message(6, g.body(a.name())).number(20, 5);
     }

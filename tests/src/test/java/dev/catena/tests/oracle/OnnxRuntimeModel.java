@@ -31,7 +31,11 @@ public final class OnnxRuntimeModel implements AutoCloseable {
   private final OrtSession head;
   private final OnnxTensor[] keys;
   private final OnnxTensor[] values;
-  private final TensorInfo cacheInfo;
+  /** Of reals; of the pieces' activations. */
+  private final OnnxJavaType element;
+  /** Whether the pieces have a past; else each step feeds the sequence again. */
+  private final boolean cached;
+  private int[] fed = new int[0];
   private int past;
 
   public OnnxRuntimeModel(PieceFolder folder) {
@@ -46,10 +50,11 @@ public final class OnnxRuntimeModel implements AutoCloseable {
       if (decoders.isEmpty()) {
         throw new IllegalArgumentException(folder + ": no decoder " + folder.decoder(0));
       }
-      cacheInfo = (TensorInfo) decoders.get(0).getInputInfo().get(names.pastKey()).getInfo();
+      element = ((TensorInfo) decoders.get(0).getInputInfo().get(names.hidden()).getInfo()).type;
+      cached = decoders.get(0).getInputNames().contains(names.pastKey());
       keys = new OnnxTensor[decoders.size()];
       values = new OnnxTensor[decoders.size()];
-      for (int i = 0; i < keys.length; i++) {
+      for (int i = 0; cached && i < keys.length; i++) {
         keys[i] = emptyCache(names.pastKey());
         values[i] = emptyCache(names.pastValue());
       }
@@ -69,6 +74,17 @@ public final class OnnxRuntimeModel implements AutoCloseable {
 
   /** Feeds the next tokens of the sequence. Returns the logits of each, {@code [ids.length][vocab]}. */
   public float[][] feed(int... ids) {
+    if (cached) {
+      return step(ids);
+    }
+    fed = Arrays.copyOf(fed, fed.length + ids.length);
+    System.arraycopy(ids, 0, fed, fed.length - ids.length, ids.length);
+    float[][] all = step(fed);
+    past = 0;
+    return Arrays.copyOfRange(all, fed.length - ids.length, fed.length);
+  }
+
+  private float[][] step(int... ids) {
     List<OnnxTensor> step = new ArrayList<>();
     try {
       long rows = ids.length;
@@ -81,12 +97,16 @@ public final class OnnxRuntimeModel implements AutoCloseable {
       step.add(positions);
       OnnxTensor x = only(embed, tokens, step);
       for (int i = 0; i < decoders.size(); i++) {
-        Map<String, OnnxTensor> given = new HashMap<>(Map.of(names.hidden(), x, names.mask(), mask, names.positions(),
-            positions, names.pastKey(), keys[i], names.pastValue(), values[i]));
+        Map<String, OnnxTensor> given = new HashMap<>(Map.of(names.hidden(), x, names.mask(), mask, names.positions(), positions));
+        given.put(names.pastKey(), keys[i]);
+        given.put(names.pastValue(), values[i]);
         given.keySet().retainAll(decoders.get(i).getInputNames());
         OrtSession.Result result = decoders.get(i).run(given);
         x = (OnnxTensor) result.get(names.hiddenOut()).orElseThrow();
         step.add(x);
+        if (!cached) {
+          continue;
+        }
         keys[i].close();
         values[i].close();
         keys[i] = (OnnxTensor) result.get(names.presentKey()).orElseThrow();
@@ -152,7 +172,7 @@ public final class OnnxRuntimeModel implements AutoCloseable {
       return OnnxTensor.createTensor(ENVIRONMENT, seen);
     }
     float[] mask = new float[count * total];
-    float lowest = cacheInfo.type == OnnxJavaType.FLOAT16 ? -65504f : -Float.MAX_VALUE;
+    float lowest = element == OnnxJavaType.FLOAT16 ? -65504f : -Float.MAX_VALUE;
     for (int row = 0; row < count; row++) {
       for (int to = past + row + 1; to < total; to++) {
         mask[row * total + to] = lowest;
@@ -168,7 +188,7 @@ public final class OnnxRuntimeModel implements AutoCloseable {
   }
 
   private OnnxTensor reals(float[] values, long... shape) throws OrtException {
-    boolean half = cacheInfo.type == OnnxJavaType.FLOAT16;
+    boolean half = element == OnnxJavaType.FLOAT16;
     ByteBuffer raw = ByteBuffer.allocateDirect(values.length * (half ? 2 : 4)).order(ByteOrder.nativeOrder());
     for (float v : values) {
       if (half) {
@@ -177,7 +197,7 @@ public final class OnnxRuntimeModel implements AutoCloseable {
         raw.putFloat(v);
       }
     }
-    return OnnxTensor.createTensor(ENVIRONMENT, raw.flip(), shape, cacheInfo.type);
+    return OnnxTensor.createTensor(ENVIRONMENT, raw.flip(), shape, element);
   }
 
   @Override
@@ -188,8 +208,10 @@ public final class OnnxRuntimeModel implements AutoCloseable {
       head.close();
       for (int i = 0; i < keys.length; i++) {
         decoders.get(i).close();
-        keys[i].close();
-        values[i].close();
+        if (cached) {
+          keys[i].close();
+          values[i].close();
+        }
       }
     } catch (OrtException e) {
       throw new IllegalStateException(e);

@@ -69,7 +69,12 @@ class DialectTest {
     mixed.forEach(m -> {
       all.add(Arguments.of(m));
       all.add(Arguments.of(m.in(OnnxElement.F16)));
+      all.add(Arguments.of(m.with(Form.NO_CACHE)));
     });
+    for (Form form : List.of(Form.KEYS_TURNED, Form.MASK_OF_BOOLEANS, Form.MASK_FROM_INTEGERS, Form.MASK_BY_TRILU, Form.ATTENTION_IN_3D,
+        Form.TABLE_BY_PAST, Form.SOFTMAX_GUARDED, Form.ROWS_SQUEEZED, Form.QKV_STACKED)) {
+      all.add(Arguments.of(ExportStyle.F32.with(form, Form.NO_CACHE)));
+    }
     return all.stream();
   }
 

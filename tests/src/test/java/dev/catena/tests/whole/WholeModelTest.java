@@ -76,7 +76,9 @@ class WholeModelTest {
   static Stream<ExportStyle> styles() {
     ExportStyle f32 = ExportStyle.F32;
     return Stream.of(f32, f32.withExternalData().withDynamicBatch(), f32.with(Form.MASK_FROM_INTEGERS, Form.ANGLES_BY_MATMUL),
-        f32.with(Form.MASK_BY_TRILU, Form.TABLE_BY_PAST, Form.NORM_WITHOUT_CASTS).withQkvBias());
+        f32.with(Form.MASK_BY_TRILU, Form.TABLE_BY_PAST, Form.NORM_WITHOUT_CASTS).withQkvBias(),
+        f32.with(Form.NO_CACHE), f32.with(Form.NO_CACHE, Form.MASK_FROM_INTEGERS, Form.ANGLES_BY_MATMUL).withDynamicBatch(),
+        f32.with(Form.NO_CACHE, Form.MASK_BY_TRILU, Form.ANGLES_BY_EINSUM, Form.NORM_WITHOUT_CASTS));
   }
 
   @ParameterizedTest(name = "{0}")
@@ -142,10 +144,10 @@ class WholeModelTest {
     if (!computed) {
       given.put(style.names().mask(), style.has(Form.MASK_FROM_INTEGERS) ? Tensor.i64(ones, 1, n) : additive);
     }
-    if (!style.has(Form.TABLE_BY_PAST)) {
+    if (!style.has(Form.TABLE_BY_PAST, Form.ANGLES_BY_EINSUM)) {
       given.put(style.names().positions(), Tensor.i64(positions, 1, n));
     }
-    for (int i = 0; i < SHAPE.layers(); i++) {
+    for (int i = 0; i < SHAPE.layers() && !style.has(Form.NO_CACHE); i++) {
       given.put("past." + i + ".a", new Tensor(ElementType.F32, 1, SHAPE.kvHeads(), 0, SHAPE.headDim()));
       given.put("past." + i + ".b", new Tensor(ElementType.F32, 1, SHAPE.kvHeads(), 0, SHAPE.headDim()));
     }

@@ -4,8 +4,10 @@ import static dev.catena.codegen.tensor.onnx.Scalars.add;
 import static dev.catena.codegen.tensor.onnx.Scalars.constant;
 import static dev.catena.codegen.tensor.onnx.Scalars.multiply;
 import static dev.catena.codegen.tensor.onnx.Scalars.rounded;
+import static dev.catena.codegen.tensor.onnx.Scalars.subtract;
 
 import dev.catena.codegen.tensor.Array;
+import dev.catena.codegen.tensor.BinaryFunction;
 import dev.catena.codegen.tensor.Index;
 import dev.catena.codegen.tensor.OperationCode;
 import dev.catena.codegen.tensor.OperationSite;
@@ -13,6 +15,7 @@ import dev.catena.codegen.tensor.Scalar;
 import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.TensorBuilder;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +27,7 @@ final class MatMulCode {
     static void addTo(Map<String, OperationCode> codes) {
         codes.put("onnx.MatMul", site -> List.of(product(site)));
         codes.put("onnx.Gemm", MatMulCode::gemm);
+        codes.put("onnx.MatMulInteger", site -> List.of(ofCodes(site)));
     }
 
     /** What products of elements are summed in. */
@@ -31,11 +35,63 @@ final class MatMulCode {
         return element.isInteger() ? ScalarType.of(result) : ScalarType.of(result) == ScalarType.F64 ? ScalarType.F64 : ScalarType.F32;
     }
 
-    /** As numpy.matmul: a vector is a row on the left, a column on the right, and its axis goes from the result. */
-    private static Array product(OperationSite site) {
+    /**
+     * Codes are multiplied as they are where the right ones are a constant matrix, whose columns' sums are known; what the zero
+     * points take away is then a few products for each result: Σ (a − p)(b − q) = Σ ab − p Σ b − q (Σ a − kp).
+     */
+    private static Array ofCodes(OperationSite site) {
         TensorBuilder b = site.builder();
         Array left = site.operand(0);
         Array right = site.operand(1);
+        Tensor columns = left.rank() < 2 || right.rank() != 2 || !isSimple(site, 2, left) || !isSimple(site, 3, right)
+                ? null : b.columnSums(right);
+        if (columns == null) {
+            return product(site, withoutZero(site, left, 2), withoutZero(site, right, 3));
+        }
+        Array codes = b.inMemory(left);
+        Array raw = product(site, codes, right);
+        if (!site.has(2) && !site.has(3)) {
+            return raw;
+        }
+        Scalar zero = constant(ScalarType.I32, 0);
+        Scalar p = site.has(2) ? b.define(OperationSite.convert(only(site.operand(2)), ScalarType.I32)) : zero;
+        Scalar k = OperationSite.convert(codes.dim(-1), ScalarType.I32);
+        boolean[] last = new boolean[codes.rank()];
+        last[codes.rank() - 1] = true;
+        List<Scalar> rowDims = new ArrayList<>(codes.dims());
+        rowDims.set(codes.rank() - 1, Index.ONE);
+        Array rows = b.reduce(codes, last, true, ElementType.I32, rowDims, BinaryFunction.ADD, zero,
+                x -> OperationSite.convert(x, ScalarType.I32), sum -> subtract(sum, multiply(k, p)));
+        Array q = site.has(3) ? site.operand(3) : b.constant(Tensor.ofLongs(right.element(), new long[] {0}));
+        return b.elementwise(ElementType.I32, raw.dims(), List.of(raw, b.constant(columns), q, rows), v -> subtract(
+                subtract(v.get(0), multiply(p, v.get(1))), multiply(OperationSite.convert(v.get(2), ScalarType.I32), v.get(3))));
+    }
+
+    /** A zero point for all of the left codes, or for all or each column of the right ones. */
+    private static boolean isSimple(OperationSite site, int operand, Array codes) {
+        Array zero = site.has(operand) ? site.operand(operand) : null;
+        return zero == null || zero.dims().stream().allMatch(dim -> Index.is(dim, 1)) || operand == 3 && zero.rank() == 1;
+    }
+
+    private static Scalar only(Array single) {
+        return single.at(single.dims().stream().map(dim -> Index.ZERO).toList());
+    }
+
+    private static Array withoutZero(OperationSite site, Array codes, int operand) {
+        List<Array> operands = site.has(operand) ? List.of(codes, site.operand(operand)) : List.of(codes);
+        return site.builder().elementwise(ElementType.I32, codes.dims(), operands, v -> {
+            Scalar x = OperationSite.convert(v.get(0), ScalarType.I32);
+            return v.size() == 1 ? x : subtract(x, OperationSite.convert(v.get(1), ScalarType.I32));
+        });
+    }
+
+    private static Array product(OperationSite site) {
+        return product(site, site.operand(0), site.operand(1));
+    }
+
+    /** As numpy.matmul: a vector is a row on the left, a column on the right, and its axis goes from the result. */
+    private static Array product(OperationSite site, Array left, Array right) {
+        TensorBuilder b = site.builder();
         boolean row = left.rank() == 1;
         boolean column = right.rank() == 1;
         Array a = row ? b.reshape(left, List.of(Index.ONE, left.dim(0))) : left;

@@ -1,16 +1,22 @@
-package dev.catena.codegen.cpu;
+package dev.catena.codegen.tensor.c;
 
 import dev.catena.codegen.tensor.BinaryFunction;
 import dev.catena.codegen.tensor.Buffer;
 import dev.catena.codegen.tensor.Scalar;
 import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.StoredType;
+import dev.catena.codegen.tensor.UnaryFunction;
 import java.util.Locale;
 
-/** Expressions in C, over the functions of tensor_runtime.c and tensor_math.c. Signed integers wrap (-fwrapv). */
-final class CScalars {
+/**
+ * Expressions in what C and CUDA C++ have in common, over the functions of scalars.c, narrow.c and those that each target
+ * brings: {@code FUNCTION_f32} and {@code FUNCTION_f64} for every {@link dev.catena.codegen.tensor.UnaryFunction} of reals,
+ * {@code F32_NAN}, {@code F32_INFINITY} and those of F64, {@code power}, {@code remainder}, {@code modulo}, {@code maximum}, {@code minimum} likewise. Integers wrap: they are added in
+ * unsigned types, so that no compiler draws conclusions.
+ */
+public final class CScalars {
     /** How an expression calls what stands outside it. */
-    interface Names {
+    public interface Names {
         /** The pointer to a buffer's elements. */
         String pointer(Buffer buffer);
 
@@ -23,14 +29,27 @@ final class CScalars {
         String operation(int number);
     }
 
-    private final Names names;
-    private int reductions;
-
-    CScalars(Names names) {
-        this.names = names;
+    /** What the languages don't have in common. */
+    @FunctionalInterface
+    public interface Language {
+        /**
+         * Statements as an expression.
+         *
+         * @param reals whether they reduce reals, whose order is free: the same one whenever the code runs
+         */
+        String block(boolean reals, String statements, String value);
     }
 
-    static String type(ScalarType type) {
+    private final Names names;
+    private final Language language;
+    private int reductions;
+
+    public CScalars(Names names, Language language) {
+        this.names = names;
+        this.language = language;
+    }
+
+    public static String type(ScalarType type) {
         return switch (type) {
             case INDEX, I64 -> "int64_t";
             case F64 -> "double";
@@ -45,7 +64,7 @@ final class CScalars {
         };
     }
 
-    static String integer(ScalarType type, long value) {
+    public static String integer(ScalarType type, long value) {
         if (type == ScalarType.U64) {
             return Long.toUnsignedString(value) + "ul";
         }
@@ -54,12 +73,12 @@ final class CScalars {
     }
 
     /** A real as a literal with the same value, bit for bit (but for a NaN's payload). */
-    static String real(double value, boolean f32) {
+    public static String real(double value, boolean f32) {
         if (Double.isNaN(value)) {
-            return f32 ? "__builtin_nanf(\"\")" : "__builtin_nan(\"\")";
+            return f32 ? "F32_NAN" : "F64_NAN";
         }
         if (Double.isInfinite(value)) {
-            return (value < 0 ? "-" : "") + (f32 ? "__builtin_inff()" : "__builtin_inf()");
+            return (value < 0 ? "-" : "") + (f32 ? "F32_INFINITY" : "F64_INFINITY");
         }
         if (value == Math.rint(value) && Math.abs(value) < 1e6 && (value != 0 || 1 / value > 0)) {
             return (long) value + ".0" + (f32 ? "f" : "");
@@ -67,7 +86,7 @@ final class CScalars {
         return f32 ? Float.toHexString((float) value) + "f" : Double.toHexString(value);
     }
 
-    String text(Scalar x) {
+    public String text(Scalar x) {
         if (x instanceof Scalar.Literal literal) {
             return literal.type().isFloat() ? real(literal.real(), literal.type() == ScalarType.F32)
                     : integer(literal.type(), literal.bits());
@@ -101,25 +120,22 @@ final class CScalars {
     private String unary(Scalar.Unary unary) {
         ScalarType type = unary.x().type();
         String x = text(unary.x());
-        boolean real = type.isFloat();
-        String f = type == ScalarType.F32 ? "f(" : "(";
+        if (type.isFloat()) {
+            return unary.function() == UnaryFunction.NEGATE ? "(-" + x + ")"
+                    : unary.function().name().toLowerCase(Locale.ROOT) + suffix(type) + x + ")";
+        }
         return switch (unary.function()) {
-            case NEGATE -> real ? "(-" + x + ")" : "(" + type(type) + ")(0 - " + x + ")";
-            case ABSOLUTE -> real ? "__builtin_fabs" + f + x + ")" : "({ const " + type(type) + " x_ = " + x + "; (" + type(type)
-                    + ")(x_ < 0 ? 0 - x_ : x_); })";
-            case SIGN -> real ? "sign" + suffix(type) + x + ")" : "({ const " + type(type) + " x_ = " + x + "; (" + type(type)
-                    + ")((x_ > 0) - (x_ < 0)); })";
+            case NEGATE -> "(" + type(type) + ")(0 - (" + unsigned(type) + ")" + x + ")";
+            case ABSOLUTE, SIGN -> unary.function().name().toLowerCase(Locale.ROOT) + "_" + type(type) + "(" + x + ")";
             case NOT -> "(uint8_t)!" + x;
             case INVERT -> "(" + type(type) + ")~" + x;
-            case FLOOR -> real ? "__builtin_floor" + f + x + ")" : x;
-            case CEIL -> real ? "__builtin_ceil" + f + x + ")" : x;
-            case ROUND -> real ? "__builtin_rint" + f + x + ")" : x;
-            case TRUNCATE -> real ? "__builtin_trunc" + f + x + ")" : x;
-            case SQUARE_ROOT -> "__builtin_sqrt" + f + x + ")";
-            case IS_NAN -> "({ const " + type(type) + " x_ = " + x + "; (uint8_t)(x_ != x_); })";
-            case IS_INFINITE -> "(uint8_t)(__builtin_fabs" + f + x + ") == __builtin_inff())";
-            default -> unary.function().name().toLowerCase(Locale.ROOT) + suffix(type) + x + ")";
+            default -> x;                                   // to a whole number
         };
+    }
+
+    /** The type of as many bits without a sign. */
+    private static String unsigned(ScalarType type) {
+        return "uint" + type.bits() + "_t";
     }
 
     private String binary(Scalar.Binary binary) {
@@ -129,23 +145,17 @@ final class CScalars {
         return binary(binary.function(), type, a, b);
     }
 
-    static String binary(BinaryFunction function, ScalarType type, String a, String b) {
-        String cast = type.isFloat() || type == ScalarType.INDEX || type.bits() == 64 || type.bits() == 32 ? "" : "(" + type(type) + ")";
+    public static String binary(BinaryFunction function, ScalarType type, String a, String b) {
         return switch (function) {
-            case ADD -> cast + "(" + a + " + " + b + ")";
-            case SUBTRACT -> cast + "(" + a + " - " + b + ")";
-            case MULTIPLY -> type == ScalarType.U16 ? "(uint16_t)((uint32_t)" + a + " * " + b + ")" : cast + "(" + a + " * " + b + ")";
+            case ADD -> arithmetic("+", type, a, b);
+            case SUBTRACT -> arithmetic("-", type, a, b);
+            case MULTIPLY -> arithmetic("*", type, a, b);
             case QUOTIENT -> "(" + a + " / " + b + ")";
-            case REMAINDER -> type.isFloat() ? "remainder" + suffix(type) + a + ", " + b + ")" : "(" + a + " % " + b + ")";
-            case MODULO -> "modulo" + suffix(type) + a + ", " + b + ")";
-            case POWER -> "power_" + (type.isFloat() ? suffix(type).substring(1) : type(type) + "(") + a + ", " + b + ")";
-            case MAXIMUM -> extremum("maximum", ">", type, a, b);
-            case MINIMUM -> extremum("minimum", "<", type, a, b);
-            case BIT_AND -> cast + "(" + a + " & " + b + ")";
-            case BIT_OR -> cast + "(" + a + " | " + b + ")";
-            case BIT_XOR -> cast + "(" + a + " ^ " + b + ")";
-            case SHIFT_LEFT -> shift("<<", type, a, b);
-            case SHIFT_RIGHT -> shift(">>", type, a, b);
+            case REMAINDER -> type.isFloat() ? named(function, type, a, b) : "(" + a + " % " + b + ")";
+            case MODULO, POWER, MAXIMUM, MINIMUM, SHIFT_LEFT, SHIFT_RIGHT -> named(function, type, a, b);
+            case BIT_AND -> arithmetic("&", type, a, b);
+            case BIT_OR -> arithmetic("|", type, a, b);
+            case BIT_XOR -> arithmetic("^", type, a, b);
             case AND -> "(" + a + " & " + b + ")";
             case OR -> "(" + a + " | " + b + ")";
             case XOR -> "(" + a + " ^ " + b + ")";
@@ -155,15 +165,16 @@ final class CScalars {
         };
     }
 
-    private static String extremum(String name, String sign, ScalarType type, String a, String b) {
-        return type.isFloat() ? name + suffix(type) + a + ", " + b + ")" : "({ const " + type(type) + " a_ = " + a + ", b_ = " + b
-                + "; a_ " + sign + " b_ ? a_ : b_; })";
+    private static String arithmetic(String sign, ScalarType type, String a, String b) {
+        if (type.isFloat() || type == ScalarType.INDEX || !type.isSigned() && type.bits() >= 32) {
+            return "(" + a + " " + sign + " " + b + ")";
+        }
+        String wide = type.bits() == 64 ? "(uint64_t)" : "(uint32_t)";
+        return "(" + type(type) + ")(" + wide + a + " " + sign + " " + wide + b + ")";
     }
 
-    /** A shift by all bits or more gives 0. */
-    private static String shift(String sign, ScalarType type, String a, String b) {
-        return "({ const " + type(type) + " a_ = " + a + ", b_ = " + b + "; (" + type(type) + ")(b_ < " + type.bits() + " ? a_ " + sign
-                + " b_ : 0); })";
+    private static String named(BinaryFunction function, ScalarType type, String a, String b) {
+        return function.name().toLowerCase(Locale.ROOT) + (type.isFloat() ? suffix(type) : "_" + type(type) + "(") + a + ", " + b + ")";
     }
 
     private String convert(Scalar.Convert convert) {
@@ -191,22 +202,17 @@ final class CScalars {
         };
     }
 
-    /** Sums of reals may be taken in any order, so that they become vector code: in the same one whenever the code runs. */
     private String reduce(Scalar.Reduce reduce) {
         String name = "sum" + reductions++;
         ScalarType type = reduce.type();
-        StringBuilder text = new StringBuilder("({ ");
-        if (type.isFloat()) {
-            text.append("_Pragma(\"clang fp reassociate(on)\") ");
-        }
-        text.append(type(type)).append(' ').append(name).append(" = ").append(text(reduce.start())).append("; ");
+        StringBuilder text = new StringBuilder(type(type)).append(' ').append(name).append(" = ").append(text(reduce.start())).append("; ");
         for (Scalar.Loop loop : reduce.loops()) {
             String extent = text(loop.extent());
             String i = names.counter(loop.counter());
             text.append("for (int64_t ").append(i).append(" = 0; ").append(i).append(" < ").append(extent).append("; ")
                     .append(i).append("++) ");
         }
-        return text.append(name).append(" = ").append(binary(reduce.function(), type, name, text(reduce.body()))).append("; ")
-                .append(name).append("; })").toString();
+        text.append(name).append(" = ").append(binary(reduce.function(), type, name, text(reduce.body()))).append(";");
+        return language.block(type.isFloat(), text.toString(), name);
     }
 }

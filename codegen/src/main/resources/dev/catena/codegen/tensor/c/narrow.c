@@ -12,31 +12,31 @@ INLINE int32_t exponent_of(double x) { return (int32_t)(bits_f64(x) >> 52 & 0x7f
 INLINE float round_narrow(double x, int32_t mantissa, int32_t least, double largest, int32_t infinite, int32_t zeros, float nan,
     int32_t saturate) {
   if (x != x) return nan;
-  double a = __builtin_fabs(x);
+  double a = absolute_f64(x);
   if (a - a == 0) {
     const int32_t e = exponent_of(a) < least ? least : exponent_of(a);
-    a = __builtin_rint(a * power_of_two(mantissa - e)) * power_of_two(e - mantissa);
+    a = round_f64(a * power_of_two(mantissa - e)) * power_of_two(e - mantissa);
   }
-  if (a > largest) a = saturate ? largest : infinite ? __builtin_inf() : __builtin_nan("");
-  return a == 0 && !zeros ? 0.0f : (float)__builtin_copysign(a, x);
+  if (a > largest) a = saturate ? largest : infinite ? f64_of_bits(0x7ff0000000000000ul) : f64_of_bits(0x7ff8000000000000ul);
+  return a == 0 && !zeros ? 0.0f : (float)copy_sign_f64(a, x);
 }
 
 INLINE float value_narrow(uint32_t bits, int32_t width, int32_t mantissa, int32_t least, double largest, int32_t infinite,
     int32_t zeros) {
   const uint32_t sign = bits >> (width - 1) & 1, pattern = bits & ((1u << (width - 1)) - 1);
-  if (!zeros && sign && !pattern) return __builtin_nanf("");
+  if (!zeros && sign && !pattern) return f32_of_bits(0x7fc00000u);
   const int32_t e = (int32_t)(pattern >> mantissa);
   const double fraction = pattern & ((1u << mantissa) - 1);
   double a = e == 0 ? fraction * power_of_two(least - mantissa)
       : (fraction + (1 << mantissa)) * power_of_two(least + e - 1 - mantissa);
-  if (a > largest) a = infinite && fraction == 0 ? __builtin_inf() : __builtin_nan("");
+  if (a > largest) a = infinite && fraction == 0 ? f64_of_bits(0x7ff0000000000000ul) : f64_of_bits(0x7ff8000000000000ul);
   return (float)(sign ? -a : a);
 }
 
 INLINE uint8_t narrow_of(float x, int32_t width, int32_t mantissa, int32_t least, uint8_t nan, uint8_t infinity) {
   if (x != x) return nan;
-  const uint32_t sign = (uint32_t)__builtin_signbit(x) ? 1u << (width - 1) : 0;
-  const double a = __builtin_fabs((double)x);
+  const uint32_t sign = bits_f32(x) >> 31 ? 1u << (width - 1) : 0;
+  const double a = absolute_f64((double)x);
   if (a - a != 0) return (uint8_t)(sign | infinity);
   const int32_t e = exponent_of(a);
   const uint32_t pattern = a < power_of_two(least) ? (uint32_t)(a * power_of_two(mantissa - least))
@@ -50,22 +50,22 @@ INLINE uint8_t narrow_of(float x, int32_t width, int32_t mantissa, int32_t least
   }                                                                                                                         \
   INLINE float value_##NAME(uint8_t x) { return value_narrow(x, WIDTH, MANTISSA, LEAST, LARGEST, INFINITE, ZEROS); }        \
   INLINE uint8_t NAME##_of(float x) { return narrow_of(x, WIDTH, MANTISSA, LEAST, NAN_BITS, INFINITY_BITS); }
-NARROW(f8e4m3fn, 8, 3, -6, 448, 0, 1, __builtin_nanf(""), 0x7f, 0x7f)
-NARROW(f8e4m3fnuz, 8, 3, -7, 240, 0, 0, __builtin_nanf(""), 0x80, 0x80)
-NARROW(f8e5m2, 8, 2, -14, 57344, 1, 1, __builtin_nanf(""), 0x7f, 0x7c)
-NARROW(f8e5m2fnuz, 8, 2, -15, 57344, 0, 0, __builtin_nanf(""), 0x80, 0x80)
+NARROW(f8e4m3fn, 8, 3, -6, 448, 0, 1, f32_of_bits(0x7fc00000u), 0x7f, 0x7f)
+NARROW(f8e4m3fnuz, 8, 3, -7, 240, 0, 0, f32_of_bits(0x7fc00000u), 0x80, 0x80)
+NARROW(f8e5m2, 8, 2, -14, 57344, 1, 1, f32_of_bits(0x7fc00000u), 0x7f, 0x7c)
+NARROW(f8e5m2fnuz, 8, 2, -15, 57344, 0, 0, f32_of_bits(0x7fc00000u), 0x80, 0x80)
 NARROW(f4e2m1, 4, 1, 0, 6, 0, 1, -0.0f, 8, 7)
 
 /* Powers of two, without a sign; mode 0 rounds up, 1 down, 2 to the nearest. */
-INLINE float value_f8e8m0(uint8_t x) { return x == 255 ? __builtin_nanf("") : (float)power_of_two((int32_t)x - 127); }
+INLINE float value_f8e8m0(uint8_t x) { return x == 255 ? f32_of_bits(0x7fc00000u) : (float)power_of_two((int32_t)x - 127); }
 INLINE uint8_t f8e8m0_of(float x) { return x != x ? 255 : (uint8_t)(exponent_of(x) + 127); }
 INLINE float round_f8e8m0(double x, int32_t saturate, int32_t mode) {
-  const double a = __builtin_fabs(x);
-  if (a != a || (!saturate && (a == 0 || a - a != 0))) return __builtin_nanf("");
+  const double a = absolute_f64(x);
+  if (a != a || (!saturate && (a == 0 || a - a != 0))) return f32_of_bits(0x7fc00000u);
   const int32_t e = exponent_of(a), infinite = a - a != 0;
   const double fraction = infinite || e < -1022 ? 1 : a * power_of_two(-e > 1023 ? 1023 : -e);
   const int32_t up = mode == 0 ? fraction > 1 : mode == 2 && fraction >= 1.5;
   const int32_t rounded = e + up;
-  if (!saturate && (rounded > 127 || rounded < -127)) return __builtin_nanf("");
+  if (!saturate && (rounded > 127 || rounded < -127)) return f32_of_bits(0x7fc00000u);
   return (float)power_of_two(rounded > 127 ? 127 : rounded < -127 ? -127 : rounded);
 }

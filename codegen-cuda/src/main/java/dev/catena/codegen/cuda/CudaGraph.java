@@ -1,0 +1,394 @@
+package dev.catena.codegen.cuda;
+
+import dev.catena.codegen.StructureHash;
+import dev.catena.codegen.tensor.Buffer;
+import dev.catena.codegen.tensor.Failure;
+import dev.catena.codegen.tensor.Index;
+import dev.catena.codegen.tensor.Nest;
+import dev.catena.codegen.tensor.Scalar;
+import dev.catena.codegen.tensor.ScalarType;
+import dev.catena.codegen.tensor.Statement;
+import dev.catena.codegen.tensor.TensorProgram;
+import dev.catena.codegen.tensor.c.CElement;
+import dev.catena.codegen.tensor.c.CParameters;
+import dev.catena.codegen.tensor.c.CScalars;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * A tensor program as CUDA C++ kernels and the list by which they are launched (docs/tensor-abi.md). What the CPU's function
+ * decides between its nests (sizes, places, checks, branches) is done by control kernels of one thread, which leave it in
+ * slots that the nests read. Control that reads no tensor runs ahead of the nests before it: a graph whose sizes follow from
+ * its inputs has one control kernel, its first.
+ *
+ * @param slots    how many a run needs
+ * @param launches in order
+ * @param kernels  CUDA C++ by the kernel's name; equal ones of several programs are the same text under the same name
+ * @param constants likewise, of what stands in the code
+ */
+public record CudaGraph(int slots, List<Launch> launches, Map<String, String> kernels, Map<String, String> constants) {
+    /** Longer control is several kernels, so that none takes long to compile. */
+    private static final int MOST_CONTROL = 256;
+    /** No tensor is larger. */
+    private static final long MOST_BYTES = 1L << 50;
+
+    /**
+     * @param elements to be computed, one for each thread; 0 = known only when it runs; 1 is work in order
+     * @param slots    what the parameters after the first point to
+     */
+    public record Launch(String kernel, long elements, List<Integer> slots) {
+        public Launch {
+            slots = List.copyOf(slots);
+        }
+    }
+
+    public static CudaGraph of(TensorProgram program) {
+        Writer writer = new Writer(program);
+        writer.statements(program.statements());
+        return writer.finished();
+    }
+
+    /** Control, and what is launched behind it. */
+    private record Segment(String control, List<Launch> behind) {}
+
+    private static final class Writer implements CScalars.Names {
+        private final TensorProgram program;
+        private final CScalars scalars = new CScalars(this, CudaNest.CPP);
+        private final Map<Object, Integer> slots = new HashMap<>();
+        private final Map<String, String> kernels = new LinkedHashMap<>();
+        private final Map<String, String> constants = new LinkedHashMap<>();
+        private final List<Segment> segments = new ArrayList<>();
+        private final StringBuilder first = new StringBuilder();
+        private final Set<String> counters = new HashSet<>();
+        private final int firstOutput;
+
+        private StringBuilder control = new StringBuilder();
+        private int lines;
+        private List<Launch> behind = new ArrayList<>();
+        /** Slots that say whether the sides of branches that statements stand in are taken, innermost first. */
+        private final Deque<Integer> sides = new ArrayDeque<>();
+
+        Writer(TensorProgram program) {
+            this.program = program;
+            slot("running");
+            for (int i = 0; i < program.weights().size(); i++) {
+                slot(new Buffer.Weight(i));
+            }
+            for (int i = 0; i < program.inputs().size(); i++) {
+                slot(new Buffer.Input(i));
+                for (int axis = 0; axis < program.inputs().get(i).dims().size(); axis++) {
+                    slot("in" + i + "_" + axis);
+                }
+            }
+            firstOutput = slots.size();
+            for (int i = 0; i < program.outputs().size(); i++) {
+                for (int part = 0; part <= program.outputs().get(i).dims().size(); part++) {
+                    slot("out" + i + "_" + part);
+                }
+            }
+        }
+
+        /** The slot of a value, by whatever stands for it. */
+        private int slot(Object what) {
+            return slots.computeIfAbsent(what, w -> slots.size());
+        }
+
+        /** Where the address of a buffer's memory stands. */
+        private int addressSlot(Buffer buffer) {
+            Buffer.Place place = buffer.owner().place();
+            if (place instanceof Buffer.Constant constant) {
+                return slots.computeIfAbsent(buffer.owner(), b -> {
+                    String name = constant(constant, buffer);
+                    first.append("  s[").append(slots.size()).append("] = (int64_t)").append(name).append(";\n");
+                    return slots.size();
+                });
+            }
+            return slot(place instanceof Buffer.Allocated ? buffer.owner() : (Object) place);
+        }
+
+        private String constant(Buffer.Constant constant, Buffer buffer) {
+            byte[] bytes = constant.bytes();
+            int width = CElement.of(buffer.stored()).bytes();
+            StringBuilder words = new StringBuilder();
+            for (int at = 0; at < bytes.length; at += width) {
+                long word = 0;
+                for (int i = width - 1; i >= 0; i--) {
+                    word = word << 8 | bytes[at + i] & 0xff;
+                }
+                words.append(at == 0 ? "" : ", ").append("0x").append(Long.toHexString(word)).append(width == 8 ? "ul" : "");
+            }
+            String text = "[] = {" + (words.isEmpty() ? "0" : words) + "};\n";
+            String name = "constant_" + StructureHash.of(width + text);
+            constants.put(name, "__device__ const uint" + 8 * width + "_t " + name + text);
+            return name;
+        }
+
+        /** Where a number stands that the program knows. */
+        private int numberSlot(long number) {
+            return slots.computeIfAbsent(number, n -> {
+                first.append("  s[").append(slots.size()).append("] = ").append(CScalars.integer(ScalarType.I64, number)).append(";\n");
+                return slots.size();
+            });
+        }
+
+        private int sizeSlot(Scalar size) {
+            return Index.isKnown(size) ? numberSlot(Index.value(size)) : slot(((Scalar.Variable) size).name());
+        }
+
+        // ---- names in control ----
+
+        @Override
+        public String pointer(Buffer buffer) {
+            return "((const " + CElement.of(buffer.stored()).storage() + " *)s[" + addressSlot(buffer) + "])";
+        }
+
+        @Override
+        public String variable(Scalar.Variable variable) {
+            return counters.contains(variable.name()) ? variable.name()
+                    : CudaNest.value(variable.type(), "s[" + slot(variable.name()) + "]");
+        }
+
+        @Override
+        public String counter(Scalar.Variable counter) {
+            counters.add(counter.name());
+            return counter.name();
+        }
+
+        @Override
+        public String operation(int number) {
+            return Integer.toString(number);
+        }
+
+        // ---- control ----
+
+        private void line(String format, Object... values) {
+            if (control.isEmpty()) {
+                sides.descendingIterator().forEachRemaining(side -> control.append("  if (s[").append(side).append("]) {\n"));
+            }
+            control.append("  ".repeat(sides.size() + 1)).append(format.formatted(values)).append('\n');
+            lines++;
+        }
+
+        /** Before control that reads what kernels have written, or would become too long. */
+        private void settle(Scalar... read) {
+            boolean reads = false;
+            for (Scalar each : read) {
+                reads |= readsMemory(each);
+            }
+            if (reads && !behind.isEmpty() || lines > MOST_CONTROL) {
+                endSegment();
+            }
+        }
+
+        private void endSegment() {
+            if (!control.isEmpty()) {
+                control.append("  }\n".repeat(sides.size()));
+            }
+            segments.add(new Segment(control.toString(), behind));
+            control = new StringBuilder();
+            lines = 0;
+            behind = new ArrayList<>();
+        }
+
+        private static boolean readsMemory(Scalar x) {
+            if (x instanceof Scalar.Load load) {
+                return load.buffer().owner().place() instanceof Buffer.Allocated || readsMemory(load.index());
+            } else if (x instanceof Scalar.Unary u) {
+                return readsMemory(u.x());
+            } else if (x instanceof Scalar.Binary b) {
+                return readsMemory(b.a()) || readsMemory(b.b());
+            } else if (x instanceof Scalar.Division d) {
+                return readsMemory(d.a()) || readsMemory(d.b());
+            } else if (x instanceof Scalar.Select s) {
+                return readsMemory(s.condition()) || readsMemory(s.yes()) || readsMemory(s.no());
+            } else if (x instanceof Scalar.Convert c) {
+                return readsMemory(c.x());
+            } else if (x instanceof Scalar.Round r) {
+                return readsMemory(r.x());
+            } else if (x instanceof Scalar.CheckedIndex c) {
+                return readsMemory(c.index()) || readsMemory(c.extent());
+            } else if (x instanceof Scalar.Reduce r) {
+                return readsMemory(r.start()) || readsMemory(r.body());
+            }
+            return false;
+        }
+
+        private String text(Scalar x) {
+            return scalars.text(x);
+        }
+
+        /** How a value stands in a slot. */
+        private String stored(Scalar x) {
+            String text = text(x);
+            return x.type() == ScalarType.F32 ? "bits_f32(" + text + ")" : x.type() == ScalarType.F64 ? "(int64_t)bits_f64(" + text + ")" : text;
+        }
+
+        private String bytes(List<Scalar> dims, int width) {
+            return dims.stream().allMatch(Index::isKnown) ? knownBytes(dims, width)
+                    : "bytes_of(" + width + ", " + dims.stream().map(dim -> "(int64_t)" + text(dim)).collect(Collectors.joining(", ")) + ")";
+        }
+
+        /** As tensor_bytes in memory.c counts them. */
+        private static String knownBytes(List<Scalar> dims, int width) {
+            if (dims.stream().anyMatch(dim -> Index.is(dim, 0))) {
+                return "0";
+            }
+            long bytes = width;
+            for (Scalar dim : dims) {
+                if (Index.value(dim) < 0 || Index.value(dim) > MOST_BYTES / bytes) {
+                    return "-1";
+                }
+                bytes *= Index.value(dim);
+            }
+            return Long.toString(bytes);
+        }
+
+        void statements(List<Statement> list) {
+            list.forEach(this::statement);
+        }
+
+        private void statement(Statement statement) {
+            if (statement instanceof Statement.Define define) {
+                set(define.variable(), define.value());
+            } else if (statement instanceof Statement.Assign assign) {
+                set(assign.variable(), assign.value());
+            } else if (statement instanceof Statement.Check check) {
+                settle(check.condition());
+                line("if (!(%s)) return stop(g, %d, %d);", text(check.condition()), check.operation(), check.failure().code());
+            } else if (statement instanceof Statement.CheckSize check) {
+                settle();
+                if (!check.dims().stream().allMatch(Index::isKnown) || knownBytes(check.dims(), 1).equals("-1")) {
+                    line("if (%s < 0) return stop(g, %d, %d);", bytes(check.dims(), 1), check.operation(), Failure.MEMORY.code());
+                }
+            } else if (statement instanceof Statement.Allocate allocate) {
+                settle();
+                line("if (!allocate(g, %d, %s, %d)) return;", addressSlot(allocate.buffer()),
+                        bytes(allocate.buffer().dims(), CElement.of(allocate.buffer().stored()).bytes()), allocate.operation());
+            } else if (statement instanceof Statement.AssignBuffer assign) {
+                settle();
+                line("s[%d] = s[%d];", addressSlot(assign.buffer()), addressSlot(assign.of()));
+            } else if (statement instanceof Statement.Release release) {
+                settle();
+                line("release(g, %d, %s);", addressSlot(release.buffer()),
+                        bytes(release.buffer().dims(), CElement.of(release.buffer().stored()).bytes()));
+            } else if (statement instanceof Statement.Compute compute) {
+                nest(compute.nest());
+            } else if (statement instanceof Statement.MatMul product) {
+                launch(CudaNest.of(product), product.c());
+            } else if (statement instanceof Statement.Call call) {
+                call(call);
+            } else if (statement instanceof Statement.Branch branch) {
+                branch(branch);
+            } else if (statement instanceof Statement.Output output) {
+                settle();
+                int slot = slot("out" + output.index() + "_0");
+                line("s[%d] = s[%d];", slot, addressSlot(output.buffer()));
+                for (int axis = 0; axis < output.buffer().dims().size(); axis++) {
+                    line("s[%d] = %s;", slot + 1 + axis, text(output.buffer().dims().get(axis)));
+                }
+            }
+            // Launches wait for each other, and slots need no declaration.
+        }
+
+        private void set(Scalar.Variable variable, Scalar value) {
+            settle(value);
+            line("s[%d] = %s;", slot(variable.name()), stored(value));
+        }
+
+        private void branch(Statement.Branch branch) {
+            settle(branch.condition());
+            int yes = slot("taken" + slots.size());
+            int no = slot("taken" + slots.size());
+            // Of a side that isn't taken all within isn't, either.
+            first.append("  s[").append(yes).append("] = s[").append(no).append("] = 0;\n");
+            line("s[%d] = %s;", yes, text(branch.condition()));
+            line("s[%d] = !s[%d];", no, yes);
+            side(yes, branch.yes());
+            side(no, branch.no());
+        }
+
+        private void side(int slot, List<Statement> list) {
+            line("if (s[%d]) {", slot);
+            sides.push(slot);
+            statements(list);
+            sides.pop();
+            if (!control.isEmpty()) {
+                line("}");
+            }
+        }
+
+        // ---- kernels ----
+
+        private void nest(Nest nest) {
+            launch(CudaNest.of(nest), nest.output());
+        }
+
+        private void launch(CudaNest kernel, Buffer output) {
+            List<Integer> arguments = new ArrayList<>(List.of(addressSlot(output)));
+            for (CParameters.Parameter parameter : kernel.parameters()) {
+                if (parameter instanceof CParameters.Pointer p) {
+                    arguments.add(addressSlot(p.buffer()));
+                } else if (parameter instanceof CParameters.Value value) {
+                    arguments.add(slot(value.variable().name()));
+                } else {
+                    arguments.add(numberSlot(((CParameters.Operation) parameter).number()));
+                }
+            }
+            if (kernel.elements() >= 0) {
+                launch(kernel.name(), kernel.source(), kernel.elements(), arguments);
+            }
+        }
+
+        private void call(Statement.Call call) {
+            if (!call.kernel().equals("top_k")) {
+                throw new IllegalStateException("no kernel " + call.kernel());
+            }
+            CElement element = CElement.of(call.output().stored());
+            String name = call.output().stored().keyword();
+            List<Integer> arguments = new ArrayList<>(List.of(addressSlot(call.output())));
+            call.buffers().forEach(buffer -> arguments.add(addressSlot(buffer)));
+            call.sizes().forEach(size -> arguments.add(sizeSlot(size)));
+            String source = KernelSet.resource("tensor_top_k.cuh").replace("${name}", name).replace("${t}", element.storage())
+                    .replace("${scalar}", CScalars.type(call.output().stored().scalar())).replace("${load}", element.load("from[i * inner]"))
+                    .replace("${load_other}", element.load("best[(at - 1) * inner]"));
+            launch("top_k_" + name, source, 0, arguments);
+        }
+
+        private void launch(String name, String source, long elements, List<Integer> arguments) {
+            kernels.putIfAbsent(name, source);
+            List<Integer> all = new ArrayList<>(List.of(sides.isEmpty() ? slot("running") : sides.peek()));
+            all.addAll(arguments);
+            behind.add(new Launch(name, elements, all));
+        }
+
+        CudaGraph finished() {
+            endSegment();
+            List<Launch> launches = new ArrayList<>();
+            for (int i = 0; i < segments.size(); i++) {
+                String body = (i == 0 ? first : "") + segments.get(i).control();
+                if (!body.isEmpty()) {
+                    String head = """
+                            (catena_graph *g) {
+                              int64_t *const s = g->slots;
+                              if (!s[0]) return;
+                            %s  if (g->needed) stop(g, g->needed_by, MEMORY);
+                            }
+                            """.formatted(body);
+                    String name = "control_" + StructureHash.of(head);
+                    kernels.put(name, "extern \"C\" __global__ __launch_bounds__(1) void " + name + head);
+                    launches.add(new Launch(name, 1, List.of()));
+                }
+                launches.addAll(segments.get(i).behind());
+            }
+            return new CudaGraph(slots.size(), List.copyOf(launches), kernels, constants);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+/* RoPE, the cache's new positions and attention in one kernel, for steps of few rows. A block has a row, a chunk of the queries of a
+   KV head, and one split of the row's positions. It rotates its queries; the keys and values that this step adds to the row's
+   sequence it makes itself, in the cache's form, and uses them from shared memory: no block waits for another. The one that has
+   the row's own position writes it to its page. The last block of a row and KV head to arrive joins the splits, in order. */
+constexpr int MOST_STEP_ROWS = 8;
+
+/* blockIdx.x: the row; blockIdx.y: KV head and chunk of its queries; blockIdx.z: the split. `parts` is [blocks of x and y]
+   [MOST_SPLITS] of QUERIES summaries and [QUERIES][DIM] sums; `counters`, one for each block of x and y, are zero before and after. */
+template <class SHAPE, class TILES, class TABLE, int GROUP, int QUERIES, int ROTARY, bool INTERLEAVED, int TABLE_ROWS, int Q_STRIDE,
+          int K_STRIDE, int V_STRIDE, int Y_STRIDE>
+void attention_step(const int *step, const int *positions, const int *row_sequence, const int *page_table, const float *q,
+                    const float *k, const float *v, const uint8 *cos, const uint8 *sin, float scale, float cap, uint8 *kv,
+                    float *parts, uint32 *counters, float *y) {
+  constexpr int CHUNKS = divide_up(GROUP, QUERIES), DIM = SHAPE::DIM, COUNT = divide_up(DIM, 32);
+  constexpr int PART = QUERIES * (DIM + 2);
+  using Key = typename SHAPE::Key;
+  using Value = typename SHAPE::Value;
+  using Made = typename SHAPE::Made;
+  __shared__ AttentionShared<SHAPE, TILES> shared;
+  __shared__ bool joins;
+  const int row = blockIdx.x;
+  if (row >= step[STEP_ROWS]) return;
+  const int position = positions[row], count = position + 1, split = split_positions(count);
+  const int begin = blockIdx.z * split, end = least(begin + split, count), splits = divide_up(count, split);
+  if (begin >= count) return;
+  const int kv_head = blockIdx.y / CHUNKS, chunk = blockIdx.y % CHUNKS, first_head = kv_head * GROUP + chunk * QUERIES;
+  const int queries = least(QUERIES, GROUP - chunk * QUERIES), sequence = row_sequence[row];
+  int first_row = row; /* of its sequence: positions from there on are in no page yet */
+  while (first_row > 0 && row_sequence[first_row - 1] == sequence) first_row--;
+  const int made_from = position - (row - first_row);
+
+  const KeysAndValues<SHAPE> source = {step, page_table, kv, shared.made, sequence, kv_head, made_from,
+                                       SHAPE::sight(count).lowest, cap};
+  if (threadIdx.x < SHAPE::COLUMNS) shared.sight[threadIdx.x] = SHAPE::sight(count);
+  const int made = most(0, end - most(begin, made_from)); /* the last positions of the split */
+  for (int task = warp_id(); task < SHAPE::COLUMNS + 2 * made; task += ATTENTION_WARPS) {
+    float x[COUNT] = {};
+    if (task < SHAPE::COLUMNS) {
+      if (task < queries)
+        load_rotated<TABLE, ROTARY, INTERLEAVED, DIM>(q + (int64)row * Q_STRIDE + (first_head + task) * DIM, cos, sin,
+                                                      least(position, TABLE_ROWS - 1), x);
+      TILES::put(shared.queries, task, x, scale);
+      continue;
+    }
+    const int made_position = end - made + (task - SHAPE::COLUMNS) / 2, slot = made_position - made_from;
+    const int64 of_row = first_row + slot;
+    const bool own = made_position == position && chunk == 0;
+    uint8 *page = kv + SHAPE::Pages::head_offset(step, page_table, sequence, made_position, kv_head);
+    if ((task - SHAPE::COLUMNS) % 2 == 0) {
+      load_rotated<TABLE, ROTARY, INTERLEAVED, DIM>(k + of_row * K_STRIDE + kv_head * DIM, cos, sin,
+                                                    least(made_position, TABLE_ROWS - 1), x);
+      kv_store<Key, DIM>(shared.made, shared.made + Made::K_PAIRS, slot, x);
+      if (own) kv_store<Key, DIM>(page, page + SHAPE::Pages::K_PAIRS, made_position % PAGE, x);
+    } else {
+      load_rotated<TABLE, 0, false, DIM>(v + of_row * V_STRIDE + kv_head * DIM, cos, sin, 0, x);
+      kv_store<Value, DIM>(shared.made + Made::V_CODES, shared.made + Made::V_PAIRS, slot, x);
+      if (own) kv_store<Value, DIM>(page + SHAPE::Pages::V_CODES, page + SHAPE::Pages::V_PAIRS, made_position % PAGE, x);
+    }
+  }
+  __syncthreads();
+
+  meet(source, shared, begin, end);
+  join_warps(shared);
+  __syncthreads();
+  y += (int64)row * Y_STRIDE + first_head * DIM;
+  const int block = row * gridDim.y + blockIdx.y;
+  parts += (int64)block * MOST_SPLITS * PART;
+  for (int i = threadIdx.x; i < queries * DIM; i += ATTENTION_THREADS) {
+    const int column = i / DIM;
+    const float sum = sum_of_split(shared, column, i % DIM);
+    if (splits == 1) y[i] = sum / shared.split[column].total;
+    else parts[blockIdx.z * PART + 2 * QUERIES + i] = sum;
+  }
+  if (splits == 1) return;
+  if (threadIdx.x < queries) {
+    parts[blockIdx.z * PART + 2 * threadIdx.x] = shared.split[threadIdx.x].maximum;
+    parts[blockIdx.z * PART + 2 * threadIdx.x + 1] = shared.split[threadIdx.x].total;
+  }
+
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    __threadfence();
+    joins = atomicInc(counters + block, splits - 1) == splits - 1; /* the last one takes it back to zero */
+    __threadfence();
+  }
+  __syncthreads();
+  if (!joins) return;
+  __shared__ float maxima[MOST_SPLITS][QUERIES], totals[MOST_SPLITS][QUERIES], total[QUERIES];
+  __shared__ SplitFactors factors[MOST_SPLITS][QUERIES];
+  for (int i = threadIdx.x; i < splits * QUERIES; i += ATTENTION_THREADS) {
+    const float *summary = parts + i / QUERIES * PART + i % QUERIES * 2;
+    const bool used = i % QUERIES < queries;
+    maxima[i / QUERIES][i % QUERIES] = used ? summary[0] : 0, totals[i / QUERIES][i % QUERIES] = used ? summary[1] : 0;
+  }
+  __syncthreads();
+  for (int i = threadIdx.x; i < splits * QUERIES; i += ATTENTION_THREADS) {
+    const int s = i / QUERIES, column = i % QUERIES;
+    float before = -infinity();
+    for (int earlier = 0; earlier < s; earlier++) before = fmaxf(before, maxima[earlier][column]);
+    factors[s][column] = split_factors(before, maxima[s][column], fmaxf(before, maxima[s][column]));
+  }
+  __syncthreads();
+  if (threadIdx.x < queries) {
+    float sum = 0;
+    for (int s = 0; s < splits; s++) sum = join_splits(sum, totals[s][threadIdx.x], factors[s][threadIdx.x]);
+    total[threadIdx.x] = sum;
+  }
+  __syncthreads();
+  for (int i = threadIdx.x; i < queries * DIM; i += ATTENTION_THREADS) {
+    const int column = i / DIM;
+    float sum = 0;
+#pragma unroll 4
+    for (int s = 0; s < splits; s++) sum = join_splits(sum, parts[s * PART + 2 * QUERIES + i], factors[s][column]);
+    y[i] = sum / total[column];
+  }
+}

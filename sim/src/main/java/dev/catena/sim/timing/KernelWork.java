@@ -1,0 +1,70 @@
+package dev.catena.sim.timing;
+
+import dev.catena.sim.machine.ExecutionUnit;
+import dev.catena.sim.machine.KernelCounters;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+
+/**
+ * What a whole launch has to do, from the counters of some of its blocks.
+ *
+ * @param blocks       of the grid
+ * @param busyBlocks   those that work; the others return at once
+ * @param slots        machine instructions of warps by unit, about
+ * @param wavefronts   passes of 128 bytes through shared memory; a shuffle is one, too
+ * @param multiplyAdds of matrix instructions
+ * @param memories     global memory, by allocation
+ */
+public record KernelWork(String kernel, long blocks, long busyBlocks, Map<ExecutionUnit, Double> slots, double wavefronts,
+        double multiplyAdds, List<Memory> memories) {
+    /** A block with less than this share of the busiest one's instructions only looked and left. */
+    private static final double IDLE = 0.1;
+    private static final int SECTOR = 32;
+
+    /**
+     * @param bytes      different ones that the launch touches
+     * @param blockBytes the sum over blocks of the different ones that each touches: what goes between level 2 and the multiprocessors
+     * @param stays      whether the launch before left it in level 2, if it fits
+     */
+    public record Memory(String name, double bytes, double blockBytes, boolean stays) {
+        /** What goes to and from memory with so much level 2 cache: each byte once, or for each block where the cache is too small. */
+        double fromMemory(long l2Bytes) {
+            boolean fits = bytes <= l2Bytes / 2.0;
+            return !fits ? blockBytes : stays ? 0 : bytes;
+        }
+    }
+
+    /**
+     * @param blocks of the whole grid
+     * @param sample counters of blocks that are spread evenly over the grid; at least one
+     * @param stays  whether an allocation, by its name, is in level 2 already, if it fits
+     */
+    public static KernelWork of(long blocks, KernelCounters sample, Predicate<String> stays) {
+        double each = (double) blocks / sample.blocks();
+        long most = sample.blockSlots().stream().mapToLong(s -> s).max().orElseThrow();
+        long busy = sample.blockSlots().stream().filter(s -> s >= IDLE * most).count();
+        Map<ExecutionUnit, Double> slots = new EnumMap<>(ExecutionUnit.class);
+        sample.slots().forEach((unit, count) -> slots.put(unit, count * each));
+        long shuffles = sample.instructions().stream().filter(i -> i.name().startsWith("shfl"))
+                .mapToLong(KernelCounters.OfInstruction::executions).sum();
+        return new KernelWork(sample.kernel(), blocks, Math.max(1, Math.round(busy * each)), slots,
+                each * (sample.shared(i -> true).wavefronts() + shuffles), each * sample.multiplyAdds(),
+                sample.memories().stream().map(m -> memory(m, blocks, sample.blocks(), stays.test(m.name()))).toList());
+    }
+
+    /** How much of what a further block touches is new, the sampled blocks tell, and no more is touched than there is. */
+    private static Memory memory(KernelCounters.OfMemory m, long blocks, int sampled, boolean stays) {
+        double ofBlock = (double) m.touchedByBlocks() / sampled;
+        double shared = m.touchedByBlocks() - ofBlock;
+        double fresh = shared > 0 ? (m.touchedSectors() - ofBlock) / shared : 1;
+        double sectors = ofBlock * (1 + (blocks - 1) * Math.max(0, fresh));
+        return new Memory(m.name(), Math.min(sectors * SECTOR, m.bytes()), ofBlock * blocks * SECTOR, stays);
+    }
+
+    /** Machine instructions of warps, about. */
+    public double allSlots() {
+        return slots.values().stream().mapToDouble(s -> s).sum();
+    }
+}

@@ -1,0 +1,100 @@
+package dev.catena.sim.timing;
+
+import dev.catena.sim.machine.ExecutionUnit;
+import java.util.EnumMap;
+import java.util.Map;
+
+/**
+ * How long a launch would take on a card: the longest of what its memory, its issue slots, its tensor cores and its shared memory need,
+ * times wave quantization (the busiest multiprocessor's blocks over the mean), plus the boundary to the launch before and a ramp. A
+ * prediction, of a model that no card has corrected yet.
+ *
+ * @param limit   what takes longest
+ * @param needs   seconds by resource, quantized
+ * @param bytes   to and from memory
+ */
+public record PredictedTime(double seconds, Limit limit, Map<Limit, Double> needs, double bytes) {
+    /** What a launch may wait for. */
+    public enum Limit {
+        /** Bytes from memory, or from level 2 to the multiprocessors. */
+        MEMORY("mem"),
+        /** Instructions, of all units together or of the one that is busiest. */
+        ISSUE("issue"),
+        /** Products on tensor cores. */
+        TENSOR("mma"),
+        /** Passes through shared memory. */
+        SHARED("smem"),
+        /** Boundary and ramp take longer than all of these. */
+        START("start");
+
+        private final String text;
+
+        Limit(String text) {
+            this.text = text;
+        }
+
+        /** As it stands in tables. */
+        public String text() {
+            return text;
+        }
+    }
+
+    private static final int WARP = 32;
+    /** Warp instructions of a multiprocessor in a clock: its four schedulers (all whitepapers from Volta on). */
+    private static final double ISSUES = 4;
+    /** From level 2 to a multiprocessor in a clock (Jia and others, arXiv 1804.06826 and 1903.07486; NVIDIA's A100 whitepaper). Not fitted. */
+    private static final double L2_BYTES = 64;
+    /** Special functions of a multiprocessor in a clock (CUDA C++ Programming Guide, "Arithmetic Instructions"). */
+    private static final int SFU_LANES = 16;
+    /** Lanes that load or store in a clock: 32 on all (whitepapers), on Turing 16. */
+    private static final int LSU_LANES = 32;
+    /**
+     * Latencies of memory from the first block's first load to the last one's last store that nothing hides: the load, one that hangs
+     * on it, the store. Not fitted.
+     */
+    private static final double RAMP = 3;
+
+    /** What {@code work} takes on {@code card}. */
+    public static PredictedTime of(KernelWork work, Card card) {
+        double busy = Math.min(work.busyBlocks(), card.multiprocessors());
+        double quantization = Math.ceil(work.busyBlocks() / (double) card.multiprocessors()) * card.multiprocessors() / work.busyBlocks();
+        double clocks = card.multiprocessors() * card.clock() / quantization;      // of the busiest multiprocessor, as if all were
+        double bytes = work.memories().stream().mapToDouble(m -> m.fromMemory(card.l2Bytes())).sum();
+        double fromL2 = work.memories().stream().mapToDouble(KernelWork.Memory::blockBytes).sum();
+        Map<Limit, Double> needs = new EnumMap<>(Limit.class);
+        // A few blocks may take more than their share of the memory, but no more than their way to level 2 carries.
+        double spread = busy < card.multiprocessors() ? 1 : quantization;
+        needs.put(Limit.MEMORY, Math.max(bytes / card.readBytesPerSecond() * spread, fromL2 / (L2_BYTES * clocks)));
+        needs.put(Limit.ISSUE, issue(work, card) / clocks);
+        needs.put(Limit.TENSOR, work.multiplyAdds() / card.matrixMultiplyAdds() / clocks);
+        needs.put(Limit.SHARED, work.wavefronts() / clocks);      // 128 bytes a clock, on all cards
+        double start = card.boundarySeconds() + RAMP * card.latencySeconds();
+        needs.put(Limit.START, start);
+        Limit limit = Limit.MEMORY;
+        double longest = 0;
+        for (Limit candidate : Limit.values()) {
+            if (needs.get(candidate) > needs.get(limit)) {
+                limit = candidate;
+            }
+            longest = candidate == Limit.START ? longest : Math.max(longest, needs.get(candidate));
+        }
+        return new PredictedTime(longest + start, limit, needs, bytes);
+    }
+
+    /** Clocks of one multiprocessor that had all of the work. */
+    private static double issue(KernelWork work, Card card) {
+        double most = work.allSlots() / ISSUES;
+        for (Map.Entry<ExecutionUnit, Double> of : work.slots().entrySet()) {
+            int lanes = switch (of.getKey()) {
+                case FMA -> card.fmaLanes();
+                case ALU -> card.aluLanes();
+                case SFU -> SFU_LANES;
+                case DOUBLE -> card.doubleLanes();
+                case LSU -> card.capability() < 80 ? LSU_LANES / 2 : LSU_LANES;
+                default -> 0;
+            };
+            most = lanes == 0 ? most : Math.max(most, of.getValue() * WARP / lanes);
+        }
+        return most;
+    }
+}

@@ -1,0 +1,121 @@
+package dev.catena.sim.timing;
+
+import dev.catena.artifact.ArtifactReader;
+import dev.catena.artifact.KernelProgram;
+import dev.catena.artifact.Manifest;
+import dev.catena.runtime.DeviceException;
+import dev.catena.sim.machine.KernelCounters;
+import dev.catena.sim.machine.SimMachine;
+import dev.catena.sim.machine.SimModule;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What the launches of one step of an artifact do, found by running some blocks of each in the simulator on made-up contents. Equal
+ * stages are counted once.
+ *
+ * @param launches in the order in which they run; the stages' first, then sampling
+ */
+public record StepWork(StepShape shape, List<Counted> launches) {
+    /** Blocks that are run first; if they differ, more are. */
+    private static final int FEW_BLOCKS = 3;
+    private static final int MANY_BLOCKS = 16;
+    private static final double ALIKE = 0.1;
+    /** Lane instructions of a launch's blocks: the largest kernel of a 70B model takes a hundredth of it. */
+    private static final long LIMIT = 1L << 30;
+
+    /**
+     * A launch.
+     *
+     * @param stages that run it, by name, or {@code sampling}
+     * @param sample counters of the blocks that ran
+     */
+    public record Counted(KernelProgram.Launch launch, List<String> stages, KernelCounters sample, KernelWork work) {}
+
+    public StepWork {
+        launches = List.copyOf(launches);
+    }
+
+    /**
+     * Counts.
+     *
+     * @throws DeviceException when the programs have no launches for so many rows, a kernel breaks a rule, or has an instruction that sim doesn't know
+     */
+    public static StepWork of(ArtifactReader reader, Manifest.Target target, StepShape shape) {
+        SimMachine machine = new SimMachine(SimMachine.Settings.defaults().withArchitecture(architecture(target)));
+        SimModule module = machine.load(new String(reader.bytes(target.ptx()), StandardCharsets.UTF_8));
+        List<Counted> launches = new ArrayList<>();
+        Map<String, List<Manifest.Stage>> bySymbol = new LinkedHashMap<>();
+        for (Manifest.Stage stage : reader.manifest().stages()) {
+            bySymbol.computeIfAbsent(stage.code().get(target.name()).symbol(), s -> new ArrayList<>()).add(stage);
+        }
+        bySymbol.forEach((symbol, stages) -> {
+            StepMemory memory = StepMemory.of(machine, shape, stages.get(0), stages.get(0).code().get(target.name()));
+            add(machine, module, target.programs().get(symbol), shape, memory, stages.stream().map(Manifest.Stage::name).toList(), launches);
+        });
+        KernelProgram sampling = target.programs().get(KernelProgram.SAMPLING);
+        if (sampling != null) {
+            StepMemory memory = StepMemory.ofSampling(machine, shape, reader.manifest().model().vocab());
+            add(machine, module, sampling, shape, memory, List.of(KernelProgram.SAMPLING), launches);
+        }
+        return new StepWork(shape, launches);
+    }
+
+    private static int architecture(Manifest.Target target) {
+        String digits = target.name().replaceAll("[^0-9]", "");
+        return digits.isEmpty() || digits.length() > 4 ? 80 : Integer.parseInt(digits);
+    }
+
+    private static void add(SimMachine machine, SimModule module, KernelProgram program, StepShape shape, StepMemory memory,
+            List<String> stages, List<Counted> launches) {
+        KernelProgram.Bucket bucket = program.buckets().stream().filter(b -> b.rows() >= shape.rows()).findFirst()
+                .orElseThrow(() -> new DeviceException("there are no launches for steps of " + shape.rows() + " rows"));
+        for (KernelProgram.Launch launch : bucket.launches()) {
+            KernelCounters sample = sample(machine, module, launch, memory, FEW_BLOCKS);
+            long least = sample.blockSlots().stream().mapToLong(s -> s).min().orElse(0);
+            long most = sample.blockSlots().stream().mapToLong(s -> s).max().orElse(0);
+            if (sample.blocks() == FEW_BLOCKS && most - least > ALIKE * most) {
+                sample = sample(machine, module, launch, memory, MANY_BLOCKS);
+            }
+            launches.add(new Counted(launch, stages, sample, KernelWork.of(blocks(launch), sample, StepMemory::stays)));
+        }
+    }
+
+    private static long blocks(KernelProgram.Launch launch) {
+        return launch.grid().stream().mapToLong(n -> n).reduce(1, (a, b) -> a * b);
+    }
+
+    /** Runs blocks that lie evenly in the grid; all of them, where there are no more. */
+    private static KernelCounters sample(SimMachine machine, SimModule module, KernelProgram.Launch launch, StepMemory memory, int count) {
+        long blocks = blocks(launch);
+        int taken = (int) Math.min(count, blocks);
+        long[] chosen = new long[taken];
+        for (int i = 0; i < taken; i++) {
+            chosen[i] = (2L * i + 1) * blocks / (2L * taken);
+        }
+        return machine.count(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()), launch.shared(), chosen, LIMIT,
+                launch.args().stream().mapToLong(memory::address).toArray());
+    }
+
+    private static int[] ints(List<Integer> values) {
+        return values.stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    /** Launches of the step, stage by stage. */
+    public int launchCount() {
+        return launches.stream().mapToInt(l -> l.stages().size()).sum();
+    }
+
+    /** Seconds of the whole step on a card, predicted: launches one after the other. */
+    public double seconds(Card card) {
+        return launches.stream().mapToDouble(l -> l.stages().size() * PredictedTime.of(l.work(), card).seconds()).sum();
+    }
+
+    /** Bytes to and from memory of the whole step on a card, predicted. */
+    public double bytes(Card card) {
+        return launches.stream().mapToDouble(l -> l.stages().size() * PredictedTime.of(l.work(), card).bytes()).sum();
+    }
+}

@@ -1,0 +1,122 @@
+package dev.catena.tools;
+
+import dev.catena.artifact.KernelProgram;
+import dev.catena.sim.machine.ExecutionUnit;
+import dev.catena.sim.machine.KernelCounters;
+import dev.catena.sim.timing.Card;
+import dev.catena.sim.timing.PredictedTime;
+import dev.catena.sim.timing.StepWork;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/** A {@link Forecast} as tables for people. */
+final class ForecastText {
+  private static final String WHAT_IT_IS = """
+      Predicted, not measured: the largest of bytes / bandwidth (mem), instructions (issue), products (mma) and passes through shared
+      memory (smem), times wave quantization, plus boundary and ramp (start); counted by the simulator on some blocks. %s
+      """;
+  private static final String NOT_FITTED = "No constant was fitted on a card yet.";
+
+  private ForecastText() {}
+
+  /** Steps by card, then the microseconds of each launch. */
+  static String times(Forecast forecast) {
+    List<String> measured = forecast.cards().stream().map(Card::measured).filter(m -> !m.isEmpty()).toList();
+    StringBuilder s = new StringBuilder(WHAT_IT_IS.formatted(measured.isEmpty() ? NOT_FITTED
+        : "Read bandwidth and boundary are measured: " + String.join(", ", measured) + "."));
+    s.append(steps(forecast)).append('\n');
+    forecast.steps().forEach((name, step) -> s.append(name(forecast, name)).append(", microseconds of a launch\n")
+        .append(launches(step, forecast.cards())).append('\n'));
+    return s.toString();
+  }
+
+  private static String name(Forecast forecast, String step) {
+    return Forecast.isDecode(step) ? step + " at context " + forecast.context() : step + " rows";
+  }
+
+  private static String steps(Forecast forecast) {
+    TextTable table = new TextTable(header("predicted tokens/s (share of bandwidth)", forecast.cards(), 0));
+    forecast.steps().forEach((name, step) -> {
+      List<Object> row = new ArrayList<>(List.of(name(forecast, name)));
+      for (Card card : forecast.cards()) {
+        double tokens = Forecast.tokensPerSecond(step, card);
+        row.add(number(tokens) + (Forecast.isDecode(name) ? String.format(Locale.ROOT, " (%.0f %%)",
+            100 * Forecast.shareOfBandwidth(step, card)) : ""));
+      }
+      table.row(row.toArray());
+    });
+    return table.text();
+  }
+
+  private static String launches(StepWork step, List<Card> cards) {
+    TextTable table = new TextTable(header("kernel", cards, 2));
+    for (StepWork.Counted launch : step.launches()) {
+      List<Object> row = new ArrayList<>(List.of(launch.launch().kernel(), times(launch), grid(launch.launch())));
+      for (Card card : cards) {
+        PredictedTime time = PredictedTime.of(launch.work(), card);
+        row.add(number(time.seconds() * 1e6) + " " + time.limit().text());
+      }
+      table.row(row.toArray());
+    }
+    return table.text();
+  }
+
+  private static String[] header(String first, List<Card> cards, int more) {
+    List<String> header = new ArrayList<>(List.of(first));
+    header.addAll(more == 0 ? List.of() : List.of("times", "grid"));
+    cards.forEach(card -> header.add(card.name()));
+    return header.toArray(String[]::new);
+  }
+
+  private static int times(StepWork.Counted launch) {
+    return launch.stages().size();
+  }
+
+  private static String grid(KernelProgram.Launch launch) {
+    return launch.grid().get(0) + "," + launch.grid().get(1) + "," + launch.grid().get(2);
+  }
+
+  /** What the launches' blocks did, a launch a line: means of a block. */
+  static String counters(Forecast forecast) {
+    StringBuilder s = new StringBuilder("Counted by the simulator, a block's mean: machine instructions of warps by unit (about), sectors of 32 bytes"
+        + " for each\nneeded, wavefronts of shared memory beyond the ideal, branches that parted lanes, bytes by memory\n");
+    forecast.steps().forEach((name, step) -> s.append(name(forecast, name)).append('\n').append(counters(step)).append('\n'));
+    return s.toString();
+  }
+
+  private static String counters(StepWork step) {
+    TextTable table = new TextTable("kernel", "fma", "alu", "sfu", "lsu", "tensor", "branch", "load x", "store x", "weights x", "conflicts",
+        "diverged", "global", "weights", "shared", "local");
+    for (StepWork.Counted launch : step.launches()) {
+      KernelCounters c = launch.sample();
+      KernelCounters.Global loads = sum(c, KernelCounters.OfMemory::loads, "");
+      KernelCounters.Global stores = sum(c, KernelCounters.OfMemory::stores, "");
+      KernelCounters.Global weights = sum(c, KernelCounters.OfMemory::loads, "weight:");
+      table.row(c.kernel(), slots(c, ExecutionUnit.FMA), slots(c, ExecutionUnit.ALU), slots(c, ExecutionUnit.SFU), slots(c, ExecutionUnit.LSU),
+          slots(c, ExecutionUnit.TENSOR), slots(c, ExecutionUnit.BRANCH), ratio(loads), ratio(stores), ratio(weights),
+          c.shared(i -> true).conflicts() / c.blocks(), c.divergentBranches() / c.blocks(), (loads.bytes() + stores.bytes()) / c.blocks(),
+          weights.bytes() / c.blocks(), c.shared(i -> true).bytes() / c.blocks(), c.localBytes() / c.blocks());
+    }
+    return table.text();
+  }
+
+  private static KernelCounters.Global sum(KernelCounters c, java.util.function.Function<KernelCounters.OfMemory, KernelCounters.Global> part,
+      String prefix) {
+    return c.memories().stream().filter(m -> m.name().startsWith(prefix)).map(part).reduce(KernelCounters.Global.NONE,
+        KernelCounters.Global::plus);
+  }
+
+  private static String ratio(KernelCounters.Global traffic) {
+    return traffic.requests() == 0 ? "0" : String.format(Locale.ROOT, "%.2f", traffic.excess());
+  }
+
+  private static long slots(KernelCounters c, ExecutionUnit unit) {
+    return c.slots().get(unit) / c.blocks();
+  }
+
+  /** Three digits, and no more decimals than that. */
+  private static String number(double value) {
+    return String.format(Locale.ROOT, value >= 100 ? "%.0f" : value >= 10 ? "%.1f" : "%.2f", value);
+  }
+}

@@ -1,0 +1,29 @@
+package dev.catena.tools;
+
+import dev.catena.sim.timing.Card;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * What {@code inspect --kernels} is to predict.
+ *
+ * @param context  positions at which a sequence decodes; 0: {@value #DEFAULT_CONTEXT}, or as many as the model has
+ * @param card     what {@code devices --measure} wrote of a card, or null
+ * @param counters whether what was counted is printed, too
+ */
+record PredictionOptions(int context, Path card, boolean counters) {
+  private static final int DEFAULT_CONTEXT = 512;
+
+  /** Those that are predicted for. @throws UserError when the file is none of a card */
+  List<Card> cards() {
+    return card == null ? Card.known() : List.of(CardFile.read(card));
+  }
+
+  /** @throws UserError when the model has no such context */
+  int contextOf(int maxSeqLen) {
+    if (context < 0 || context > maxSeqLen) {
+      throw new UserError("--context " + context + ": the model has 1 to " + maxSeqLen + " positions");
+    }
+    return context > 0 ? context : Math.min(DEFAULT_CONTEXT, maxSeqLen);
+  }
+}
