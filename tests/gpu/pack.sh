@@ -51,10 +51,12 @@ if [ -z "${PACK_TOY:-}" ]; then
   compile artifacts/tale-ptx.catena "$tale" --target sm_75 --wbits 4   # anything newer than Turing has to take its PTX
   for name in tale-w8-kv8 tale-w16-kv4 tale-ptx; do expect "$name"; done
   shapes=(llama-7b llama-3-8b)
+  contexts=(128 4096)
   kinds=(w4-kv16 w16-kv16 w8-kv16 w4-kv8 w4-kv4)
   [ -z "${PACK_FULL:-}" ] || kinds+=(w8-kv8 w8-kv4 w16-kv8 w16-kv4)
 else
   shapes=(toy)
+  contexts=(5 70)
   kinds=(w4-kv16 w16-kv8)
 fi
 # The order in which they are measured: table/order.
@@ -65,9 +67,13 @@ for kind in "${kinds[@]}"; do
     compile "table/$shape-$kind.catena" "$here/shapes/$shape.shape" --target "$card" --wbits "$bits" --head-bits "$((bits > 8 ? bits : 8))" \
       --kv-bits "${kind#*-kv}"
     echo "$shape $kind" >>"$out/table/order"
-    # What the model of the kernels says of it, where inspect has such figures (docs/inspect.md).
-    [ -e "$out/table/$shape-$kind.predicted" ] ||
-      "$catena" inspect "$out/table/$shape-$kind.catena" --kernels --json 2>/dev/null | awk -f "$here/predicted.awk" >"$out/table/$shape-$kind.predicted"
+    # What the model of the kernels predicts for it, to stand beside what is measured.
+    if [ ! -e "$out/table/$shape-$kind.predicted" ]; then
+      for context in "${contexts[@]}"; do
+        "$catena" inspect "$out/table/$shape-$kind.catena" --kernels --context "$context" --json | awk -f "$here/predicted.awk"
+      done >"$out/table/$shape-$kind.part" || echo "$shape-$kind: no predictions" >&2
+      mv "$out/table/$shape-$kind.part" "$out/table/$shape-$kind.predicted"
+    fi
   done
 done
 if [ ! -e "$out/linear.pack" ]; then

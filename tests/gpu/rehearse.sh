@@ -10,7 +10,7 @@ mkdir -p "$out/stubs"
 export CALLS="$out/calls"
 : >"$CALLS"
 stub() { { echo '#!/usr/bin/env bash'; echo 'echo "$(basename "$0") $*" >>"$CALLS"'; cat; } >"$out/stubs/$1"; chmod +x "$out/stubs/$1"; }
-stub nvidia-smi <<<'echo "Pretended GPU, 570.00, 1980 MHz, 2619 MHz, 350.00 W, 45"'
+stub nvidia-smi <<<'echo "Pretended H200, 570.00, 1980 MHz, 2619 MHz, 350.00 W, 45"'
 stub compute-sanitizer <<'S'
 echo "========= COMPUTE-SANITIZER"
 while [ "${1:0:2}" = -- ]; do case $1 in --tool | --error-exitcode) shift 2 ;; *) shift ;; esac; done

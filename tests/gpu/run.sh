@@ -126,7 +126,7 @@ step_e() { # what limits the three kernels that take longest
   profiled --metrics gpu__time_duration.sum -c 600 >results/ncu-times.csv || { tail -3 results/ncu-times.csv; return 1; }
   awk -f longest.awk results/ncu-times.csv | tee results/longest.txt
   [ -s results/longest.txt ] || { echo "ncu named no kernel"; return 1; }
-  profiled --set full -c 9 -k "regex:^($(awk '{ printf "%s%s", NR > 1 ? "|" : "", $1 }' results/longest.txt))\$" >results/ncu.csv ||
+  profiled --set full -c 9 -k "regex:^($(cut -d' ' -f1 results/longest.txt | paste -sd'|'))\$" >results/ncu.csv ||
     { tail -3 results/ncu.csv; return 1; }
 }
 
@@ -146,7 +146,9 @@ report() {
     echo
     {
       for f in table/*.predicted; do
-        [ ! -s "$f" ] || awk -v name="$(awk -v f="$(basename "$f" .predicted)" '$1 "-" $2 == f' table/order)" '{ print "predicted", name, $0 }' "$f"
+        # Of the card whose name nvidia-smi's contains.
+        [ ! -s "$f" ] || awk -v name="$(awk -v f="$(basename "$f" .predicted)" '$1 "-" $2 == f' table/order)" -v card="$(gpu_state | head -1 | tr ' ' _)" \
+          'index(card, $1) { print "predicted", name, $2, $3, $4 }' "$f"
       done
       for f in results/peer/*.jsonl; do
         [ ! -e "$f" ] || awk -v shape="$(basename "$f" .jsonl)" -f peer.awk "$f"
