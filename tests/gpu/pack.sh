@@ -4,6 +4,7 @@
 # where it broke off.
 #   PACK_TARGETS   architectures of the artifacts that are compared with the simulator (all)
 #   PACK_CARD      the architecture of the card that is measured (sm_90)
+#   PACK_TUNED     a table of `catena tune` for the models that are measured
 #   PACK_FULL=1    also W8 and f16 with KV caches of 8 and 4 bits
 #   PACK_TOY=1     a toy in place of the two models and of most else, for rehearsals (rehearse.sh)
 set -euo pipefail
@@ -65,7 +66,7 @@ for kind in "${kinds[@]}"; do
   for shape in "${shapes[@]}"; do
     bits=${kind#w} bits=${bits%-*}
     compile "table/$shape-$kind.catena" "$here/shapes/$shape.shape" --target "$card" --wbits "$bits" --head-bits "$((bits > 8 ? bits : 8))" \
-      --kv-bits "${kind#*-kv}"
+      --kv-bits "${kind#*-kv}" ${PACK_TUNED:+--tuned "$PACK_TUNED"}
     echo "$shape $kind" >>"$out/table/order"
     # What the model of the kernels predicts for it, to stand beside what is measured.
     if [ ! -e "$out/table/$shape-$kind.predicted" ]; then

@@ -80,7 +80,7 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private void measureDecoding(List<DecodeBenchmark.Cell> cells) {
-    if (devices.devices().stream().anyMatch(device -> device.startsWith("cpu"))) {
+    if (!devices.devices().stream().allMatch(GpuBandwidth::isGpu)) {
       throw new UserError("--decode: measures GPUs; name one with --device");
     }
     try (CatenaModel model = CatenaModel.open(file)) {

@@ -5,7 +5,6 @@ import dev.catena.runtime.CatenaModel;
 import dev.catena.runtime.ContextFullException;
 import dev.catena.runtime.DeviceException;
 import dev.catena.runtime.DeviceLostException;
-import dev.catena.runtime.Devices;
 import dev.catena.runtime.Session;
 import dev.catena.runtime.SessionOptions;
 import java.util.ArrayList;
@@ -19,9 +18,6 @@ import java.util.regex.Pattern;
 /** Decode steps of so many sequences at such a context, cell by cell, beside what the device can read. */
 final class DecodeBenchmark {
   private static final Pattern CELL = Pattern.compile("([0-9]{1,5})x([0-9]{1,7})");
-  private static final long READ_BYTES = 1L << 30;
-  /** The simulator takes a second for so much. */
-  private static final long READ_BYTES_OF_SIM = 1 << 16;
 
   private final CatenaModel model;
   private final SessionOptions options;
@@ -56,7 +52,7 @@ final class DecodeBenchmark {
     json.put("devices", options.devices());
     json.put("settings", model.manifest().settings());
     json.put("weights_bytes", model.manifest().memory().weightsBytes());
-    double bandwidth = Devices.measure(device, device.startsWith("sim") ? READ_BYTES_OF_SIM : READ_BYTES).readBytesPerSecond();
+    double bandwidth = GpuBandwidth.measure(device);
     json.put("read_bandwidth_bytes_per_s", bandwidth);
     List<Map<String, Object>> measured = new ArrayList<>();
     json.put("cells", measured);
