@@ -20,6 +20,7 @@ final class CaseOnGpu implements AutoCloseable {
   private static final long WEIGHTS_BYTES = 512L << 20;
   private static final int MOST_COPIES = 64;
   private static final int PIECE = 4 << 20;
+  private static final long WARM_UP_NANOS = 100_000_000;
   private static final int STEP = 0, INPUT = 1, ARENA = 2, SCRATCH = 3, OUTPUT = 4, NORM = 5, BIAS = 6, FIRST_MATRIX = 7;
 
   private final TunePack.Case of;
@@ -169,6 +170,15 @@ final class CaseOnGpu implements AutoCloseable {
       return (System.nanoTime() - start) / 1e9 / repetitions / copies;
     } finally {
       gpu.closeGraph(graph);
+    }
+  }
+
+  /** Keeps the card busy until its clocks are those of work. */
+  void warmUp(TunePack.Candidate candidate) {
+    if (!counts) {
+      for (long end = System.nanoTime() + WARM_UP_NANOS; System.nanoTime() < end;) {
+        cost(candidate, 1);
+      }
     }
   }
 

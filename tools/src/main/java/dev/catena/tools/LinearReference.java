@@ -19,6 +19,8 @@ final class LinearReference {
   /** Rows of x that are judged; the first and the last are among them. */
   private static final int MOST_JUDGED_ROWS = 4;
   private static final float SCALE = 0.05f;
+  /** A prime number of random elements is repeated: drawing half a billion would take the time that is there for measuring. */
+  private static final int DIFFERENT = 1_000_003;
 
   private final TunePack.Case of;
   private final MatrixType type;
@@ -43,10 +45,14 @@ final class LinearReference {
     zeros = quantized ? new byte[scales.length] : null;
     floats = quantized ? null : new float[elements];
     if (quantized) {
-      random.nextBytes(codes);
+      byte[] some = new byte[Math.min(elements, DIFFERENT)];
+      random.nextBytes(some);
       int mask = (1 << type.element().bits()) - 1;
-      for (int i = 0; i < elements; i++) {
-        codes[i] &= (byte) mask;
+      for (int i = 0; i < some.length; i++) {
+        some[i] &= (byte) mask;
+      }
+      for (int i = 0; i < elements; i += some.length) {
+        System.arraycopy(some, 0, codes, i, Math.min(some.length, elements - i));
       }
       for (int i = 0; i < scales.length; i++) {
         float scale = (0.5f + random.nextFloat()) * SCALE;
@@ -54,9 +60,13 @@ final class LinearReference {
         zeros[i] = (byte) (type.symmetric() ? type.middleCode() : type.middleCode() + random.nextInt(3) - 1);
       }
     } else {
-      for (int i = 0; i < elements; i++) {
+      float[] some = new float[Math.min(elements, DIFFERENT)];
+      for (int i = 0; i < some.length; i++) {
         float value = (random.nextFloat() - 0.5f) * SCALE;
-        floats[i] = type.element() == MatrixType.Element.F16 ? Float16.valueOf(Float16.bitsOf(value)) : value;
+        some[i] = type.element() == MatrixType.Element.F16 ? Float16.valueOf(Float16.bitsOf(value)) : value;
+      }
+      for (int i = 0; i < elements; i += some.length) {
+        System.arraycopy(some, 0, floats, i, Math.min(some.length, elements - i));
       }
     }
     x = numbers(of.rows() * type.columns(), 0, 1);

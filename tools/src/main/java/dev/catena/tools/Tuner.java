@@ -78,6 +78,7 @@ final class Tuner {
       List<TunePack.Candidate> left = new ArrayList<>();
       Map<String, Double> costs = new LinkedHashMap<>();
       int tried = 0;
+      int round = 1;
       for (TunePack.Candidate candidate : of.candidates()) {
         // The first is measured whatever the time, so that each case has a choice.
         if (tried > 0 && System.nanoTime() > until) {
@@ -85,6 +86,9 @@ final class Tuner {
         }
         tried++;
         if (isRight(of, candidate, onGpu)) {
+          if (left.isEmpty()) {
+            onGpu.warmUp(candidate);
+          }
           costs.put(candidate.configuration(), cost(of, candidate, onGpu, 0));
           left.add(candidate);
         }
@@ -96,16 +100,23 @@ final class Tuner {
       if (tried < of.candidates().size()) {
         Console.note(of.kernel() + ": " + (of.candidates().size() - tried) + " of " + of.candidates().size() + " candidates were left for want of time");
       }
-      for (int round = 1; left.size() > 1 && System.nanoTime() < until; round++) {
+      for (; left.size() > 1 && System.nanoTime() < until; round++) {
         left.sort(Comparator.comparingDouble(candidate -> costs.get(candidate.configuration())));
         left = new ArrayList<>(left.subList(0, (left.size() + 1) / 2));
         for (TunePack.Candidate candidate : left) {
           costs.put(candidate.configuration(), cost(of, candidate, onGpu, round));
         }
       }
+      // What is taken untuned is measured as often as the best, and stays unless that is faster.
+      TunePack.Candidate standard = of.candidates().stream().filter(c -> c.configuration().equals(of.standard())
+          && costs.containsKey(of.standard())).findFirst().orElse(left.get(0));
+      if (!left.contains(standard)) {
+        costs.put(of.standard(), cost(of, standard, onGpu, round - 1));
+        left.add(0, standard);
+      }
       TunePack.Candidate best = left.stream().min(Comparator.comparingDouble(candidate -> costs.get(candidate.configuration()))).orElseThrow();
       Choice choice = new Choice(best.configuration(), costs.get(best.configuration()), costs.getOrDefault(of.standard(), Double.NaN));
-      if (tried == of.candidates().size() && left.size() == 1) {
+      if (tried == of.candidates().size() && left.size() <= 2) {
         log.put(of.kernel() + " chosen", choice.configuration + " " + choice.cost + " " + choice.standardCost);
       }
       Console.note(choice.line(of.kernel(), counts));

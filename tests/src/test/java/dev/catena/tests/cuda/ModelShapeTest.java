@@ -39,7 +39,7 @@ class ModelShapeTest {
   void compile() throws IOException {
     Files.writeString(folder.resolve("m.shape"), SHAPE);
     artifact = folder.resolve("m.catena");
-    CatenaCommand.run("compile", folder.resolve("m.shape"), "-o", artifact, "--target", "sm_86", "--wbits", 4, "--head-bits", 8).succeeded();
+    CatenaCommand.run("compile", folder.resolve("m.shape"), "-o", artifact, "--target", "sm_86", "--wbits", 4, "--head-bits", 8, "--step-rows", 8).succeeded();
   }
 
   /** On the card each weight has all its bytes: those of its sample, over and over. */
