@@ -18,6 +18,8 @@ parser.add_argument("--cache", required=True)
 parser.add_argument("--repo", required=True)
 parser.add_argument("--force", action="store_true", help="measure on a busy machine too; the table says how busy")
 parser.add_argument("--quick", action="store_true", help="three repetitions, and one thread for W4 alone")
+parser.add_argument("--onnx", help="folder of the model's pieces: compiling it is timed beside the peer's way to 4 bits")
+parser.add_argument("--gguf", help="the program that writes the model as GGUF, for that")
 parser.add_argument("--only", default="", help="only the groups whose name contains this")
 parser.add_argument("--doc", help="write the tables between the markers of this file")
 options = parser.parse_args()
@@ -138,6 +140,38 @@ def opening(group):
     return {name: [statistics.median(column) for column in zip(*pairs)] for name, pairs in figures.items()}
 
 
+def used(command, environment={}):
+    """Wall and processor seconds of a command, and the MiB that it held at most."""
+    start = time.time()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environment})
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        sys.exit(f"failed: {' '.join(command)}")
+    return time.time() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def compiling():
+    """From the model as it comes to 4 bits, both sides in turn; the peer's conversion stands in two rows."""
+    f16, q4, artifact = (f"{options.cache}/models/timed.{end}" for end in ("f16.gguf", "q4_0.gguf", "catena"))
+    steps = {
+        "llama.cpp: writing the f16 GGUF": (["python3", options.gguf, f16, "--preset", "tinyllama1.1B"], {}),
+        "llama.cpp: quantizing it to Q4_0": ([f"{options.cache}/peer/measure", "quantize", f16, q4, "q4_0", "q8_0", str(CORES)],
+                                             {"PEER_BACKENDS": peer_libraries}),
+        "catena compile --wbits 4 --scales range": ([f"{options.repo}/catena", "compile", options.onnx, "-o", artifact, "--wbits", "4",
+                                                     "--scales", "range"], {}),
+    }
+    figures = {name: [] for name in steps}
+    try:
+        for _ in range(3):
+            for name, (command, environment) in steps.items():
+                figures[name].append(used(command, environment))
+    finally:
+        for path in (f16, q4, artifact):
+            if os.path.exists(path):
+                os.remove(path)
+    return {name: [statistics.median(column) for column in zip(*runs)] for name, runs in figures.items()}
+
+
 def table(rows):
     return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], ["---"] * len(rows[0])] + rows[1:])
 
@@ -171,6 +205,11 @@ def main():
                 starts.append([name, f"{seconds:.2f}", f"{seconds / base:.2f}", f"{jvm:.2f}" if jvm else ""])
                 print(" | ".join(starts[-1]), flush=True)
     text = "\n".join(lines) + table(speed) + "\n\n" + table(starts) + "\n"
+    if options.onnx and not options.only:
+        compiled = [["from the model to 4 bits", "s", "processor s", "peak MiB"]]
+        for name, (wall, cpu, peak) in compiling().items():
+            compiled.append([name, f"{wall:.1f}", f"{cpu:.1f}", f"{peak:.0f}"])
+        text += "\n" + table(compiled) + "\n"
     print("\n" + text)
     if options.doc:
         begin, end = "<!-- measured: written by tests/bench/cpu/run.sh -->", "<!-- end of what was measured -->"

@@ -63,4 +63,4 @@ artifact w8-int8 --wbits 8 --activations int8
 artifact w16-f32 --wbits 16
 javac -nowarn -d "$cache/classes" -cp "$(printf '%s:' "$repo"/tools/target/catena/lib/*.jar)" "$here/CatenaSide.java"
 [ -z "$prepare_only" ] || exit 0
-exec python3 "$here/compare.py" --cache "$cache" --repo "$repo" --doc "$repo/docs/cpu-performance.md" "${arguments[@]}"
+exec python3 "$here/compare.py" --cache "$cache" --repo "$repo" --onnx "$onnx" --gguf "$shared/peers/make_gguf.py" --doc "$repo/docs/cpu-performance.md" "${arguments[@]}"

@@ -10,7 +10,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,10 +17,11 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Predicate;
 
 /**
  * An artifact that was found whole. {@link #open} checks the file's structure, the manifest, IR and code every time, and
- * the weights the first time this user opens this file; after it every name, offset and size given here can be relied on
+ * the weights the first time this user opens this file (of IR and tokenizer the hash, too; later their checksum); after it every name, offset and size given here can be relied on
  * as long as nobody writes into the file. Any number of threads may use one reader.
  */
 public final class ArtifactReader implements AutoCloseable {
@@ -30,6 +30,9 @@ public final class ArtifactReader implements AutoCloseable {
     private static final long MAX_MANIFEST = 64L << 20;
     private static final String MANIFEST = "manifest.json";
     private static final String WEIGHTS = "weights/";
+    private static final String CODE = "code/";
+    /** Fewer bytes are hashed before a second thread has begun. */
+    private static final long WORTH_THREADS = 4 << 20;
 
     private final Path path;
     private final FileChannel file;
@@ -100,11 +103,16 @@ public final class ArtifactReader implements AutoCloseable {
         entries.forEach((name, entry) -> sizes.put(name, entry.size()));
         sizes.remove(MANIFEST);
         ManifestRules.checkEntries(manifest, sizes);
-        verify(names(false));
+        verify(names(name -> name.startsWith(CODE)));
         VerifiedFiles.Identity identity = VerifiedFiles.identity(path, directory.manifestSha256());
         if (everything || !VerifiedFiles.contains(identity)) {
-            verify(names(true));
+            verify(names(name -> !name.startsWith(CODE)));
             VerifiedFiles.remember(identity, path, directory.manifestSha256());
+            return;
+        }
+        // The file is the one that was hashed. Its IR takes longer to hash than all else that is done before the first token.
+        for (String name : names(name -> !name.startsWith(CODE) && !name.startsWith(WEIGHTS))) {
+            Sha256.checkCrc(file, entry(name));
         }
     }
 
@@ -205,8 +213,7 @@ public final class ArtifactReader implements AutoCloseable {
     /** Hashes every entry again. @throws ArtifactException that names the first damaged entry */
     public void verifyAll() {
         try {
-            verify(names(false));
-            verify(names(true));
+            verify(names(name -> true));
         } catch (IllegalArgumentException e) {
             throw new ArtifactException(path, e.getMessage(), e);
         } catch (IOException e) {
@@ -231,19 +238,16 @@ public final class ArtifactReader implements AutoCloseable {
         return entry;
     }
 
-    private List<String> names(boolean weights) {
-        List<String> names = new ArrayList<>();
-        for (String name : manifest.entries().keySet()) {
-            if (name.startsWith(WEIGHTS) == weights) {
-                names.add(name);
-            }
-        }
-        return Collections.unmodifiableList(names);
+    private List<String> names(Predicate<String> wanted) {
+        return manifest.entries().keySet().stream().filter(wanted).toList();
     }
 
     /** Hashes these entries on all cores: gigabytes of weights are worth it. */
     private void verify(List<String> names) throws IOException {
-        if (names.isEmpty()) {
+        if (names.stream().mapToLong(this::length).sum() < WORTH_THREADS) {
+            for (String name : names) {
+                compare(name, Sha256.of(file, entry(name)));
+            }
             return;
         }
         int threads = Math.min(names.size(), Math.min(8, Runtime.getRuntime().availableProcessors()));
@@ -258,9 +262,7 @@ public final class ArtifactReader implements AutoCloseable {
                 hashes.add(hashers.submit(() -> Sha256.of(file, entry(name))));
             }
             for (int i = 0; i < names.size(); i++) {
-                if (!hashes.get(i).get().equals(manifest.entries().get(names.get(i)).sha256())) {
-                    throw new IllegalArgumentException("entry '" + names.get(i) + "' was altered");
-                }
+                compare(names.get(i), hashes.get(i).get());
             }
         } catch (ExecutionException e) {
             if (e.getCause() instanceof IOException io) {
@@ -276,6 +278,12 @@ public final class ArtifactReader implements AutoCloseable {
         } finally {
             hashes.forEach(hash -> hash.cancel(false));   // after a fault nobody waits for the rest; an interrupt would close the file
             hashers.shutdown();
+        }
+    }
+
+    private void compare(String name, String sha256) {
+        if (!sha256.equals(manifest.entries().get(name).sha256())) {
+            throw new IllegalArgumentException("entry '" + name + "' was altered");
         }
     }
 }

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.regex.Pattern;
 
 /**
  * What {@code manifest.json} says (docs/artifact-format.md). Each record checks its own values when it is made
@@ -32,6 +33,9 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
 
     /** No single memory need or entry is larger: 1 PiB. Sums of a few of them can't overflow. */
     static final long MAX_BYTES = 1L << 50;
+
+    private static final Pattern IDENTIFIER = Pattern.compile("[A-Za-z_][A-Za-z0-9_]{0,255}");
+    private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
 
     /** No row is wider, also not one of logits: its bytes fit an int with room to spare. */
     static final int MAX_WIDTH = 1 << 24;
@@ -179,7 +183,7 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
     /** @param symbol what the target's library exports for this stage's structure; for a GPU, the target's program of this name */
     public record Code(String symbol, long arenaBytes, long scratchBytes) {
         public Code {
-            if (!symbol.matches("[A-Za-z_][A-Za-z0-9_]{0,255}")) {
+            if (!IDENTIFIER.matcher(symbol).matches()) {
                 throw new IllegalArgumentException("code.symbol '" + symbol + "' is not a C identifier");
             }
             range("code.arena_bytes", arenaBytes, 0, MAX_BYTES);
@@ -229,7 +233,7 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
     public record Entry(long bytes, String sha256) {
         public Entry {
             range("entry.bytes", bytes, 0, MAX_BYTES);
-            if (!sha256.matches("[0-9a-f]{64}")) {
+            if (!SHA256.matcher(sha256).matches()) {
                 throw new IllegalArgumentException("entry.sha256 '" + sha256 + "' is not a sha256");
             }
         }

@@ -7,10 +7,11 @@ import java.util.stream.Stream;
  * y[r] = table[tokens[r]], or table[positions[r]], for the step's rows.
  *
  * @param type [vocabulary, width]
- * @param table row after row, as the target wants a row
+ * @param table row after row ({@link TableLayout}), or packed
  * @param key   what of a row looks up
+ * @param packed the table lies as a linear layer wants its matrix ({@link MatrixLayout}), which it is, too
  */
-public record EmbeddingLaunch(View y, MatrixType type, Buffer.Weight table, Key key) implements Launch {
+public record EmbeddingLaunch(View y, MatrixType type, Buffer.Weight table, Key key, boolean packed) implements Launch {
     /** What a table is looked up by. */
     public enum Key { TOKEN, POSITION }
 
@@ -20,9 +21,9 @@ public record EmbeddingLaunch(View y, MatrixType type, Buffer.Weight table, Key 
         }
     }
 
-    /** By token. */
+    /** By token, row after row. */
     public EmbeddingLaunch(View y, MatrixType type, Buffer.Weight table) {
-        this(y, type, table, Key.TOKEN);
+        this(y, type, table, Key.TOKEN, false);
     }
 
     @Override

@@ -103,11 +103,10 @@ public final class StageLaunches {
     switch (op.name()) {
       case "kernel.view" -> views.put(op.result(), view(op.operand(0))
           .slice(Math.toIntExact(op.intAttribute("offset")), Math.toIntExact(op.intAttribute("columns"))));
-      case "kernel.embedding" -> launches.add(new EmbeddingLaunch(place(op), matrix(op.operand(1)),
-          weight(op.operand(1), StageWeight.Use.EMBEDDING)));
+      case "kernel.embedding" -> launches.add(embedding(op));
       case "kernel.select_rows" -> launches.add(new SelectRowsLaunch(view(op.operand(0)), place(op)));
       case "kernel.table_rows" -> launches.add(new EmbeddingLaunch(place(op), matrix(op.operand(0)),
-          weight(op.operand(0), StageWeight.Use.EMBEDDING), EmbeddingLaunch.Key.POSITION));
+          weight(op.operand(0), StageWeight.Use.EMBEDDING), EmbeddingLaunch.Key.POSITION, false));
       case "kernel.rms_norm" -> launches.add(new RmsNormLaunch(rows(op.result()), view(op.operand(0)), place(op),
           columns(op.operand(1)), weight(op.operand(1), StageWeight.Use.DENSE), (float) op.realAttribute("eps")));
       case "kernel.layer_norm" -> launches.add(new LayerNormLaunch(rows(op.result()), view(op.operand(0)), place(op),
@@ -121,6 +120,12 @@ public final class StageLaunches {
           Math.toIntExact(op.intAttribute("window")), (float) op.realAttribute("softcap"), format((KvType) op.operand(1).type())));
       default -> throw op.broken("isn't a kernel launch");
     }
+  }
+
+  private EmbeddingLaunch embedding(Operation op) {
+    boolean packed = op.flagAttribute("packed");
+    return new EmbeddingLaunch(place(op), matrix(op.operand(1)),
+        weight(op.operand(1), packed ? StageWeight.Use.LINEAR : StageWeight.Use.EMBEDDING), EmbeddingLaunch.Key.TOKEN, packed);
   }
 
   private LinearLaunch linear(Operation op) {

@@ -11,7 +11,7 @@ import dev.catena.ir.Weight;
 public record StageWeight(Weight weight, Use use, MatrixType type) {
   /** How launches read a weight. */
   public enum Use {
-    /** The matrix of a {@link LinearLaunch}. */
+    /** The matrix of a {@link LinearLaunch}, which an {@link EmbeddingLaunch} may read, too. */
     LINEAR,
     /** The table of an {@link EmbeddingLaunch}. */
     EMBEDDING,

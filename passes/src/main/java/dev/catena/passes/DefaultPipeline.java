@@ -24,9 +24,14 @@ package dev.catena.passes;
 public final class DefaultPipeline {
   private DefaultPipeline() {}
 
-  /** Settings of the default pipeline; bits as in the command line. */
-  public record Settings(int weightBits, int groupSize, boolean symmetric, int embedBits, int headBits, int keyBits,
-      int valueBits, int maxRows, int positions, String scales, String keep) {}
+  /** Settings of the default pipeline; bits as in the command line. @param tied an embedding that is the head, too, takes its bits */
+  public record Settings(int weightBits, int groupSize, boolean symmetric, int embedBits, int headBits, boolean tied, int keyBits,
+      int valueBits, int maxRows, int positions, String scales, String keep) {
+    public Settings(int weightBits, int groupSize, boolean symmetric, int embedBits, int headBits, int keyBits, int valueBits,
+        int maxRows, int positions, String scales, String keep) {
+      this(weightBits, groupSize, symmetric, embedBits, headBits, false, keyBits, valueBits, maxRows, positions, scales, keep);
+    }
+  }
 
   public static String text(Settings s) {
     return "fold,widen,clean,sizes,rope-tables{positions=" + s.positions() + "},raise,causal-mask,share," + afterRaising(s);
@@ -36,7 +41,7 @@ public final class DefaultPipeline {
   public static String afterRaising(Settings s) {
     return "merge,name,quantize{bits="
         + s.weightBits() + " group=" + s.groupSize() + " symmetric=" + s.symmetric() + " scales=" + s.scales()
-        + (s.keep().isEmpty() ? "" : " keep=" + s.keep()) + " embed=" + s.embedBits() + " head=" + s.headBits()
+        + (s.keep().isEmpty() ? "" : " keep=" + s.keep()) + " embed=" + s.embedBits() + " head=" + s.headBits() + (s.tied() ? " tied=head" : "")
         + "},kv-cache{key=" + s.keyBits() + " value=" + s.valueBits() + "},select-rows,lower,plan{rows=" + s.maxRows() + "}";
   }
 }

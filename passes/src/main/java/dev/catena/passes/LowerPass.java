@@ -15,13 +15,17 @@ import dev.catena.ir.Value;
 import dev.catena.ir.Weight;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * From {@code nn} to launches: a residual joins the linear layer before it, rotation joins the cache write, splits
- * become views. Vectors (norm weights, biases) are stored in f32, which costs nothing.
+ * become views. Vectors (norm weights, biases) are stored in f32, which costs nothing. A table that is a linear layer's
+ * matrix, too, is looked up where it lies packed for that.
  */
 public final class LowerPass extends Pass {
   public LowerPass() {
@@ -31,9 +35,14 @@ public final class LowerPass extends Pass {
   @Override
   protected void run(Module module, PassOptions options, PassContext context) {
     Map<Weight, Value> inF32 = new HashMap<>();
+    Set<Weight> matrices = matrices(module);
     for (Stage stage : module.stages()) {
       for (Operation op : List.copyOf(stage.operations())) {
-        lower(module, stage, op, inF32, context);
+        boolean packed = op.is("nn.embedding") && matrices.contains(op.operand(1).weight());
+        if (packed) {
+          context.count("lower.tied_tables", 1);
+        }
+        lower(module, stage, op, packed, inF32, context);
       }
       joinResiduals(stage, context);
       DeadCode.remove(stage);
@@ -44,7 +53,16 @@ public final class LowerPass extends Pass {
     module.removeUnusedWeights();
   }
 
-  private static void lower(Module module, Stage stage, Operation op, Map<Weight, Value> inF32, PassContext context) {
+  private static Set<Weight> matrices(Module module) {
+    Set<Weight> matrices = Collections.newSetFromMap(new IdentityHashMap<>());
+    for (Stage stage : module.stages()) {
+      stage.operations().stream().filter(op -> op.is("nn.linear") && op.operand(1).weight() != null)
+          .forEach(op -> matrices.add(op.operand(1).weight()));
+    }
+    return matrices;
+  }
+
+  private static void lower(Module module, Stage stage, Operation op, boolean packed, Map<Weight, Value> inF32, PassContext context) {
     String name = op.name().substring(op.name().indexOf('.') + 1);
     OpDefinition kernel = Dialects.find("kernel." + name);
     if (op.is("nn.split")) {
@@ -57,7 +75,11 @@ public final class LowerPass extends Pass {
       while (operands.size() < kernel.operands().size()) {
         operands.add(null);
       }
-      replace(stage, op, kernel, operands, op.attributes());
+      Map<String, Attribute> attributes = new HashMap<>(op.attributes());
+      if (packed) {
+        attributes.put("packed", Attribute.of(true));
+      }
+      replace(stage, op, kernel, operands, attributes);
     } else if (op.definition().dialect().equals("nn") && op.definition().has(Trait.ELEMENTWISE)) {
       Map<String, Attribute> attributes = new HashMap<>(op.attributes());
       attributes.put("function", Attribute.of(name));

@@ -14,11 +14,14 @@ import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import dev.catena.ir.Weight;
 import dev.catena.ir.WeightData;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
@@ -40,7 +43,9 @@ public final class QuantizePass extends Pass {
             "range", "search"),
         PassOptions.words("keep", "", "single matrices with bits of their own: NAME:BITS;NAME:BITS"),
         PassOptions.choice("embed", "16", "bits of the embedding table", "32", "16", "8", "4", "3", "2"),
-        PassOptions.choice("head", "8", "bits of the head", "32", "16", "8", "4", "3", "2"));
+        PassOptions.choice("head", "8", "bits of the head", "32", "16", "8", "4", "3", "2"),
+        PassOptions.choice("tied", "apart", "bits of an embedding table that is the head's matrix, too: apart: as embed says;"
+            + " head: as head says", "apart", "head"));
   }
 
   @Override
@@ -89,6 +94,7 @@ public final class QuantizePass extends Pass {
     private final PassContext context;
     private final Map<String, Long> keep;
     private final GroupFit.Scales scales;
+    private final Set<Weight> heads = Collections.newSetFromMap(new IdentityHashMap<>());
     private final TreeSet<String> names = new TreeSet<>();
     private final TreeSet<String> kept = new TreeSet<>();
     private final Map<String, Integer> unquantized = new TreeMap<>();
@@ -104,6 +110,12 @@ public final class QuantizePass extends Pass {
     }
 
     void choose() {
+      for (Stage stage : module.stages()) {
+        if ("head".equals(stage.textAttribute("role"))) {
+          stage.operations().stream().filter(op -> op.is("nn.linear") && op.operand(1).weight() != null)
+              .forEach(op -> heads.add(op.operand(1).weight()));
+        }
+      }
       for (Stage stage : module.stages()) {
         for (Operation op : stage.operations()) {
           boolean linear = op.is("nn.linear");
@@ -149,7 +161,8 @@ public final class QuantizePass extends Pass {
 
     private Value store(Stage stage, Weight weight, boolean linear) {
       names.add(weight.name());
-      String option = !linear ? "embed" : "head".equals(stage.textAttribute("role")) ? "head" : "bits";
+      boolean tied = heads.contains(weight);
+      String option = !linear ? tied && options.text("tied").equals("head") ? "head" : "embed" : "head".equals(stage.textAttribute("role")) ? "head" : "bits";
       Long own = keep.get(weight.name());
       if (own != null) {
         kept.add(weight.name());
@@ -161,6 +174,10 @@ public final class QuantizePass extends Pass {
       }
       if (KeptCodes.anyBehind(weight.data())) {
         return keptCodes(weight, bits);
+      }
+      if (tied && !linear && own == null && bits != options.number("head")) {
+        context.warn("the embedding table is the head's matrix, too, and is stored twice, since its bits differ: embed = " + bits + ", head = "
+            + options.number("head") + "; one number for both stores it once");
       }
       if (bits >= 16) {
         unquantized.merge(own != null ? weight.name() + " is kept in " + bits + " bits"

@@ -58,9 +58,7 @@ public final class CatenaModel implements AutoCloseable {
                 throw new ArtifactException(file, "is a graph of tensors, not a language model; use 'catena exec'");
             }
             CatenaModel model = new CatenaModel(reader);
-            DeviceProvider first = Devices.providers().stream().filter(provider -> provider.runs(reader.manifest())).findFirst()
-                    .orElse(Devices.providers().get(0));      // which says what is missing
-            model.load(first.kind() + ":0");
+            model.load(Devices.defaultProvider(reader.manifest()).kind() + ":0");
             return model;
         } catch (RuntimeException e) {
             reader.close();

@@ -1,19 +1,24 @@
 package dev.catena.runtime;
 
+import dev.catena.artifact.Manifest;
+import dev.catena.runtime.cpu.CpuProvider;
 import dev.catena.runtime.gpu.Gpu;
 import dev.catena.runtime.gpu.GpuDriver;
 import dev.catena.runtime.gpu.GpuMeasurement;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The devices of this machine, and how they are named. */
 public final class Devices {
     private static final Pattern NUMBER = Pattern.compile("[0-9]{1,3}");
-    private static final List<DeviceProvider> PROVIDERS = findProviders();
+    /** The processor is the default, and always there. */
+    private static final DeviceProvider PROCESSOR = new CpuProvider();
 
     private Devices() {}
 
@@ -26,17 +31,31 @@ public final class Devices {
      */
     public record Info(String name, String description, int cores, long memoryBytes, List<String> features) {}
 
-    private static List<DeviceProvider> findProviders() {
-        List<DeviceProvider> found = new ArrayList<>();
-        ServiceLoader.load(DeviceProvider.class, DeviceProvider.class.getClassLoader()).forEach(found::add);
-        // The processor first: it is the default. The others in a fixed order.
-        found.sort(Comparator.comparing((DeviceProvider p) -> !p.kind().equals("cpu")).thenComparing(DeviceProvider::kind));
-        return List.copyOf(found);
+    /** Apart, so that nobody who runs a model on the processor waits for them: Java opens every jar to find them. */
+    private static final class Others {
+        private static final List<DeviceProvider> FOUND = find();
+
+        private static List<DeviceProvider> find() {
+            List<DeviceProvider> found = new ArrayList<>();
+            ServiceLoader.load(DeviceProvider.class, DeviceProvider.class.getClassLoader()).forEach(found::add);
+            found.sort(Comparator.comparing(DeviceProvider::kind));
+            return List.copyOf(found);
+        }
+    }
+
+    private static Stream<DeviceProvider> providers() {
+        return Stream.concat(Stream.of(PROCESSOR), Others.FOUND.stream());
+    }
+
+    /** Who runs the model by default: the processor if it can, else the first that can, else the processor, which says what is missing. */
+    static DeviceProvider defaultProvider(Manifest manifest) {
+        return PROCESSOR.runs(manifest) ? PROCESSOR
+                : Others.FOUND.stream().filter(provider -> provider.runs(manifest)).findFirst().orElse(PROCESSOR);
     }
 
     /** What this machine has. {@code cpu:1} and so on are this same processor with memory and threads of their own. */
     public static List<Info> list() {
-        return PROVIDERS.stream().flatMap(provider -> provider.list().stream()).toList();
+        return providers().flatMap(provider -> provider.list().stream()).toList();
     }
 
     /**
@@ -76,7 +95,7 @@ public final class Devices {
 
     /** This machine's processor, without a look at other devices. */
     public static Info processor() {
-        return PROVIDERS.get(0).list().get(0);
+        return PROCESSOR.list().get(0);
     }
 
     /** What a user should know of a device that was named, in one line, or null. @throws DeviceException for an unknown device */
@@ -86,17 +105,17 @@ public final class Devices {
 
     /** Devices that can't be used here: why, and what to do, a line each. */
     public static List<String> problems() {
-        return PROVIDERS.stream().flatMap(provider -> provider.problems().stream()).toList();
-    }
-
-    static List<DeviceProvider> providers() {
-        return PROVIDERS;
+        return providers().flatMap(provider -> provider.problems().stream()).toList();
     }
 
     /** The provider of a device with this full name. */
     static DeviceProvider provider(String canonical) {
-        String kind = kind(canonical);
-        return PROVIDERS.stream().filter(provider -> provider.kind().equals(kind)).findFirst().orElseThrow();
+        return find(kind(canonical)).orElseThrow();
+    }
+
+    private static Optional<DeviceProvider> find(String kind) {
+        return kind.equals(PROCESSOR.kind()) ? Optional.of(PROCESSOR)
+                : Others.FOUND.stream().filter(provider -> provider.kind().equals(kind)).findFirst();
     }
 
     /** What stands before the colon. */
@@ -109,7 +128,7 @@ public final class Devices {
         int colon = given.indexOf(':');
         String kind = colon < 0 ? given : given.substring(0, colon);
         String number = colon < 0 ? "0" : given.substring(colon + 1);
-        if (PROVIDERS.stream().noneMatch(provider -> provider.kind().equals(kind)) || !NUMBER.matcher(number).matches()) {
+        if (find(kind).isEmpty() || !NUMBER.matcher(number).matches()) {
             throw new DeviceException("unknown device '" + given + "'; this machine has "
                     + list().stream().map(Info::name).collect(Collectors.joining(", ")) + " (cpu:1 and so on are the same "
                     + "processor with memory and threads of their own)");

@@ -2,13 +2,16 @@ package dev.catena.tools;
 
 import java.io.File;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 
 /**
- * Loads the classes that most commands need, and ends. The launcher runs this once, after the build, under
- * {@code -XX:ArchiveClassesAtExit}: Java then maps the loaded classes at each start instead of reading them again.
+ * Loads the classes that most commands need, lets the demo's model be compiled and run, and ends. The launcher runs this once,
+ * after the build, under {@code -XX:ArchiveClassesAtExit}: Java then maps the classes at each start instead of reading them again.
+ * What it makes of lambdas while it runs it archives only where they ran, hence the rehearsal.
  */
 final class ClassArchive {
   /** What every command but {@code --version} reads: our own code, and the manifest's JSON. */
@@ -21,6 +24,10 @@ final class ClassArchive {
       if (new File(path).getName().matches(WANTED)) {
         load(path);
       }
+    }
+    Path model = DemoCommand.modelFolder();
+    if (Files.isDirectory(model)) {
+      rehearse(model);
     }
   }
 
@@ -37,6 +44,21 @@ final class ClassArchive {
           }
         }
       }
+    }
+  }
+
+  /** Whether the commands succeed is not looked at: without them the archive only holds less. */
+  private static void rehearse(Path model) throws IOException {
+    Path folder = Files.createTempDirectory("catena-rehearsal");
+    Path artifact = folder.resolve("tale.catena");
+    try {
+      Catena.run("compile", model.toString(), "-o", artifact.toString());
+      Catena.run("run", artifact.toString(), "--prompt", "Once", "--max-tokens", "3");
+      Catena.run("run", artifact.toString(), "--prompt", "Once", "--max-tokens", "3");   // a file that was opened before is opened otherwise
+      Catena.run("inspect", artifact.toString());
+    } finally {
+      Files.deleteIfExists(artifact);
+      Files.deleteIfExists(folder);
     }
   }
 }

@@ -41,7 +41,7 @@ final class CompileCommand implements Callable<Integer> {
   private Path output;
 
   @Option(names = "--target", defaultValue = "cpu", split = ",", paramLabel = "T",
-      description = "What to generate code for: cpu (this machine), cpu:x86-64-v3, cpu:x86-64-v4, cpu:icelake-server, "
+      description = "What to generate code for: cpu (this machine), cpu:x86-64-v3, cpu:x86-64-v4, cpu:icelake-server, cpu:znver4, "
           + "cpu:sapphirerapids; sm_75, sm_80, sm_86, sm_89, sm_90, sm_100, sm_120 (NVIDIA GPUs). Default: ${DEFAULT-VALUE}")
   private List<String> targets;
 
@@ -55,7 +55,8 @@ final class CompileCommand implements Callable<Integer> {
   @Option(names = "--symmetric", description = "No zero points.")
   private boolean symmetric;
 
-  @Option(names = "--embed-bits", description = "Bits of the embedding table. Default: 16 (32 at --wbits 32)")
+  @Option(names = "--embed-bits", description = "Bits of the embedding table. Default: 16 (32 at --wbits 32);"
+      + " those of the head where that is the same matrix, which is then stored once")
   private Integer embedBits;
 
   @Option(names = "--head-bits", description = "Bits of the head. Default: 8, or --wbits where that is more")
@@ -148,7 +149,7 @@ final class CompileCommand implements Callable<Integer> {
       }
     }
     return new CompileSettings(input, output != null ? output : defaultOutput(), generated, weightBits, group,
-        symmetric, embed, head, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
+        symmetric, embed, head, embedBits == null, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
         Optional.ofNullable(pipeline), watching, stepRows, quantization(), tunedKernels(generated));
   }
 

@@ -14,6 +14,7 @@ import java.util.Optional;
  *
  * @param input      a folder of pieces or one ONNX file
  * @param output     the artifact to write
+ * @param tied       an embedding table that is the head's matrix, too, takes the head's bits: nobody asked for others
  * @param maxSeqLen  positions, or 0: as many as the model has
  * @param pipeline   a pipeline in place of the default one, or empty
  * @param maxRows    the most rows of a step
@@ -21,7 +22,7 @@ import java.util.Optional;
  * @param tuned      what kernels were tuned to, for each GPU target
  */
 public record CompileSettings(Path input, Path output, List<Target> targets, int weightBits, int groupSize,
-    boolean symmetric, int embedBits, int headBits, int keyBits, int valueBits, Activations activations,
+    boolean symmetric, int embedBits, int headBits, boolean tied, int keyBits, int valueBits, Activations activations,
     Optional<Path> tokenizer, int maxSeqLen, Optional<String> pipeline, PipelineOptions watching, int maxRows,
     Quantization quantization, Map<Target, TunedKernels> tuned) {
   /** What linear layers multiply in. */
@@ -32,8 +33,8 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
     return ModelShape.isOne(input);
   }
 
-  /** Name to value as printed and as the artifact records them; no paths. {@code positions} are the effective ones. */
-  public Map<String, String> described(int positions) {
+  /** Name to value as printed and as the artifact records them; no paths. {@code positions} and bits of the embedding are the effective ones. */
+  public Map<String, String> described(int positions, int embedBits) {
     Map<String, String> s = new LinkedHashMap<>();
     s.put("target", String.join(",", targets.stream().map(Target::name).toList()));
     s.put("wbits", Integer.toString(weightBits));

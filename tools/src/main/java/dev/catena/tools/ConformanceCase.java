@@ -3,6 +3,7 @@ package dev.catena.tools;
 import dev.catena.artifact.GraphDescription;
 import dev.catena.codegen.tensor.TensorBytes;
 import dev.catena.codegen.tensor.TensorProgram;
+import dev.catena.codegen.tensor.TensorWork;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxImporter;
 import dev.catena.frontend.onnx.TensorFile;
@@ -127,6 +128,18 @@ final class ConformanceCase {
   /** The bytes of each weight. */
   List<byte[]> weights() {
     return weights;
+  }
+
+  /** A guess at how much its largest set of data makes it compute ({@link TensorWork}). */
+  double work() {
+    double most = 0;
+    for (Path set : sets()) {
+      List<Tensor> inputs = tensors(set, "input", inputTypes);
+      if (inputs.size() == inputTypes.size()) {
+        most = Math.max(most, TensorWork.of(program, inputs));
+      }
+    }
+    return most;
   }
 
   void skip(String reason) {

@@ -35,7 +35,11 @@ final class DemoCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     long storySeed = seed != null ? seed : ThreadLocalRandom.current().nextInt(1, 100_000);
-    Path artifact = new DemoArtifact(modelFolder()).compiled();
+    Path folder = modelFolder();
+    if (!Files.isDirectory(folder)) {
+      throw new UserError(folder + ": the demo's model is not there; the demo runs from a checkout of Catena");
+    }
+    Path artifact = new DemoArtifact(folder).compiled();
     TokenLoop.Outcome story;
     try (OpenModel model = OpenModel.open(artifact, true)) {
       int[] prompt = TokenIds.encode(BEGINNING, model.requireTokenizer(), model.facts(), true);
@@ -59,11 +63,8 @@ final class DemoCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static Path modelFolder() {
-    Path folder = Path.of(System.getProperty("catena.home", ".")).resolve("models/tale/split-fp16");
-    if (!Files.isDirectory(folder)) {
-      throw new UserError(folder + ": the demo's model is not there; the demo runs from a checkout of Catena");
-    }
-    return folder;
+  /** Where the demo's model lies in a checkout. */
+  static Path modelFolder() {
+    return Path.of(System.getProperty("catena.home", ".")).resolve("models/tale/split-fp16");
   }
 }

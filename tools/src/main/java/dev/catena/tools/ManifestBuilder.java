@@ -12,12 +12,13 @@ import java.util.Map;
 
 /** Puts together {@code manifest.json} from what the compilation found out. */
 final class ManifestBuilder {
-  private final CompileSettings settings;
+  private final Map<String, String> settings;
   private final Module module;
   private final ModelFacts facts;
   private final Map<String, Integer> operations;
 
-  ManifestBuilder(CompileSettings settings, Module module, ModelFacts facts, Map<String, Integer> operations) {
+  /** @param settings the effective ones, as printed */
+  ManifestBuilder(Map<String, String> settings, Module module, ModelFacts facts, Map<String, Integer> operations) {
     this.settings = settings;
     this.module = module;
     this.facts = facts;
@@ -45,7 +46,7 @@ final class ManifestBuilder {
     return new Manifest(Manifest.FORMAT, Version.COMPILER,
         new Manifest.Model(module.name(), facts.vocab(), facts.hidden(), facts.layers(), facts.maxSeqLen(), facts.bos(),
             facts.eos(), facts.addBos()),
-        settings.described(facts.maxSeqLen()), targets, list,
+        settings, targets, list,
         new Manifest.Memory(stages.get(0).maxRows(), weights.totalBytes(), kvPerToken, arena, weights.bytesPerToken()),
         operations, Map.of());
   }

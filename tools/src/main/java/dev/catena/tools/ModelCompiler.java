@@ -3,8 +3,10 @@ package dev.catena.tools;
 import dev.catena.artifact.ArtifactWriter;
 import dev.catena.artifact.CatenaException;
 import dev.catena.artifact.Manifest;
+import dev.catena.codegen.EmbeddingLaunch;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.StageLaunches;
+import dev.catena.codegen.cpu.CpuTarget;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.frontend.onnx.OnnxImporter;
@@ -111,7 +113,7 @@ final class ModelCompiler {
       ModelFacts facts = ModelFacts.of(module, config(), settings.maxSeqLen());
       LinearLaunch.Activations activations = activations();
       List<StageLaunches> stages = module.stages().stream().map(s -> StageLaunches.of(s, activations)).toList();
-      Map<String, String> described = settings.described(facts.maxSeqLen());
+      Map<String, String> described = settings.described(facts.maxSeqLen(), embedBits(stages));
       Console.note("settings: " + described.entrySet().stream().map(e -> e.getKey() + " = " + e.getValue())
           .collect(Collectors.joining(", ")));
       imported.warnings().forEach(Console::warn);
@@ -170,6 +172,12 @@ final class ModelCompiler {
     }
   }
 
+  /** Of a table that is the head's matrix, too, what that is stored in; else what was asked for. */
+  private int embedBits(List<StageLaunches> stages) {
+    return stages.get(0).launches().stream().filter(l -> l instanceof EmbeddingLaunch e && e.packed())
+        .mapToInt(l -> ((EmbeddingLaunch) l).type().element().bits()).findFirst().orElse(settings.embedBits());
+  }
+
   private record Piece(String name, String source, int operations, long bytes) {}
 
   private static List<Piece> pieces(Module module) {
@@ -185,7 +193,7 @@ final class ModelCompiler {
   private Pipeline pipeline() {
     DefaultPipeline.Settings defaults = new DefaultPipeline.Settings(
         settings.weightBits(), settings.groupSize(), settings.symmetric(), settings.embedBits(), settings.headBits(),
-        settings.keyBits(), settings.valueBits(), settings.maxRows(),
+        settings.tied(), settings.keyBits(), settings.valueBits(), settings.maxRows(),
         ModelFacts.positions(settings.maxSeqLen(), config()), settings.quantization().scales(),
         settings.quantization().keep());
     return settings.watching().restrict(Pipeline.parse(settings.pipeline().orElse(
@@ -268,8 +276,12 @@ final class ModelCompiler {
         yield LinearLaunch.Activations.INT8;
       }
       case BF16 -> {
-        Console.warn("--activations bf16 has no effect yet: products are computed in f32");
-        yield LinearLaunch.Activations.F32;
+        if (settings.weightBits() >= 16) {
+          settings.targets().stream().filter(t -> t instanceof CpuTarget cpu && !cpu.has("avx512bf16")).forEach(t ->
+              Console.warn("--activations bf16 has no effect on weights of " + settings.weightBits() + " bits on " + t.name()
+                  + ": it has no products of bf16"));
+        }
+        yield LinearLaunch.Activations.BF16;
       }
     };
   }
@@ -296,7 +308,7 @@ final class ModelCompiler {
       } else {
         Console.warn("no tokenizer.json in the model's folder or its parent: the artifact takes and gives ids only");
       }
-      manifest = writer.commit(new ManifestBuilder(settings, module, facts, operations).build(stages, code,
+      manifest = writer.commit(new ManifestBuilder(settings.described(facts.maxSeqLen(), embedBits(stages)), module, facts, operations).build(stages, code,
           weights));
     }
     List<CompileReport.Piece> pieces = new ArrayList<>();

@@ -85,7 +85,7 @@ final class PlanCommand implements Callable<Integer> {
     Path folder = Files.isDirectory(input) ? input : input.toAbsolutePath().getParent();
     ModelConfig config = ModelConfig.read(folder, ModelFiles.find(folder, "tokenizer.json"));
     String pipeline = DefaultPipeline.text(new DefaultPipeline.Settings(weightBits, groupSize == -1 ? 0 : groupSize, symmetric,
-        embed, head, kv[0], kv[1], stepRows, ModelFacts.positions(maxSeqLen, config), "search", ""));
+        embed, head, embedBits == null, kv[0], kv[1], stepRows, ModelFacts.positions(maxSeqLen, config), "search", ""));
     boolean cpu = !target.startsWith("sm_");
     CpuTarget code = cpu ? CpuTarget.parse(target) : CpuTarget.host();
     try (ImportedModel imported = OnnxImporter.importModel(input)) {

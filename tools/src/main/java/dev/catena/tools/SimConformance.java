@@ -16,14 +16,19 @@ import java.util.List;
 
 /** Cases as CUDA kernels on a simulated GPU: the PTX that a GPU's driver would take, every access checked. */
 record SimConformance(CudaTarget target) implements ConformanceTarget {
+  /** The simulator takes some seconds for as many. */
+  private static final double MOST_WORK = 4e6;
+
+  /** NVRTC takes 30 ms for a program, and 7 ms for a kernel. */
   @Override
   public int casesAtOnce() {
-    return 8;
+    return 12;
   }
 
   @Override
   public String skips(ConformanceCase prepared) {
-    return null;
+    double work = prepared.work();
+    return work > MOST_WORK ? "more than %.0f million steps of estimated work, too much for sim".formatted(MOST_WORK / 1e6) : null;
   }
 
   @Override
@@ -39,12 +44,16 @@ record SimConformance(CudaTarget target) implements ConformanceTarget {
       private Gpu gpu;
       private long code;
 
-      /** A GPU for each: what one does wrong isn't the next one's fault. */
+      /** What one does wrong isn't the next one's fault: a GPU that has stopped with an error is no more use. */
       @Override
       public LoadedGraph graph(int which) {
-        close();
-        gpu = Devices.gpus("sim:0").open(0, target.name(), 1);
-        code = gpu.load(ptx, "cases");
+        if (which > 0 && cases.get(which - 1).failure() != null) {
+          close();
+        }
+        if (gpu == null) {
+          gpu = Devices.gpus("sim:0").open(0, target.name(), 1);
+          code = gpu.load(ptx, "cases");
+        }
         ConformanceCase c = cases.get(which);
         return GpuGraph.of(c.description(), GraphCode.program(graphs.get(which)), gpu, code, c.weights());
       }

@@ -23,13 +23,15 @@ public record CpuTarget(String name, List<String> features, String tuning, boole
     private static final List<String> V4 =
             with(V3, "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd");
     private static final List<String> ICELAKE = with(V4, "avx512vnni", "avx512vbmi");
-    private static final List<String> SAPPHIRE_RAPIDS = with(ICELAKE, "avx512bf16", "amx-tile", "amx-int8", "amx-bf16");
+    private static final List<String> ZEN_4 = with(ICELAKE, "avx512bf16");
+    private static final List<String> SAPPHIRE_RAPIDS = with(ZEN_4, "amx-tile", "amx-int8", "amx-bf16");
 
     /** The known targets, each with all the features of those before it. */
     private static final List<CpuTarget> KNOWN = List.of(
             new CpuTarget("cpu:x86-64-v3", V3, "haswell", false),
             new CpuTarget("cpu:x86-64-v4", V4, "skylake-avx512", false),
             new CpuTarget("cpu:icelake-server", ICELAKE, "icelake-server", false),
+            new CpuTarget("cpu:znver4", ZEN_4, "icelake-server", false),
             new CpuTarget("cpu:sapphirerapids", SAPPHIRE_RAPIDS, "sapphirerapids", false));
 
     public CpuTarget {

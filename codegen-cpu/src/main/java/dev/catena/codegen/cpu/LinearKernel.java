@@ -19,7 +19,8 @@ import java.util.Map;
  * f32, and the products are exact. This also takes fewer instructions than making a float of every code.
  *
  * <p>f32 and f16 weights: up to {@value #MOST_STREAMED} rows read them straight from memory, more rows go through a tile of
- * f32 weights in the cache.
+ * f32 weights in the cache. With activations in bf16 both operands are rounded to it, where the target multiplies such pairs;
+ * codes are multiplied by whole numbers of 15 bits and a sign then, which are finer than bf16.
  */
 final class LinearKernel {
     private static final int MOST_STREAMED = 16;
@@ -47,20 +48,34 @@ final class LinearKernel {
     private static KernelCall floats(LinearLaunch launch, CpuTarget target) {
         MatrixType type = launch.type();
         boolean f16 = type.element() == MatrixType.Element.F16;
-        String name = name(type);
+        boolean pairs = launch.activations() == Activations.BF16 && target.has("avx512bf16");
+        String name = name(type) + (pairs ? "_bf16" : "");
         Map<String, Object> values = values(type, name);
         values.put("element", f16 ? "_Float16" : "float");
         values.put("element_bytes", f16 ? 2 : 4);
         values.put("load", f16 ? "load16_f16" : "load16");
-        values.put("choose", """
+        values.put("choose", (pairs ? """
+                  %s_x *pairs = (%s_x *)(scratch + TILES_BYTES);
+                  for (int32_t r = 0; r < rows; r += PANEL_ROWS) {
+                    const int32_t panel = least(PANEL_ROWS, rows - r);
+                    const float *these = residual ? residual + (int64_t)r * residual_stride : 0;
+                    %s_pairs(panel, x + (int64_t)r * x_stride, x_stride, pairs);
+                    if (panel <= MOST_STREAMED)
+                      %s_streamed(panel, pairs, PAIRS_STRIDE, y + (int64_t)r * y_stride, y_stride, weight, bias, these, residual_stride,
+                                  first, end);
+                    else
+                      %s_tiled(panel, pairs, PAIRS_STRIDE, y + (int64_t)r * y_stride, y_stride, weight, bias, these, residual_stride,
+                               scratch, first, end);
+                  }""" : """
                   if (rows <= MOST_STREAMED)
                     %s_streamed(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, first, end);
                   else
-                    %s_tiled(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, scratch, first, end);"""
-                .formatted(name, name));
-        String source = CTemplate.fill(values, "linear_float.c", "linear_finish.c", "linear_float_streamed.c", "linear_tiled.c",
-                "linear.c");
-        return new KernelCall(name, source, tilesBytes(target), arguments(launch));
+                    %s_tiled(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, scratch, first, end);""")
+                .replace("%s", name));
+        String source = CTemplate.fill(values, "linear_float.c", pairs ? "bf16_pairs.c" : "float_columns.c", "linear_finish.c",
+                "linear_float_streamed.c", "linear_tiled.c", "linear.c");
+        long pairsBytes = pairs ? 4L * panelRows(target) * ((type.columns() + 1) / 2 + 15) / 16 * 16 : 0;
+        return new KernelCall(name, source, tilesBytes(target) + pairsBytes, arguments(launch));
     }
 
     private static KernelCall quantized(LinearLaunch launch, CpuTarget target) {
@@ -68,7 +83,8 @@ final class LinearKernel {
         boolean int8 = launch.activations() == Activations.INT8;
         boolean vnni = target.has("avx512vnni");
         boolean shorts = !vnni && type.element() == MatrixType.Element.U8;
-        int digits = int8 ? 1 : shorts ? 2 : 3;
+        boolean bf16 = launch.activations() == Activations.BF16;
+        int digits = int8 ? 1 : shorts || bf16 ? 2 : 3;
         int digitBytes = shorts ? 2 : 1;
         // What a tile's product gives must go through memory to be scaled: the longer a segment the better.
         int segment = Math.min(int8 && !target.hasTiles() ? 64 : 128, type.group());
@@ -76,7 +92,7 @@ final class LinearKernel {
         boolean tiles = target.hasTiles() && segment % 64 == 0 && type.group() % segment == 0 && type.columns() % type.group() == 0;
         int panel = (int) (tiles ? Math.max(32, Math.min(MOST_TILED_ROWS, TILED_DIGITS_BYTES / preparedBytes / 32 * 32))
                 : Math.max(LEAST_PANEL_ROWS, Math.min(MOST_PANEL_ROWS, DIGITS_BYTES / preparedBytes / 4 * 4)));
-        String name = name(type) + (int8 ? "_int8" : "");
+        String name = name(type) + (int8 ? "_int8" : bf16 ? "_bf16" : "");
         Map<String, Object> values = quantizedValues(type, name);
         values.put("digits", digits);
         values.put("digit_bytes", digitBytes);
@@ -87,8 +103,9 @@ final class LinearKernel {
         // As many chains of sums as hide a product's latency: of one digit a row has only one for each block.
         values.put("blocks_by_4", wide ? int8 ? 2 : 1 : 0);
         values.put("many_rows", wide || digits == 1 ? 4 : 2);
-        values.put("largest", int8 ? 127 : 127 * 65536);
-        values.put("digits_note", int8 ? "" : ".\n   Together they are as fine as f32 beside the segment's largest value");
+        values.put("largest", int8 ? 127 : bf16 && !shorts ? 127 * 256 : 127 * 65536);
+        values.put("digits_note", int8 ? "" : ".\n   Together they are " + (bf16 ? "finer than bf16" : "as fine as f32")
+                + " beside the segment's largest value");
         values.put("choose", """
                   for (int32_t r = 0; r < rows; r += %d)
                     %s_panel(least(%d, rows - r), x + (int64_t)r * x_stride, x_stride, y + (int64_t)r * y_stride, y_stride, weight, bias,
@@ -132,10 +149,11 @@ final class LinearKernel {
                 #define MICRO_TAIL %d      /* and of those left over this many */
                 #define TILE_DEPTH %d
                 #define TILE_BLOCKS %d
+                #define TILES_BYTES %dll /* of scratch that tiles of weights and rows take */
                 #define X_TILE_STRIDE (TILE_DEPTH + 16)
                 #define Y_TILE_STRIDE (TILE_BLOCKS * 16 + 16)
                 """.formatted(MOST_STREAMED, wide ? 4 : 2, wide ? 4 : 1, panelRows(target), microRows(target), wide ? 4 : 2, TILE_DEPTH,
-                TILE_BLOCKS);
+                TILE_BLOCKS, tilesBytes(target));
     }
 
     private static String name(MatrixType type) {

@@ -2,6 +2,7 @@ package dev.catena.codegen.cpu;
 
 import dev.catena.codegen.EmbeddingLaunch;
 import dev.catena.codegen.LayerNormLaunch;
+import dev.catena.codegen.MatrixLayout;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.SelectRowsLaunch;
@@ -41,13 +42,16 @@ final class RowKernels {
 
     static KernelCall of(EmbeddingLaunch launch) {
         MatrixType type = launch.type();
-        TableLayout layout = new TableLayout(type);
+        boolean packed = launch.packed();
         String element = type.element().name().toLowerCase(Locale.ROOT);
         boolean byToken = launch.key() == EmbeddingLaunch.Key.TOKEN;
         String name = (byToken ? "embedding_" : "position_rows_") + element + "_v" + type.rows() + "_c" + type.columns()
-                + type.storageSuffix();
+                + type.storageSuffix() + (packed ? "_packed" : "");
         String source = CTemplate.fill(Map.of("name", name, "key", byToken ? "token" : "position", "vocabulary", type.rows(), "width", type.columns(),
-                "row_bytes", layout.rowBytes(), "layout", layoutNote(type), "expand", expand(type, layout)), "embedding.c");
+                "rows_together", packed ? MatrixLayout.BLOCK_ROWS : 1,
+                "row_bytes", packed ? new MatrixLayout(type).blockBytes() : new TableLayout(type).rowBytes(),
+                "layout", packed ? "packed for a linear layer" : layoutNote(type),
+                "expand", packed ? PackedRows.expand(type) : expand(type, new TableLayout(type))), "embedding.c");
         return new KernelCall(name, source, 0,
                 new CArguments().plain("step").weight(launch.table()).view(launch.y()).plain("thread").list());
     }

@@ -9,6 +9,7 @@ INLINE void ${name}_store_digits(char *prepared, int32_t k, s32x16 whole) {
 
 INLINE f32x16 ${name}_join_digits(const s32x16 *sums) {
   if (DIGITS == 1) return to_f32(sums[0]);
+  if (DIGITS == 2) return to_f32((sums[0] << 8) + sums[1]);
   return fma16(to_f32(sums[0]), splat(65536), to_f32((sums[1] << 8) + sums[DIGITS - 1]));
 }
 

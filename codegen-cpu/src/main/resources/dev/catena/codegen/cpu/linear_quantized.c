@@ -46,3 +46,9 @@ INLINE void ${name}_prefetch_group(const char *block, int32_t group) {
   __builtin_prefetch(block + WORDS * 64ll + SCALE_BYTES * group);
   ${prefetch_zero}
 }
+
+/* Lines of codes go to the second cache: a block is too large for the first. */
+INLINE void ${name}_prefetch_codes(const char *block, int32_t k0, int32_t k1) {
+  for (int32_t k = k0; k < k1; k += CODES_TOGETHER)
+    UNROLL for (int i = 0; i < WORDS_TOGETHER; i++) __builtin_prefetch(block + (k / CODES_TOGETHER * WORDS_TOGETHER + i) * 64ll, 0, 2);
+}

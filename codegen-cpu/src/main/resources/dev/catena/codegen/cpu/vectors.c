@@ -5,6 +5,9 @@
 typedef float f32x16 __attribute__((ext_vector_type(16)));
 typedef double f64x16 __attribute__((ext_vector_type(16)));
 typedef _Float16 f16x16 __attribute__((ext_vector_type(16)));
+#ifdef __AVX512BF16__
+typedef __bf16 bf16x32 __attribute__((vector_size(64)));
+#endif
 typedef int32_t s32x16 __attribute__((ext_vector_type(16)));
 typedef uint32_t u32x16 __attribute__((ext_vector_type(16)));
 typedef int64_t s64x16 __attribute__((ext_vector_type(16)));

@@ -51,8 +51,9 @@ class CpuToolchainTest {
 
     @Test
     void theHostsTargetIsTheHighestItsFlagsAllow() {
-        String zen4 = "flags\t\t: fpu avx2 fma f16c bmi2 avx512f avx512bw avx512dq avx512vl avx512cd avx512_vnni avx512vbmi\n";
-        assertEquals("cpu:icelake-server", CpuTarget.highestWithin(CpuTarget.featuresOf(zen4)).name());
+        String iceLake = "flags\t\t: fpu avx2 fma f16c bmi2 avx512f avx512bw avx512dq avx512vl avx512cd avx512_vnni avx512vbmi";
+        assertEquals("cpu:icelake-server", CpuTarget.highestWithin(CpuTarget.featuresOf(iceLake + "\n")).name());
+        assertEquals("cpu:znver4", CpuTarget.highestWithin(CpuTarget.featuresOf(iceLake + " avx512_bf16\n")).name());
         String haswell = "processor : 0\nflags : avx2 fma f16c bmi2\nprocessor : 1\nflags : avx512f";
         assertEquals("cpu:x86-64-v3", CpuTarget.highestWithin(CpuTarget.featuresOf(haswell)).name());
         IllegalArgumentException tooOld = assertThrows(IllegalArgumentException.class,

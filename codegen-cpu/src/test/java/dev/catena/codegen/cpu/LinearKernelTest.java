@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.DoubleUnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -70,6 +71,30 @@ class LinearKernelTest {
                 check(loaded, i, types.get(i), false, 2e-2, new Random(i));
             }
         }
+    }
+
+    /** Floats are rounded as the IEEE's bfloat16 where the target multiplies such; codes stay nearer to the exact product than that. */
+    @ParameterizedTest
+    @MethodSource("targets")
+    void bf16ActivationsRoundToBf16(CpuTarget target) throws Exception {
+        List<MatrixType> types = List.of(MatrixType.f16(48, 300), MatrixType.f32(35, 171), MatrixType.f16(1, 33),
+                MatrixType.quantized(48, 512, 4, 128, false), MatrixType.quantized(33, 172, 8, 172, true));
+        List<List<Launch>> stages = new ArrayList<>();
+        types.forEach(type -> stages.add(List.of(launch(type, type.rows() % 2 == 1, Activations.BF16))));
+        try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
+            for (int i = 0; i < types.size(); i++) {
+                boolean quantized = types.get(i).element().quantized();
+                DoubleUnaryOperator rounding =
+                        !quantized && target.has("avx512bf16") ? LinearKernelTest::bf16 : DoubleUnaryOperator.identity();
+                check(loaded, i, types.get(i), types.get(i).rows() % 2 == 1, quantized ? 2e-4 : 4e-6, rounding, new Random(i));
+            }
+        }
+    }
+
+    /** The nearest number of 8 bits, halves to even. */
+    private static double bf16(double value) {
+        double unit = Math.scalb(1.0, Math.getExponent(value) - 7);
+        return Math.rint(value / unit) * unit;
     }
 
     @ParameterizedTest
@@ -151,6 +176,12 @@ class LinearKernelTest {
 
     private static void check(StageFixture.Loaded loaded, int index, MatrixType type, boolean extras, double tolerance,
             Random random) throws Exception {
+        check(loaded, index, type, extras, tolerance, DoubleUnaryOperator.identity(), random);
+    }
+
+    /** @param rounding of both operands, before they meet exactly */
+    private static void check(StageFixture.Loaded loaded, int index, MatrixType type, boolean extras, double tolerance,
+            DoubleUnaryOperator rounding, Random random) throws Exception {
         TestMatrix matrix = TestMatrix.random(type, random);
         int k = type.columns();
         int n = type.rows();
@@ -165,7 +196,8 @@ class LinearKernelTest {
                 for (int i = 0; i < n; i++) {
                     double sum = extras ? bias[i] + (double) input[r * inStride + 1 + i] : 0;
                     for (int j = 0; j < k; j++) {
-                        sum += (double) input[r * inStride + (extras ? n + 3 : 0) + j] * matrix.element(i, j);
+                        sum += rounding.applyAsDouble(input[r * inStride + (extras ? n + 3 : 0) + j])
+                                * rounding.applyAsDouble(matrix.element(i, j));
                     }
                     expected[r * outStride + i] = sum;
                     largest = Math.max(largest, Math.abs(sum));

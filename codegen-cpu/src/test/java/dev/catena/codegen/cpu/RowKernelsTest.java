@@ -26,14 +26,27 @@ class RowKernelsTest {
     @ParameterizedTest
     @MethodSource("targets")
     void embeddingGivesTheTablesRows(CpuTarget target) throws Exception {
+        embeddingGivesTheTablesRows(target, false);
+    }
+
+    /** The head's matrix, in which a row is looked up where the embedding is the same. */
+    @ParameterizedTest
+    @MethodSource("targets")
+    void embeddingGivesThePackedMatrixRows(CpuTarget target) throws Exception {
+        embeddingGivesTheTablesRows(target, true);
+    }
+
+    private static void embeddingGivesTheTablesRows(CpuTarget target, boolean packed) throws Exception {
         Random random = new Random(7);
         List<MatrixType> types = List.of(MatrixType.f32(105, 20), MatrixType.f16(64, 33),
                 MatrixType.quantized(50, 172, 8, 40, false), MatrixType.quantized(9, 172, 4, 128, true),
                 MatrixType.quantized(30, 65, 4, 32, false), MatrixType.quantized(30, 65, 4, 32, false).withF32Scales(),
-                MatrixType.quantized(30, 7, 8, 32, true));
+                MatrixType.quantized(30, 7, 8, 32, true), MatrixType.quantized(37, 100, 3, 32, false),
+                MatrixType.quantized(37, 75, 2, 32, true));
         List<List<Launch>> stages = new ArrayList<>();
         types.forEach(type -> stages.add(List.of(
-                new EmbeddingLaunch(View.of(new Buffer.StageOutput(), type.columns()), type, new Buffer.Weight(0)))));
+                new EmbeddingLaunch(View.of(new Buffer.StageOutput(), type.columns()), type, new Buffer.Weight(0),
+                        EmbeddingLaunch.Key.TOKEN, packed))));
         try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
             for (int i = 0; i < types.size(); i++) {
                 MatrixType type = types.get(i);
@@ -42,7 +55,7 @@ class RowKernelsTest {
                 int[] tokens = {type.rows() - 1, 0, 3, 3};
                 for (int threads = 1; threads <= 3; threads++) {
                     try (StageFixture stage = loaded.stage(i)) {
-                        float[] y = stage.weight(table.table()).tokens(tokens).run(threads, new float[1], 4 * type.columns());
+                        float[] y = stage.weight(packed ? table.linear() : table.table()).tokens(tokens).run(threads, new float[1], 4 * type.columns());
                         for (int j = 0; j < y.length; j++) {
                             assertEquals((float) table.element(tokens[j / type.columns()], j % type.columns()), y[j], type.toString());
                         }

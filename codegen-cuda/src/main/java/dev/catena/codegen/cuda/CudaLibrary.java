@@ -28,6 +28,11 @@ public record CudaLibrary(CudaTarget target, byte[] cubin, List<KernelFacts> ker
         return new CudaLibrary(target, compiled.code(), inOrder);
     }
 
+    /** Likewise, of a language model. */
+    public static CudaLibrary compile(CudaProgram program, CudaTarget target, NvrtcCompiler compiler) throws IOException {
+        return compile(program.code(), target, compiler);
+    }
+
     /**
      * The kernels as PTX that older drivers take too, with the source's lines for {@code sim}.
      *

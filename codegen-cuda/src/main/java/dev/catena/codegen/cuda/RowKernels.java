@@ -61,15 +61,16 @@ final class RowKernels {
     static KernelLaunch of(EmbeddingLaunch launch, int rows, KernelSet kernels) {
         MatrixType type = launch.type();
         int threads = CudaKernel.threadsForRow(type.columns());
-        String table = switch (type.element()) {
+        String kind = switch (type.element()) {
             case F32 -> "FloatTable<VOCABULARY, WIDTH>";
             case F16 -> "HalfTable<VOCABULARY, WIDTH>";
             case U8, U4 -> "CodeTable<VOCABULARY, WIDTH, GROUP, STORED_ZEROS, BITS, SCALE_BYTES>";
             default -> throw CudaKernel.noKernel(type);
         };
+        String table = (launch.packed() ? "Packed" : "") + kind;
         boolean byToken = launch.key() == EmbeddingLaunch.Key.TOKEN;
         String name = (byToken ? "embedding_" : "position_rows_") + type.element().name().toLowerCase(Locale.ROOT) + "_" + type.rows() + "x" + type.columns()
-                + type.storageSuffix();
+                + type.storageSuffix() + (launch.packed() ? "_packed" : "");
         CudaKernel kernel = new CudaKernel(name, "The table's row of each " + (byToken ? "token." : "position."), threads, "embedding.cuh")
                 .size("VOCABULARY", type.rows()).size("WIDTH", type.columns());
         if (type.element().quantized()) {

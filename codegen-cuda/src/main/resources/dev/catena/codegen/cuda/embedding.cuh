@@ -1,26 +1,56 @@
 /* One row of the table for each key, a token or a position. A table is row after row; a quantized row is its codes, scales of the groups, and
-   where they are stored u8 zeros. */
+   where they are stored u8 zeros. A packed one lies in blocks of 16 rows as the linear layer wants it whose matrix it is, too
+   (weights.cuh). `value` is column c of the row `lane` of those at `rows`. */
 template <int VOCABULARY, int WIDTH> struct FloatTable {
   static constexpr int ROWS = VOCABULARY;
+  static constexpr int TOGETHER = 1;
   static constexpr int64 ROW_BYTES = WIDTH * 4ll;
-  static float value(const uint8 *row, int c) { return ((const float *)row)[c]; }
+  static float value(const uint8 *row, int, int c) { return ((const float *)row)[c]; }
 };
 
 template <int VOCABULARY, int WIDTH> struct HalfTable {
   static constexpr int ROWS = VOCABULARY;
+  static constexpr int TOGETHER = 1;
   static constexpr int64 ROW_BYTES = WIDTH * 2ll;
-  static float value(const uint8 *row, int c) { return float_of_half(((const uint16 *)row)[c]); }
+  static float value(const uint8 *row, int, int c) { return float_of_half(((const uint16 *)row)[c]); }
 };
 
 template <int VOCABULARY, int WIDTH, int GROUP, bool STORED_ZEROS, int BITS, int SCALE_BYTES> struct CodeTable {
-  static constexpr int ROWS = VOCABULARY, GROUPS = divide_up(WIDTH, GROUP);
+  static constexpr int ROWS = VOCABULARY, GROUPS = divide_up(WIDTH, GROUP), TOGETHER = 1;
   static constexpr int SCALES = divide_up(divide_up(WIDTH * BITS, 8), 4) * 4, ZERO_CODES = SCALES + SCALE_BYTES * GROUPS;
   static constexpr int64 ROW_BYTES = divide_up(ZERO_CODES + (STORED_ZEROS ? GROUPS : 0), 4) * 4;
 
-  static float value(const uint8 *row, int c) {
+  static float value(const uint8 *row, int, int c) {
     const int code = BITS == 4 ? row[c / 2] >> (c % 2 * 4) & 15 : row[c];
     const int zero = STORED_ZEROS ? row[ZERO_CODES + c / GROUP] : 1 << (BITS - 1);
     const uint8 *scale = row + SCALES + c / GROUP * SCALE_BYTES;
+    return (float)(code - zero) * (SCALE_BYTES == 4 ? *(const float *)scale : float_of_half(*(const uint16 *)scale));
+  }
+};
+
+template <int VOCABULARY, int WIDTH> struct PackedFloatTable {
+  static constexpr int ROWS = VOCABULARY, TOGETHER = 16;
+  static constexpr int64 ROW_BYTES = WIDTH * 64ll;
+  static float value(const uint8 *rows, int lane, int c) { return ((const float *)rows)[c * 16 + lane]; }
+};
+
+template <int VOCABULARY, int WIDTH> struct PackedHalfTable {
+  static constexpr int ROWS = VOCABULARY, TOGETHER = 16;
+  static constexpr int64 ROW_BYTES = WIDTH * 32ll;
+  static float value(const uint8 *rows, int lane, int c) { return float_of_half(((const uint16 *)rows)[c * 16 + lane]); }
+};
+
+template <int VOCABULARY, int WIDTH, int GROUP, bool STORED_ZEROS, int BITS, int SCALE_BYTES> struct PackedCodeTable {
+  static constexpr int ROWS = VOCABULARY, GROUPS = divide_up(WIDTH, GROUP), TOGETHER = 16, CODES = 32 / BITS;
+  static constexpr int SCALES = divide_up(WIDTH, CODES) * 64, ZERO_CODES = SCALES + GROUPS * SCALE_BYTES * 16;
+  static constexpr int64 ROW_BYTES = divide_up(ZERO_CODES + (STORED_ZEROS ? GROUPS * 16 : 0), 64) * 64ll;
+
+  static float value(const uint8 *rows, int lane, int c) {
+    const uint32 word = ((const uint32 *)rows)[c / CODES * 16 + lane];
+    const int code = BITS == 4 ? word >> (c % 4 * 8 + c % 8 / 4 * 4) & 15 : word >> c % 4 * 8 & 255;
+    const int group = c / GROUP * 16 + lane;
+    const int zero = STORED_ZEROS ? rows[ZERO_CODES + group] : 1 << (BITS - 1);
+    const uint8 *scale = rows + SCALES + group * SCALE_BYTES;
     return (float)(code - zero) * (SCALE_BYTES == 4 ? *(const float *)scale : float_of_half(*(const uint16 *)scale));
   }
 };
@@ -31,6 +61,7 @@ void embedding(int rows, const int *keys, const uint8 *table, float *y) {
   if (r >= rows) return;
   /* The runtime has checked the keys; a wrong one must still not read elsewhere. */
   const uint32 key = (uint32)keys[r] < TABLE::ROWS ? keys[r] : 0;
-  const uint8 *row = table + key * TABLE::ROW_BYTES;
-  for (int c = threadIdx.x; c < WIDTH; c += WARPS * 32) y[r * Y_STRIDE + c] = TABLE::value(row, c);
+  const uint8 *rows_there = table + key / TABLE::TOGETHER * TABLE::ROW_BYTES;
+  const int lane = key % TABLE::TOGETHER;
+  for (int c = threadIdx.x; c < WIDTH; c += WARPS * 32) y[r * Y_STRIDE + c] = TABLE::value(rows_there, lane, c);
 }

@@ -35,7 +35,7 @@ class CudaProgramTest {
     void everyKernelCompilesForEveryTarget(DecoderShape shape) throws IOException {
         CudaProgram program = shape.program();
         for (CudaTarget target : CudaTarget.known()) {
-            CudaLibrary library = CudaLibrary.compile(program.code(), target, compiler);
+            CudaLibrary library = CudaLibrary.compile(program, target, compiler);
             assertEquals(program.kernelNames(), library.kernels().stream().map(KernelFacts::name).toList());
             for (KernelFacts kernel : library.kernels()) {
                 assertEquals(0, kernel.spillBytes(), kernel + " for " + target.name());
@@ -67,7 +67,7 @@ class CudaProgramTest {
         DecoderShape shape = new DecoderShape(4096, 14336, 32, new KvFormat(Element.F16, Element.F16, 8, 128), 128256, 256,
                 (n, k) -> MatrixType.quantized(n, k, 4, 128, false));
         long start = System.nanoTime();
-        CudaLibrary.compile(shape.program().code(), CudaTarget.parse("sm_86"), compiler);
+        CudaLibrary.compile(shape.program(), CudaTarget.parse("sm_86"), compiler);
         double seconds = (System.nanoTime() - start) / 1e9;
         assertTrue(seconds < 60, seconds + " s"); // some 5 s on an idle core
     }

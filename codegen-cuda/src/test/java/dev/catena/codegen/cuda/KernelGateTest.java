@@ -31,7 +31,7 @@ class KernelGateTest {
                 (n, k) -> MatrixType.quantized(n, k, 4, 128, false));
         CudaProgram program = shape.program();
         CudaTarget target = CudaTarget.parse(name);
-        CudaLibrary library = CudaLibrary.compile(program.code(), target, new NvrtcCompiler(CodeStore.none()));
+        CudaLibrary library = CudaLibrary.compile(program, target, new NvrtcCompiler(CodeStore.none()));
         Cubin cubin = new Cubin(library.cubin(), target.capability());
         int fewTokens = 0;
         int manyRows = 0;

@@ -23,7 +23,8 @@ import java.util.List;
  */
 public final class KernelDialect {
   public static final List<OpDefinition> OPERATIONS = List.of(
-      like("nn.embedding").operand("ids").operand("table").attribute("element", Attribute.Element.class, null).build(),
+      like("nn.embedding").operand("ids").operand("table").attribute("element", Attribute.Element.class, null)
+          .attribute("packed", Attribute.Flag.class, Attribute.of(false)).build(), // as the linear layer wants it whose matrix it is, too
       like("nn.select_rows").operand("x").operand("seqs").build(),
       like("nn.table_rows").operand("table").operand("positions").build(),
       like("nn.rms_norm").operand("x").operand("weight").attribute("eps", Attribute.Real.class).build(),

@@ -4,7 +4,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -63,8 +65,9 @@ public final class CpuFeatures {
         if (ofThisMachine == null) {
             NativeStub.load();
             Set<String> found = new TreeSet<>();
+            Cpuid cpuid = new Cpuid();
             for (Feature feature : KNOWN) {
-                if (has(feature)) {
+                if (has(cpuid, feature)) {
                     found.add(feature.name);
                 }
             }
@@ -92,25 +95,35 @@ public final class CpuFeatures {
         return missing;
     }
 
-    private static boolean has(Feature feature) {
-        if (Integer.compareUnsigned(cpuid(feature.leaf & 0x80000000, 0)[0], feature.leaf) < 0
-                || feature.subleaf > 0 && cpuid(feature.leaf, 0)[0] < feature.subleaf
-                || (cpuid(feature.leaf, feature.subleaf)[feature.register] >>> feature.bit & 1) == 0) {
+    private static boolean has(Cpuid cpuid, Feature feature) {
+        if (Integer.compareUnsigned(cpuid.of(feature.leaf & 0x80000000, 0)[0], feature.leaf) < 0
+                || feature.subleaf > 0 && cpuid.of(feature.leaf, 0)[0] < feature.subleaf
+                || (cpuid.of(feature.leaf, feature.subleaf)[feature.register] >>> feature.bit & 1) == 0) {
             return false;
         }
-        return feature.states == NONE || savesStates(feature.states);
+        return feature.states == NONE || savesStates(cpuid, feature.states);
     }
 
-    private static boolean savesStates(long states) {
-        boolean osxsave = (cpuid(1, 0)[ECX] >>> 27 & 1) == 1;
+    private static boolean savesStates(Cpuid cpuid, long states) {
+        boolean osxsave = (cpuid.of(1, 0)[ECX] >>> 27 & 1) == 1;
         return osxsave && (Native.xgetbv() & states) == states;
     }
 
-    private static int[] cpuid(int leaf, int subleaf) {
-        ByteBuffer out = ByteBuffer.allocateDirect(16).order(ByteOrder.LITTLE_ENDIAN);
-        Native.cpuid(leaf, subleaf, out);
-        int[] registers = new int[4];
-        out.asIntBuffer().get(registers);
-        return registers;
+    /** What the CPU says of itself. Each answer is asked for once: in a virtual machine it can take as long as reading a file. */
+    private static final class Cpuid {
+        private final ByteBuffer out = ByteBuffer.allocateDirect(16).order(ByteOrder.LITTLE_ENDIAN);
+        private final Map<Long, int[]> answers = new HashMap<>();
+
+        int[] of(int leaf, int subleaf) {
+            long key = (long) leaf << 32 | subleaf;
+            int[] registers = answers.get(key);
+            if (registers == null) {
+                Native.cpuid(leaf, subleaf, out);
+                registers = new int[4];
+                out.asIntBuffer().get(registers);
+                answers.put(key, registers);
+            }
+            return registers;
+        }
     }
 }

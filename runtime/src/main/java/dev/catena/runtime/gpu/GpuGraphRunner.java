@@ -68,7 +68,6 @@ final class GpuGraphRunner implements TensorRunner {
             launches = instantiated;
             owned.push(() -> gpu.closeGraph(instantiated));
             bounce = gpu.pin(SMALLEST_BOUNCE);
-            makeRoom(FIRST_MEMORY);
             done = true;
         } finally {
             if (!done) {
@@ -171,6 +170,9 @@ final class GpuGraphRunner implements TensorRunner {
 
     /** @return the error, 0 if there is none */
     private long attempt(List<TensorValue> values) {
+        if (memory == null) {
+            makeRoom(FIRST_MEMORY);      // a run before this one asked for more than there is
+        }
         ByteBuffer bytes = staged.bytes();
         for (int at = 0; at < HEAD_BYTES; at += 8) {
             bytes.putLong(at, 0);

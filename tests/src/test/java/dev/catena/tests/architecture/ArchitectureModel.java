@@ -25,7 +25,7 @@ final class ArchitectureModel {
   static final int SIZE = 12;
   static final int LAYERS = 2;
   static final int POSITIONS = 48;
-  private static final int HIDDEN = 40;
+  static final int HIDDEN = 40;
   private static final int FFN = 56;
 
   private final Architecture kind;

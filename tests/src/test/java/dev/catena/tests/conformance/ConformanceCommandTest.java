@@ -37,16 +37,51 @@ class ConformanceCommandTest {
     assertEquals(List.of("optional", "sequence", "string"), reasons);
   }
 
-  /** Operations of encoders and small nets, compiled with sizes known and with sizes that only a run has. */
+  /** The same as CUDA, on the simulator: every fourth case, whichever that is. */
   @Test
-  void whatOnnxRuntimeAnswersIsCompiled() throws IOException, OrtException {
-    List<SingleNode> nodes = Stream.of(OperationBreadthTest.activations(), OperationBreadthTest.normalizations(),
+  void aFourthOfTheStandardsNodeTestsPassesAsCuda() throws IOException {
+    List<Path> cases;
+    try (Stream<Path> all = Files.walk(SharedFiles.require("onnx-node-tests"), 3)) {
+      cases = all.filter(path -> path.endsWith("model.onnx")).map(Path::getParent).sorted().toList();
+    }
+    List<Object> arguments = new ArrayList<>(List.of("conformance", "--target", "sim", "--json"));
+    for (int i = 0; i < cases.size(); i += 4) {
+      arguments.add(cases.get(i));
+    }
+    JsonNode result = json(CatenaCommand.run(arguments.toArray()));
+    assertEquals(0, result.get("failed").asInt(), result.get("failures")::toString);
+    assertTrue(result.get("passed").asInt() > arguments.size() * 9 / 10, result::toString);
+  }
+
+  /** As CUDA on the simulator, too: by turns with sizes known and with sizes that only a run has. */
+  @Test
+  void whatOnnxRuntimeAnswersIsCompiledToCuda() throws IOException, OrtException {
+    List<SingleNode> nodes = nodes();
+    for (int i = 0; i < nodes.size(); i++) {
+      write(nodes.get(i), i, List.of(i % 2 == 0 ? "known" : "named"));
+    }
+    JsonNode result = json(CatenaCommand.run("conformance", folder, "--json", "--target", "sim"));
+    assertEquals("", String.join("\n", failures(result, nodes)));
+    assertTrue(result.get("passed").asInt() > nodes.size() * 9 / 10, result::toString);
+  }
+
+  /** What would keep the simulator busy for minutes is left out, and said so. */
+  @Test
+  void tooMuchWorkForTheSimulatorIsSkipped() throws IOException, OrtException {
+    write(SingleNode.of("MatMul", 13).reals(700, 300).reals(300, 200), 0, List.of("named"));
+    write(SingleNode.of("MatMul", 13).reals(7, 3).reals(3, 2), 1, List.of("named"));
+    CommandResult result = CatenaCommand.run("conformance", folder, "--target", "sim").succeeded();
+    assertTrue(result.out().contains("skipped 1: more than 4 million steps of estimated work"), result.out());
+    assertTrue(result.out().endsWith("1 passed, 0 failed, 1 skipped\n"), result.out());
+  }
+
+  private static List<SingleNode> nodes() {
+    return Stream.of(OperationBreadthTest.activations(), OperationBreadthTest.normalizations(),
         OperationBreadthTest.arrangements(), OperationBreadthTest.quantization(), OperationBreadthTest.ofTheStandard(),
         OperationBreadthTest.windows(), OperationBreadthTest.recurrent()).flatMap(s -> s).toList();
-    for (int i = 0; i < nodes.size(); i++) {
-      write(nodes.get(i), i);
-    }
-    JsonNode result = json(CatenaCommand.run("conformance", folder, "--json"));
+  }
+
+  private static List<String> failures(JsonNode result, List<SingleNode> nodes) {
     List<String> failures = new ArrayList<>();
     for (JsonNode failure : result.get("failures")) {
       // Sizes that a result's rank or the code itself depends on must be known: that is said, in one line.
@@ -54,18 +89,29 @@ class ConformanceCommandTest {
         failures.add(nodes.get(Integer.parseInt(failure.asText().replaceFirst("^[a-z]+-(\\d+).*", "$1"))) + ": " + failure.asText());
       }
     }
-    assertEquals("", String.join("\n", failures));
+    return failures;
+  }
+
+  /** Operations of encoders and small nets, compiled with sizes known and with sizes that only a run has. */
+  @Test
+  void whatOnnxRuntimeAnswersIsCompiled() throws IOException, OrtException {
+    List<SingleNode> nodes = nodes();
+    for (int i = 0; i < nodes.size(); i++) {
+      write(nodes.get(i), i, List.of("known", "named"));
+    }
+    JsonNode result = json(CatenaCommand.run("conformance", folder, "--json"));
+    assertEquals("", String.join("\n", failures(result, nodes)));
     assertTrue(result.get("passed").asInt() > nodes.size(), result::toString);
   }
 
-  private void write(SingleNode node, int number) throws IOException, OrtException {
-    Path known = Files.createDirectories(folder.resolve("known-" + number + "/test_data_set_0")).getParent();
-    Path named = Files.createDirectories(folder.resolve("named-" + number + "/test_data_set_0")).getParent();
-    Map<String, Tensor> expected = OnnxRuntimeGraph.outputs(node.write(known.resolve("model.onnx"), false), node.inputs());
-    node.write(named.resolve("model.onnx"), true);
-    for (Path each : List.of(known, named)) {
-      writeAll(each.resolve("test_data_set_0"), "input", List.copyOf(node.inputs().values()));
-      writeAll(each.resolve("test_data_set_0"), "output", List.copyOf(expected.values()));
+  /** @param ways {@code known} and {@code named}: how the sizes of inputs stand in the file */
+  private void write(SingleNode node, int number, List<String> ways) throws IOException, OrtException {
+    Map<String, Tensor> expected = OnnxRuntimeGraph.outputs(node.write(folder.resolve("asked.onnx"), false), node.inputs());
+    for (String way : ways) {
+      Path set = Files.createDirectories(folder.resolve(way + "-" + number + "/test_data_set_0"));
+      node.write(set.resolveSibling("model.onnx"), way.equals("named"));
+      writeAll(set, "input", List.copyOf(node.inputs().values()));
+      writeAll(set, "output", List.copyOf(expected.values()));
     }
   }
 
@@ -79,7 +125,7 @@ class ConformanceCommandTest {
   @Test
   void aWrongValueFails() throws IOException, OrtException {
     SingleNode node = SingleNode.of("Tanh", 13).reals(3, 5);
-    write(node, 0);
+    write(node, 0, List.of("known", "named"));
     Tensor wrong = Tensor.f32(new float[15], 3, 5);
     TensorProtoFile.write(folder.resolve("named-0/test_data_set_0/output_0.pb"), wrong);
     CommandResult result = CatenaCommand.run("conformance", folder);

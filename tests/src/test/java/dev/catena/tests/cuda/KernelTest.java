@@ -245,19 +245,19 @@ class KernelTest {
 
   @Property(tries = 6)
   void embedding(@ForAll @IntRange(min = 1, max = 70) int rows, @ForAll @IntRange(min = 1, max = 300) int width,
-      @ForAll @IntRange(min = 0, max = 3) int element, @ForAll boolean symmetric, @ForAll @IntRange(max = 1000) int seed)
-      throws IOException {
+      @ForAll @IntRange(min = 0, max = 3) int element, @ForAll boolean symmetric, @ForAll boolean packed,
+      @ForAll @IntRange(max = 1000) int seed) throws IOException {
     Random random = new Random(seed);
     int vocabulary = 105;
     MatrixType type = element == 0 ? MatrixType.f32(vocabulary, width) : element == 1 ? MatrixType.f16(vocabulary, width)
         : scaled(MatrixType.quantized(vocabulary, width, element == 2 ? 8 : 4, 32, symmetric), seed);
     PackedMatrix table = PackedMatrix.random(type, random);
-    SimulatedStage stage = new SimulatedStage(List.of(new EmbeddingLaunch(output(width), type, new Buffer.Weight(0))), MAX_ROWS,
-        32, target(seed), seed);
+    SimulatedStage stage = new SimulatedStage(List.of(new EmbeddingLaunch(output(width), type, new Buffer.Weight(0),
+        EmbeddingLaunch.Key.TOKEN, packed)), MAX_ROWS, 32, target(seed), seed);
     int[] tokens = random.ints(rows, 0, vocabulary).toArray();
     stage.ints("step", rows, 1, 0, 1);
     stage.ints("tokens", tokens);
-    stage.bytes("weight:0", table.table());
+    stage.bytes("weight:0", packed ? table.linear() : table.table());
     stage.allocate("output", 4L * rows * width);
     stage.run(rows);
     double[] expected = new double[rows * width];

@@ -26,7 +26,7 @@ class TargetTest {
   @TempDir Path folder;
 
   static Stream<Arguments> targets() {
-    return Stream.of("cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:icelake-server", "cpu:sapphirerapids").flatMap(
+    return Stream.of("cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:icelake-server", "cpu:znver4", "cpu:sapphirerapids").flatMap(
         t -> Stream.of(Arguments.of(t, ExportStyle.F32, 32, 1e-4), Arguments.of(t, ExportStyle.F16, 16, 5e-3)));
   }
 

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.onnxruntime.OrtException;
+import dev.catena.artifact.ArtifactReader;
+import dev.catena.artifact.GraphProgram;
 import dev.catena.codegen.tensor.TensorBytes;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.Tensor;
@@ -26,8 +28,10 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Small graphs whose shapes, branches and mistakes only a run decides: ONNX Runtime's outputs, or one line. */
+/** Small graphs whose shapes, branches and mistakes only a run decides, on CPUs and GPUs: ONNX Runtime's outputs, or one line. */
 class GraphTest {
   @TempDir Path folder;
 
@@ -61,19 +65,21 @@ class GraphTest {
     return inputs;
   }
 
-  @Test
-  void shapesAreKnownOnlyWhenItRuns() throws OrtException {
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu:0", "sim:0"})
+  void shapesAreKnownOnlyWhenItRuns(String device) throws OrtException {
     Path file = shapesFromInputs();
-    try (TensorModel model = TensorModel.open(compiled(file)); TensorSession session = model.newSession(2)) {
+    try (TensorModel model = TensorModel.open(compiled(file), device); TensorSession session = model.newSession(2)) {
       for (Map<String, Tensor> inputs : List.of(lookup(4, 0, 2, 3, 7), lookup(-1, 2, 1, 3, 1), lookup(2, -2, 600, 3, 7))) {
         compare(OnnxRuntimeGraph.outputs(file, inputs), session.run(values(inputs)));
       }
     }
   }
 
-  @Test
-  void whatDoesNotFitIsOneLineThatNamesTheNode() {
-    try (TensorModel model = TensorModel.open(compiled(shapesFromInputs())); TensorSession session = model.newSession(2)) {
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu:0", "sim:0"})
+  void whatDoesNotFitIsOneLineThatNamesTheNode(String device) {
+    try (TensorModel model = TensorModel.open(compiled(shapesFromInputs()), device); TensorSession session = model.newSession(2)) {
       assertLine(session, lookup(5, 0, 2, 3, 7), "'lookup'", "an index is out of range");
       assertLine(session, lookup(0, 0, 2, 4, 7), "'stretch'", "the shapes do not fit");
       assertLine(session, lookup(0, 0, 1L << 40, 3, 7), "'stretch'", "there is not enough memory");
@@ -90,8 +96,9 @@ class GraphTest {
   }
 
   /** Which branch is taken only the input says; the branches give different shapes. */
-  @Test
-  void anUndecidedBranchIsTakenWhenItRuns() throws OrtException {
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu:0", "sim:0"})
+  void anUndecidedBranchIsTakenWhenItRuns(String device) throws OrtException {
     OnnxGraphWriter yes = new OnnxGraphWriter(18);
     yes.node("Transpose", "turn", List.of("x"), List.of("yes"));
     yes.output("yes", OnnxElement.F32, "p", "q");
@@ -107,7 +114,7 @@ class GraphTest {
     graph.output("result", OnnxElement.F32, "p", "q");
     Path file = folder.resolve("branch.onnx");
     graph.write(file);
-    try (TensorModel model = TensorModel.open(compiled(file)); TensorSession session = model.newSession(2)) {
+    try (TensorModel model = TensorModel.open(compiled(file), device); TensorSession session = model.newSession(2)) {
       for (long take : new long[] {1, 0}) {
         Map<String, Tensor> inputs = new LinkedHashMap<>();
         inputs.put("x", Tensor.f32(new float[] {1, 2, 3, 4, 5, 6}, 2, 3));
@@ -127,9 +134,25 @@ class GraphTest {
     assertEquals(0, CatenaCommand.run("inspect", artifact, "--json").status());
   }
 
+  /** Each kernel that is launched stands in the table and in the source; the first launch is the control that all others need. */
+  @Test
+  void inspectShowsTheKernels() {
+    Path artifact = compiled(shapesFromInputs());
+    String text = CatenaCommand.run("inspect", artifact, "--kernels").succeeded().out();
+    try (ArtifactReader reader = ArtifactReader.open(artifact)) {
+      List<GraphProgram.Launch> launches = reader.graphProgram().launches();
+      assertTrue(text.startsWith("// target cpu:") && text.contains("/* target sm_86: " + launches.size() + " launches of "), text);
+      for (GraphProgram.Launch launch : launches) {
+        assertTrue(text.contains("   " + launch.kernel() + " ") && text.contains(" void " + launch.kernel() + "(catena_graph *g"), launch.kernel());
+      }
+      assertTrue(launches.get(0).kernel().startsWith("control_"));
+      assertEquals(1, launches.get(0).elements());
+    }
+  }
+
   private Path compiled(Path file) {
     Path artifact = folder.resolve(file.getFileName() + ".catena");
-    CommandResult result = CatenaCommand.run("compile", file, "-o", artifact);
+    CommandResult result = CatenaCommand.run("compile", file, "-o", artifact, "--target", "cpu,sm_86");
     assertEquals(0, result.status(), result.err());
     return artifact;
   }
