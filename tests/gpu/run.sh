@@ -88,7 +88,7 @@ peer() { # SHAPE: PyTorch on the same shape
 
 step_d() { # the table: ours, cell by cell, and the peer in the same run
   local shape kind name failed=0
-  while read -r shape kind; do
+  while read -r shape kind <&3; do
     name="$shape-$kind"
     if [ ! -e "results/table/$name.cells" ]; then
       [ "$(left)" -gt $((limit / 10)) ] || return $again
@@ -109,7 +109,7 @@ step_d() { # the table: ours, cell by cell, and the peer in the same run
       [ -e "results/peer/$shape.done" ] || [ "$(left)" -gt $((limit / 5)) ] || return $again
       peer "$shape" || failed=1 ;;
     esac
-  done <table/order
+  done 3<table/order
   return $failed
 }
 
