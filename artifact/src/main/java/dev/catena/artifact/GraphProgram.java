@@ -8,8 +8,9 @@ import java.util.List;
  *
  * @param slots    of a run's frame
  * @param launches in order; each begins when the one before has ended
+ * @param loops    of launches that run again; of nested ones the inner comes first
  */
-public record GraphProgram(int slots, List<Launch> launches) {
+public record GraphProgram(int slots, List<Launch> launches, List<Loop> loops) {
     /** The entry's name. */
     public static final String ENTRY = "launches.json";
 
@@ -19,6 +20,12 @@ public record GraphProgram(int slots, List<Launch> launches) {
 
     public GraphProgram {
         launches = List.copyOf(launches);
+        loops = List.copyOf(loops);
+        for (Loop loop : loops) {
+            if (loop.from() < 0 || loop.to() < loop.from() || loop.to() >= launches.size() || loop.slot() < 0 || loop.slot() >= slots) {
+                throw new IllegalArgumentException("a loop of launches " + loop.from() + " to " + loop.to() + " by slot " + loop.slot());
+            }
+        }
         if (slots < 1 || slots > MOST_SLOTS) {
             throw new IllegalArgumentException("a graph's program has " + slots + " slots");
         }
@@ -30,6 +37,9 @@ public record GraphProgram(int slots, List<Launch> launches) {
             }
         }
     }
+
+    /** Launches {@code from} to {@code to}, both included, run again as long as the slot and slot 0 aren't 0 behind the last of them. */
+    public record Loop(int from, int to, int slot) {}
 
     /**
      * @param kernel   its name in the target's module

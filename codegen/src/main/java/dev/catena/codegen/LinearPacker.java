@@ -1,9 +1,12 @@
 package dev.catena.codegen;
 
 import java.io.IOException;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.WritableByteChannel;
+import java.util.List;
 
 /**
  * Writes matrices in the order that the linear kernels read them ({@link MatrixLayout}), piece by piece, on all cores, in
@@ -108,27 +111,52 @@ public final class LinearPacker {
     private static void putCodes(MatrixLayout layout, byte[] codes, int block, ByteBuffer packed) {
         int columns = layout.type().columns();
         int together = layout.codesTogether();
-        MatrixLayout.Field[][] words = new MatrixLayout.Field[layout.wordsTogether()][];
+        Word[] words = new Word[layout.wordsTogether()];
         for (int word = 0; word < words.length; word++) {
-            words[word] = layout.fields(word).toArray(MatrixLayout.Field[]::new);
+            words[word] = Word.of(layout.fields(word));
         }
         for (int first = 0; first < columns; first += together) {
-            for (MatrixLayout.Field[] fields : words) {
+            for (Word word : words) {
                 for (int row = 0; row < ROWS; row++) {
-                    packed.putInt(wordOf(codes, (block * ROWS + row) * columns + first, columns - first, fields));
+                    packed.putInt(word.of(codes, (block * ROWS + row) * columns + first, columns - first));
                 }
             }
         }
     }
 
-    private static int wordOf(byte[] codes, int start, int left, MatrixLayout.Field[] fields) {
-        int word = 0;
-        for (MatrixLayout.Field f : fields) {
-            if (f.column() < left) {
-                word |= (codes[start + f.column()] >> f.from() & f.mask()) << f.to();
-            }
+    /**
+     * A word's fields ({@link MatrixLayout.Field}), four columns at a time, whose codes lie in its four bytes at the same place:
+     * {@code (codes of columns 4 · quad … >> from & mask) << to}.
+     */
+    private record Word(int[] quad, int[] from, int[] mask, int[] to) {
+        private static final VarHandle FOUR = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+
+        static Word of(List<MatrixLayout.Field> fields) {
+            List<MatrixLayout.Field> firsts = fields.stream().filter(field -> field.column() % 4 == 0).toList();
+            return new Word(firsts.stream().mapToInt(field -> field.column() / 4).toArray(),
+                    firsts.stream().mapToInt(MatrixLayout.Field::from).toArray(),
+                    firsts.stream().mapToInt(field -> field.mask() * 0x01010101).toArray(),
+                    firsts.stream().mapToInt(MatrixLayout.Field::to).toArray());
         }
-        return word;
+
+        /** @param left columns from {@code start} on; codes beyond them are 0 */
+        int of(byte[] codes, int start, int left) {
+            int word = 0;
+            for (int i = 0; i < quad.length; i++) {
+                int column = 4 * quad[i];
+                int four = column + 4 <= left ? (int) FOUR.get(codes, start + column) : rest(codes, start + column, left - column);
+                word |= (four >> from[i] & mask[i]) << to[i];
+            }
+            return word;
+        }
+
+        private static int rest(byte[] codes, int start, int left) {
+            int four = 0;
+            for (int i = 0; i < left; i++) {
+                four |= (codes[start + i] & 0xff) << 8 * i;
+            }
+            return four;
+        }
     }
 
     private static ByteBuffer allocate(long bytes) {

@@ -78,10 +78,23 @@ public final class GroupFit {
     gram = columnGram;
     float low = 0;
     float high = 0;
+    float strange = 0; // NaN once there is a NaN or an infinity: no comparison tells
     for (int i = from; i < from + count; i++) {
-      low = Math.min(low, w[i]);
-      high = Math.max(high, w[i]);
+      if (w[i] < low) {
+        low = w[i];
+      } else if (w[i] > high) {
+        high = w[i];
+      }
     }
+    int i = from;
+    for (; i + 4 <= from + count; i += 4) {
+      strange += w[i] * 0 + w[i + 1] * 0 + (w[i + 2] * 0 + w[i + 3] * 0);
+    }
+    for (; i < from + count; i++) {
+      strange += w[i] * 0;
+    }
+    low += strange;
+    high += strange;
     fitRange(low, high);
     if (search && scale != 0) {
       search(low, high);
@@ -216,6 +229,15 @@ public final class GroupFit {
     return scale == 0 ? zero : code(w, 1 / scale, zero);
   }
 
+  /** Writes the nearest codes of {@code columns} weights from {@code first} on to the same places of {@code codes}. */
+  void codes(float[] w, int first, int columns, byte[] codes) {
+    float inverse = scale == 0 ? 0 : 1 / scale;
+    double offset = zero + 0.5;
+    for (int i = first; i < first + columns; i++) {
+      codes[i] = (byte) code(w[i], inverse, offset);
+    }
+  }
+
   /** Takes over what a batch's search has found. */
   void take(float foundScale, int foundZero) {
     scale = foundScale;
@@ -223,6 +245,11 @@ public final class GroupFit {
   }
 
   private int code(float w, float inverse, int z) {
-    return Math.min(top, Math.max(0, Math.round(w * inverse) + z));
+    return code(w, inverse, z + 0.5);
+  }
+
+  /** Halves go up, as {@link Math#round} has it; whatever is below zero becomes zero whichever way it is cut. */
+  private int code(float w, float inverse, double zeroAndHalf) {
+    return Math.min(top, Math.max(0, (int) (w * inverse + zeroAndHalf)));
   }
 }

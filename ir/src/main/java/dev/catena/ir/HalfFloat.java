@@ -5,33 +5,17 @@ public final class HalfFloat {
   /** The largest finite binary16 number. */
   public static final float LARGEST_F16 = 65504;
 
-  private static final float[] FROM_F16 = new float[1 << 16];
-
-  static {
-    for (int i = 0; i < FROM_F16.length; i++) {
-      FROM_F16[i] = decodeF16(i);
-    }
-  }
-
   private HalfFloat() {}
 
   /** The value of an IEEE binary16 bit pattern; exact. */
   public static float f16ToFloat(short bits) {
-    return FROM_F16[bits & 0xffff];
-  }
-
-  private static float decodeF16(int bits) {
+    int magnitude = bits & 0x7fff;
     int sign = (bits & 0x8000) << 16;
-    int exponent = (bits >> 10) & 0x1f;
-    int mantissa = bits & 0x3ff;
-    if (exponent == 0x1f) {
-      return Float.intBitsToFloat(sign | 0x7f800000 | mantissa << 13);
+    if (magnitude >= 0x7c00) {
+      return Float.intBitsToFloat(sign | 0x7f800000 | magnitude << 13);
     }
-    if (exponent == 0) {
-      float magnitude = mantissa * 0x1p-24f;
-      return sign != 0 ? -magnitude : magnitude;
-    }
-    return Float.intBitsToFloat(sign | (exponent + 112) << 23 | mantissa << 13);
+    // The exponents' biases differ by 112. Subnormal numbers come out right as well.
+    return Float.intBitsToFloat(sign | Float.floatToRawIntBits(Float.intBitsToFloat(magnitude << 13) * 0x1p112f));
   }
 
   /** The nearest binary16 pattern; too large becomes infinity, NaN stays NaN. */

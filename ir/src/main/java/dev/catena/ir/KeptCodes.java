@@ -35,7 +35,7 @@ public final class KeptCodes implements CodedMatrix {
 
   private static WeightData base(WeightData view) {
     return view instanceof TransposedWeight t ? t.base() : view instanceof CastWeight c ? c.base()
-        : view instanceof RowsWeight r ? r.base() : null;
+        : view instanceof RowsWeight r ? r.base() : view instanceof HeadRowsWeight h ? h.base() : null;
   }
 
   /** Null where there is none. */
@@ -52,10 +52,10 @@ public final class KeptCodes implements CodedMatrix {
     if (turned) {
       return null; // rows laid end to end would be groups of columns
     }
-    if (view instanceof RowsWeight r) {
-      QuantType whole = type(r.base(), false);
+    if (view instanceof RowsWeight || view instanceof HeadRowsWeight) {
+      QuantType whole = type(base(view), false);
       return whole == null ? null
-          : new QuantType(whole.code(), whole.group(), whole.scale(), whole.zero(), r.tensorType().shape());
+          : new QuantType(whole.code(), whole.group(), whole.scale(), whole.zero(), view.tensorType().shape());
     }
     return view instanceof ConcatenatedWeight c ? joined(c) : null;
   }
@@ -130,6 +130,10 @@ public final class KeptCodes implements CodedMatrix {
       read(c.base(), turned, firstRow, rows, to, codes, scales, zeros);
     } else if (from instanceof RowsWeight r) {
       read(r.base(), false, r.firstRow() + firstRow, rows, to, codes, scales, zeros);
+    } else if (from instanceof HeadRowsWeight h) {
+      for (int i = 0; i < rows; i++) {
+        read(h.base(), false, h.baseRow(firstRow + i), 1, to + i, codes, scales, zeros);
+      }
     } else {
       long partStart = 0;
       for (WeightData part : ((ConcatenatedWeight) from).parts()) {

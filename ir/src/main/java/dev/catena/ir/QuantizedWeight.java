@@ -2,8 +2,8 @@ package dev.catena.ir;
 
 /** A matrix rounded to the nearest codes, group by group ({@link GroupFit}), when it is streamed. */
 public final class QuantizedWeight implements CodedMatrix {
-  /** Groups that are searched side by side: their columns stay in the first-level cache. */
-  private static final int BATCH = 256;
+  /** Groups that are searched side by side: loops long enough for vectors, over columns that stay in the second-level cache. */
+  private static final int BATCH = 512;
   /** The error of 8 bits is that of the rounding, not of the range. */
   private static final int SEARCHED_BITS = 4;
 
@@ -45,9 +45,7 @@ public final class QuantizedWeight implements CodedMatrix {
         int from = r * columns + (int) (g * type.group());
         int to = (int) Math.min(from + type.group(), (long) (r + 1) * columns);
         fit.fit(w, from, to - from);
-        for (int i = from; i < to; i++) {
-          codes[i] = (byte) fit.code(w[i]);
-        }
+        fit.codes(w, from, to - from, codes);
         groupScales[r * groups + g] = fit.scale();
         zeros[r * groups + g] = (byte) fit.zero();
       }
@@ -84,9 +82,7 @@ public final class QuantizedWeight implements CodedMatrix {
       int g = i / perRow * groups + first + i % perRow;
       groupScales[g] = fit.scale();
       zeros[g] = (byte) fit.zero();
-      for (int c = starts[i - from]; c < starts[i - from] + count; c++) {
-        codes[c] = (byte) fit.code(w[c]);
-      }
+      fit.codes(w, starts[i - from], count, codes);
     }
   }
 

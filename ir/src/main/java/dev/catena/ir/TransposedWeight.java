@@ -67,19 +67,33 @@ public final class TransposedWeight implements WeightData {
     }
   }
 
-  /** {@code block} is [rows, columns]; square tiles keep both sides within the first-level cache. */
+  /** {@code block} is [rows, columns]. Eight rows at a time: few enough for the first-level cache, whatever their distance is. */
   private static void transpose(float[] block, int rows, int columns, float[] into, int at) {
-    final int tile = 32;
-    for (int r0 = 0; r0 < rows; r0 += tile) {
-      int r1 = Math.min(rows, r0 + tile);
-      for (int c0 = 0; c0 < columns; c0 += tile) {
-        int c1 = Math.min(columns, c0 + tile);
-        for (int c = c0; c < c1; c++) {
-          int o = at + c * rows;
-          for (int r = r0; r < r1; r++) {
-            into[o + r] = block[r * columns + c];
-          }
-        }
+    int r = 0;
+    for (; r + 8 <= rows; r += 8) {
+      int a = r * columns;
+      int b = a + columns;
+      int c = b + columns;
+      int d = c + columns;
+      int e = d + columns;
+      int f = e + columns;
+      int g = f + columns;
+      int h = g + columns;
+      for (int i = 0; i < columns; i++) {
+        int o = at + i * rows + r;
+        into[o] = block[a + i];
+        into[o + 1] = block[b + i];
+        into[o + 2] = block[c + i];
+        into[o + 3] = block[d + i];
+        into[o + 4] = block[e + i];
+        into[o + 5] = block[f + i];
+        into[o + 6] = block[g + i];
+        into[o + 7] = block[h + i];
+      }
+    }
+    for (; r < rows; r++) {
+      for (int i = 0; i < columns; i++) {
+        into[at + i * rows + r] = block[r * columns + i];
       }
     }
   }

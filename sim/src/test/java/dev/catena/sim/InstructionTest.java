@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.catena.sim.machine.SimMachine;
 import dev.catena.sim.machine.UnsupportedPtxException;
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -120,6 +121,60 @@ class InstructionTest {
 
     private static double gross(double x) {
         return Double.longBitsToDouble(wide("rcp.approx.ftz.f64 %d2, %d0;", Double.doubleToRawLongBits(x), 0));
+    }
+
+    /** PTX ISA 9.7.2: sums, differences and products of 128 bits from words and long words, against big integers. */
+    @Test
+    void carriesGoFromInstructionToInstruction() {
+        Random random = new Random(3);
+        long[] odd = {0, -1, 1, Long.MIN_VALUE, 0xFFFFFFFFL, 1L << 32};
+        for (int n = 0; n < 40; n++) {
+            long a = n < 36 ? odd[n / 6] : random.nextLong();
+            long b = n < 36 ? odd[n % 6] : random.nextLong();
+            long[] inputs = {a, b, random.nextLong(), random.nextLong()};
+            BigInteger x = unsigned(a).add(unsigned(inputs[2]).shiftLeft(64));
+            BigInteger y = unsigned(b).add(unsigned(inputs[3]).shiftLeft(64));
+            check(x.add(y), "add.cc.u64 %d4, %d0, %d1; addc.u64 %d5, %d2, %d3;", inputs);
+            check(x.subtract(y), "sub.cc.s64 %d4, %d0, %d1; subc.s64 %d5, %d2, %d3;", inputs);
+            check(unsigned(a).multiply(unsigned(b)).add(x), "mad.lo.cc.u64 %d4, %d0, %d1, %d0; madc.hi.u64 %d5, %d0, %d1, %d2;", inputs);
+            check(BigInteger.valueOf(a).multiply(BigInteger.valueOf(b)).add(x),
+                    "mad.lo.cc.s64 %d4, %d0, %d1, %d0; madc.hi.s64 %d5, %d0, %d1, %d2;", inputs);
+            check(x.add(y), words("add.cc.u32 %w8, %w0, %w2; addc.cc.u32 %w9, %w1, %w3; addc.cc.u32 %w10, %w4, %w6; addc.u32 %w11, %w5, %w7;"),
+                    inputs);
+            check(x.subtract(y), words("sub.cc.u32 %w8, %w0, %w2; subc.cc.u32 %w9, %w1, %w3; subc.cc.u32 %w10, %w4, %w6; subc.u32 %w11, %w5, %w7;"),
+                    inputs);
+            // The low words' product, and a sum behind it that takes its carries on.
+            check(unsigned(a & 0xFFFFFFFFL).multiply(unsigned(b & 0xFFFFFFFFL)).add(x), words("mad.lo.cc.u32 %w8, %w0, %w2, %w0; "
+                    + "madc.hi.cc.u32 %w9, %w0, %w2, %w1; addc.cc.u32 %w10, %w4, 0; addc.u32 %w11, %w5, 0;"), inputs);
+        }
+    }
+
+    /** Around instructions on the inputs' words %w0 … %w7 that make %w8 … %w11. */
+    private static String words(String instructions) {
+        return "mov.b64 {%w0, %w1}, %d0; mov.b64 {%w2, %w3}, %d1; mov.b64 {%w4, %w5}, %d2; mov.b64 {%w6, %w7}, %d3; " + instructions
+                + " mov.b64 %d4, {%w8, %w9}; mov.b64 %d5, {%w10, %w11};";
+    }
+
+    private static BigInteger unsigned(long x) {
+        return new BigInteger(Long.toUnsignedString(x));
+    }
+
+    /** Instructions from %d0 … %d3 to the 128 bits of %d4 and %d5. */
+    private static void check(BigInteger wanted, String instructions, long[] inputs) {
+        StringBuilder body = new StringBuilder();
+        int[][] words = new int[2 * inputs.length][];
+        for (int i = 0; i < inputs.length; i++) {
+            body.append("mov.b64 %d").append(i).append(", {%x").append(2 * i).append(", %x").append(2 * i + 1).append("}; ");
+            words[2 * i] = all((int) inputs[i]);
+            words[2 * i + 1] = all((int) (inputs[i] >>> 32));
+        }
+        int[][] y = OneKernel.run(".reg .b64 %d<6>; .reg .b32 %w<12>;", body + instructions
+                + " mov.b64 {%y0, %y1}, %d4; mov.b64 {%y2, %y3}, %d5;", 4, 1, words);
+        BigInteger got = BigInteger.ZERO;
+        for (int i = 3; i >= 0; i--) {
+            got = got.shiftLeft(32).add(BigInteger.valueOf(y[i][7] & 0xFFFFFFFFL));
+        }
+        assertEquals(wanted.mod(BigInteger.ONE.shiftLeft(128)), got, instructions + java.util.Arrays.toString(inputs));
     }
 
     @Test

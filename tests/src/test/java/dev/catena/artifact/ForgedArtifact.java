@@ -4,7 +4,9 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.zip.CRC32;
 
 /** An artifact around any manifest: checksums, directory and headers are made to fit. In the reader's package, for its layout. */
@@ -20,7 +22,22 @@ public final class ForgedArtifact {
   private ForgedArtifact() {}
 
   public static byte[] withManifest(byte[] manifest) {
-    List<Content> contents = new ArrayList<>(ENTRIES);
+    return around(ENTRIES, manifest);
+  }
+
+  /** An artifact of a graph of tensors around any description of it; it has one weight of 160 bytes. */
+  public static byte[] withGraph(byte[] graph) {
+    List<Content> contents = List.of(new Content("code/cpu:x86-64-v3/model.so", new byte[700]), new Content("weights/graph/0", new byte[160]),
+        new Content(GraphDescription.ENTRY, graph));
+    Map<String, Manifest.Entry> entries = new LinkedHashMap<>();
+    contents.forEach(c -> entries.put(c.name(), new Manifest.Entry(c.bytes().length, HexFormat.of().formatHex(Sha256.start().digest(c.bytes())))));
+    Manifest.Target target = Manifest.Target.ofCpu("cpu:x86-64-v3", List.of("avx2"), "code/cpu:x86-64-v3/model.so");
+    return around(contents, ManifestJson.write(new Manifest(Manifest.FORMAT, "0.1.0", null, Map.of(), List.of(target), List.of(),
+        new Manifest.Memory(1, 160, 0, 0, 160), Map.of(), entries)));
+  }
+
+  private static byte[] around(List<Content> before, byte[] manifest) {
+    List<Content> contents = new ArrayList<>(before);
     contents.add(new Content("manifest.json", manifest));
     List<ZipLayout.Entry> entries = new ArrayList<>();
     List<ByteBuffer> parts = new ArrayList<>();

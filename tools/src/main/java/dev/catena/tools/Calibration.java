@@ -22,8 +22,10 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -35,18 +37,21 @@ import java.util.stream.Stream;
 
 /**
  * Quantizes a model's decoders on a text, piece by piece in the order in which they run: what enters a piece comes from the
- * quantized pieces before it, and one piece's weights are in memory at a time. Activations between pieces lie in a file. All
+ * quantized pieces before it, and one piece's weights are in memory at a time, once. Activations lie in files. All
  * of it is kept in a folder beside the artifact until that is written; an interrupted compilation goes on from there when it
  * is given again with equal settings.
  */
 final class Calibration implements AutoCloseable {
   /** A matrix is marked where it loses this many times the median. */
   private static final double WORST = 2;
+  private static final String LOCK = "lock";
 
   private final CompileSettings settings;
   private final Path folder;
+  private FileChannel lock;
   private final Map<String, WeightData> weights = new LinkedHashMap<>();
-  private final List<MappedFile> files = new ArrayList<>();
+  /** Codes by the stage that they are of. */
+  private final Map<String, MappedFile> codes = new LinkedHashMap<>();
   private final List<PieceCalibration.MatrixError> errors = new ArrayList<>();
 
   private Calibration(CompileSettings settings) {
@@ -57,6 +62,7 @@ final class Calibration implements AutoCloseable {
   /** Calibrates. @throws UserError where the text can't be used */
   static Calibration run(CompileSettings settings, ModelConfig config, byte[] tokenizer) throws IOException {
     Calibration calibration = new Calibration(settings);
+    boolean done = false;
     try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
       // Everything in f32, and every intermediate result where it can be looked at.
       String pipeline = DefaultPipeline.text(new DefaultPipeline.Settings(32, 0, false, 32, 32, 32, 32, settings.maxRows(),
@@ -64,8 +70,13 @@ final class Calibration implements AutoCloseable {
       Pipeline.parse(pipeline).run(imported.module(), new PassContext(), false, (n, pass, module) -> { });
       ModelFacts facts = ModelFacts.of(imported.module(), config, settings.maxSeqLen());
       calibration.run(imported, calibration.text(facts, tokenizer));
+      done = true;
+      return calibration;
+    } finally {
+      if (!done) {
+        calibration.close();
+      }
     }
-    return calibration;
   }
 
   private CalibrationText text(ModelFacts facts, byte[] tokenizer) throws IOException {
@@ -95,16 +106,16 @@ final class Calibration implements AutoCloseable {
         .map(s -> StageLaunches.of(s, LinearLaunch.Activations.F32)).toList();
     List<StageLaunches> pieces = stages.stream().filter(s -> "decoder".equals(s.stage().textAttribute("role"))).toList();
     StageLaunches embed = stages.get(0);
+    List<StageLaunches> run = Stream.concat(Stream.of(embed), pieces.stream()).toList();
+    prepareFolder(key(run, text));
     CpuTarget target = CpuTarget.host();
     CpuLibrary library;
-    List<StageLaunches> run = Stream.concat(Stream.of(embed), pieces.stream()).toList();
     try {
       library = CpuLibrary.build(run.stream().map(StageLaunches::launches).toList(), target);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while code was generated", e);
     }
-    prepareFolder(key(run, text));
     int first = 0;
     for (int p = pieces.size(); p > 0; p--) { // the last one whose results are whole
       if (Files.exists(hidden(p))) {
@@ -120,16 +131,17 @@ final class Calibration implements AutoCloseable {
     long start = System.nanoTime();
     for (int p = 0; p < pieces.size(); p++) {
       PieceCalibration piece = new PieceCalibration(pieces.get(p), settings.quantization(), settings);
-      Path codes = folder.resolve(pieces.get(p).stage().name() + ".codes");
+      String stage = pieces.get(p).stage().name();
       if (p >= first) {
         calibrate(piece, pieces.get(p), library, library.stages().get(p + 1), text, p);
         double seconds = (System.nanoTime() - start) / 1e9;
-        Console.note(String.format(Locale.ROOT, "calibrated %s, %d of %d, in %.0f s; %.0f s left", pieces.get(p).stage().name(),
+        Console.note(String.format(Locale.ROOT, "calibrated %s, %d of %d, in %.0f s; %.0f s left", stage,
             p + 1, pieces.size(), seconds, seconds / (p - first + 1) * (pieces.size() - p - 1)));
       }
-      MappedFile file = new MappedFile(codes, codes.getFileName().toString());
-      files.add(file);
+      MappedFile file = new MappedFile(codesOf(stage), codesOf(stage).getFileName().toString());
+      codes.put(stage, file);
       weights.putAll(piece.saved(file));
+      file.unmap();
       imported.filesOf(pieces.get(p).stage()).forEach(MappedFile::unmap);
     }
   }
@@ -147,13 +159,28 @@ final class Calibration implements AutoCloseable {
   }
 
   private void prepareFolder(String key) throws IOException {
+    Files.createDirectories(folder);
+    lock();
     Path settingsFile = folder.resolve("settings");
     if (Files.exists(settingsFile) && Files.readString(settingsFile).equals(key)) {
       return;
     }
-    delete();
-    Files.createDirectories(folder);
+    deleteFiles();
     Files.writeString(settingsFile, key);
+  }
+
+  /** Two compilations to one artifact would write the same files. The lock ends with this process, however that ends. */
+  private void lock() throws IOException {
+    lock = FileChannel.open(folder.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    boolean locked;
+    try {
+      locked = lock.tryLock() != null;
+    } catch (OverlappingFileLockException e) {
+      locked = false;
+    }
+    if (!locked) {
+      throw new UserError(folder + ": another compilation is calibrating there; let it end, or name another artifact with -o");
+    }
   }
 
   private PieceRunner runner(StageLaunches stage, CpuLibrary library, StageFacts facts, CalibrationText text) {
@@ -175,7 +202,7 @@ final class Calibration implements AutoCloseable {
         }
       }
     }
-    Files.move(partial, into, java.nio.file.StandardCopyOption.ATOMIC_MOVE);
+    Files.move(partial, into, StandardCopyOption.ATOMIC_MOVE);
   }
 
   /** Calibrates piece {@code p} and writes what enters the next one: from the quantized piece, and from the original. */
@@ -187,32 +214,42 @@ final class Calibration implements AutoCloseable {
     Path partial = folder.resolve("hidden.partial");
     Path partialOriginal = folder.resolve("original.partial");
     try (PieceRunner runner = runner(stage, library, facts, text);
-        PieceRunner beside = compares ? runner(stage, library, facts, text) : null;
-        FileChannel in = FileChannel.open(from); FileChannel out = create(partial);
-        FileChannel originalIn = compares ? FileChannel.open(fromOriginal) : null;
-        FileChannel originalOut = compares ? create(partialOriginal) : null) {
-      PieceCalibration.Feed feed = sink -> feed(text, stage.maxRows(), (rows, at, offset) -> {
-        run(runner, stage, in, rows, at, offset);
-        if (compares) {
-          run(beside, stage, originalIn, rows, at, offset);
-        }
+        LayerInputs originals = compares ? new LayerInputs(folder, piece.quantizedLayers()) : null;
+        FileChannel in = FileChannel.open(from); FileChannel out = create(partial)) {
+      PieceCalibration.load(stage, runner);
+      if (compares) {
+        record(piece, runner, stage, text, fromOriginal, partialOriginal, originals);
+      }
+      PieceCalibration.Feed feed = sink -> feed(text, stage.maxRows(), (rows, at, first) -> {
+        run(runner, stage, in, rows, at, first);
         sink.accept(rows);
       });
-      errors.addAll(piece.quantize(runner, beside, feed));
-      piece.save(folder.resolve(stage.stage().name() + ".codes"));
-      feed.run(rows -> {
-        write(out, runner.output(4 * rows * stage.outputWidth()));
-        if (compares) {
-          write(originalOut, beside.output(4 * rows * stage.outputWidth()));
-        }
-      });
+      errors.addAll(piece.quantize(runner, originals, feed));
+      piece.save(codesOf(stage.stage().name()));
+      feed.run(rows -> write(out, runner.output(4 * rows * stage.outputWidth())));
     }
     if (compares) {
-      Files.move(partialOriginal, original(p + 1), java.nio.file.StandardCopyOption.ATOMIC_MOVE);
+      Files.move(partialOriginal, original(p + 1), StandardCopyOption.ATOMIC_MOVE);
     }
-    Files.move(partial, hidden(p + 1), java.nio.file.StandardCopyOption.ATOMIC_MOVE); // from here on the piece counts as done
+    Files.move(partial, hidden(p + 1), StandardCopyOption.ATOMIC_MOVE); // from here on the piece counts as done
     Files.delete(from);
     Files.deleteIfExists(fromOriginal);
+  }
+
+  /** Runs the original piece, which the runner holds, once: what enters its layers, and what it gives. */
+  private static void record(PieceCalibration piece, PieceRunner runner, StageLaunches stage, CalibrationText text, Path from,
+      Path to, LayerInputs originals) throws IOException {
+    try (FileChannel in = FileChannel.open(from); FileChannel out = create(to)) {
+      piece.record(runner, sink -> feed(text, stage.maxRows(), (rows, at, first) -> {
+        run(runner, stage, in, rows, at, first);
+        write(out, runner.output(4 * rows * stage.outputWidth()));
+        sink.accept(rows);
+      }), originals);
+    }
+  }
+
+  private Path codesOf(String stage) {
+    return folder.resolve(stage + ".codes");
   }
 
   /** What enters piece {@code p}. */
@@ -277,6 +314,14 @@ final class Calibration implements AutoCloseable {
     return weights;
   }
 
+  /** Gives back the memory of a stage's codes; they are mapped again when they are read again. */
+  void unmap(String stage) {
+    MappedFile file = codes.get(stage);
+    if (file != null) {
+      file.unmap();
+    }
+  }
+
   /** A table of the matrices that this run quantized, the worst marked; empty where none was. */
   String table() {
     if (errors.isEmpty()) {
@@ -292,25 +337,33 @@ final class Calibration implements AutoCloseable {
 
   /** Deletes what was kept: the artifact holds it now. */
   void delete() throws IOException {
-    if (!Files.isDirectory(folder)) {
-      return;
+    if (Files.isDirectory(folder)) {
+      deleteFiles();
+      Files.deleteIfExists(folder.resolve(LOCK));
+      Files.delete(folder);
     }
+  }
+
+  /** All but the lock. */
+  private void deleteFiles() throws IOException {
     try (Stream<Path> all = Files.list(folder)) {
-      for (Path file : all.toList()) {
+      for (Path file : all.filter(f -> !f.endsWith(LOCK)).toList()) {
         Files.delete(file);
       }
     }
-    Files.delete(folder);
   }
 
   @Override
   public void close() {
-    for (MappedFile file : files) {
-      try {
+    try {
+      for (MappedFile file : codes.values()) {
         file.close();
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
       }
+      if (lock != null) {
+        lock.close();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 }

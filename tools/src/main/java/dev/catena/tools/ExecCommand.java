@@ -8,6 +8,7 @@ import dev.catena.runtime.TensorValue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -53,18 +54,52 @@ final class ExecCommand implements Callable<Integer> {
       Console.note(note);
     }
     try (TensorModel model = TensorModel.open(artifact, device.strip()); TensorSession session = model.newSession(count)) {
-      Map<String, TensorValue> results = session.run(read(model));
-      makeFolder();
-      Set<String> taken = new HashSet<>();
-      TextTable table = new TextTable("output", "type", "file");
-      for (Map.Entry<String, TensorValue> result : results.entrySet()) {
-        Path file = outputs.resolve(fileName(result.getKey(), taken));
-        NpyTensor.write(file, result.getValue());
-        table.row(result.getKey(), result.getValue(), file);
+      Map<String, TensorValue> given = read(model);
+      boolean made = makeFolder();
+      boolean done = false;
+      try {
+        Map<String, Path> files = files(model); // what can't be written is said before anything is computed
+        write(session.run(given), files);
+        done = true;
+      } finally {
+        if (made && !done) {
+          outputs.toFile().delete(); // empty, or left where it is
+        }
       }
-      System.out.print(table.text());
     }
     return 0;
+  }
+
+  private Map<String, Path> files(TensorModel model) {
+    Set<String> taken = new HashSet<>();
+    Map<String, Path> files = new LinkedHashMap<>();
+    for (GraphDescription.Port output : model.outputs()) {
+      Path file = outputs.resolve(fileName(output.name(), taken));
+      new OutputFile(file, "--output-dir");
+      files.put(output.name(), file);
+    }
+    return files;
+  }
+
+  /** Writes all outputs; where one can't be written, those before it are taken back. */
+  private static void write(Map<String, TensorValue> results, Map<String, Path> files) throws IOException {
+    List<Path> written = new ArrayList<>();
+    TextTable table = new TextTable("output", "type", "file");
+    boolean done = false;
+    try {
+      for (Map.Entry<String, TensorValue> result : results.entrySet()) {
+        Path file = files.get(result.getKey());
+        NpyTensor.write(file, result.getValue());
+        written.add(file);
+        table.row(result.getKey(), result.getValue(), file);
+      }
+      done = true;
+    } finally {
+      for (Path file : done ? List.<Path>of() : written) {
+        Files.deleteIfExists(file);
+      }
+    }
+    System.out.print(table.text());
   }
 
   private Map<String, TensorValue> read(TensorModel model) {
@@ -84,11 +119,21 @@ final class ExecCommand implements Callable<Integer> {
     return values;
   }
 
-  private void makeFolder() throws IOException {
-    if (Files.exists(outputs) && !Files.isDirectory(outputs)) {
+  /** Whether the folder wasn't there before. */
+  private boolean makeFolder() {
+    if (Files.isDirectory(outputs)) {
+      return false;
+    }
+    if (Files.exists(outputs)) {
       throw new UserError("--output-dir " + outputs + ": is not a folder");
     }
-    Files.createDirectories(outputs);
+    try {
+      Files.createDirectories(outputs);
+      return true;
+    } catch (IOException e) {
+      throw new UserError("--output-dir " + outputs + ": can't be made (" + e.getClass().getSimpleName() + ": " + e.getMessage()
+          + "); name another place");
+    }
   }
 
   /** A name that is one file of the folder, whatever the model calls its output. */

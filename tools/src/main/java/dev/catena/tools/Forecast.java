@@ -5,6 +5,7 @@ import dev.catena.artifact.Manifest;
 import dev.catena.sim.timing.Card;
 import dev.catena.sim.timing.StepShape;
 import dev.catena.sim.timing.StepWork;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,13 +32,14 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
    */
   static Forecast of(ArtifactReader reader, Manifest.Target target, int context, List<Card> cards) {
     Map<String, StepWork> steps = new LinkedHashMap<>();
+    String ptx = new String(reader.bytes(target.ptx()), StandardCharsets.UTF_8);
     int rows = reader.manifest().memory().maxRows();
     for (int batch : rows < BATCH ? List.of(1) : List.of(1, BATCH)) {
-      steps.put("decode " + batch, StepWork.of(reader, target, StepShape.decode(batch, context)));
+      steps.put("decode " + batch, StepWork.of(reader.manifest(), target, ptx, StepShape.decode(batch, context)));
     }
     int prompt = Math.min(rows, reader.manifest().model().maxSeqLen());
     if (prompt > 1) {
-      steps.put(PREFILL + " " + prompt, StepWork.of(reader, target, StepShape.prefill(prompt)));
+      steps.put(PREFILL + " " + prompt, StepWork.of(reader.manifest(), target, ptx, StepShape.prefill(prompt)));
     }
     return new Forecast(target.name(), context, cards.stream().filter(card -> takes(card, target, reader.manifest())).toList(), steps);
   }

@@ -73,6 +73,6 @@ record GraphCode(Manifest.Target manifest, String symbol, Map<String, byte[]> en
   /** What GPUs launch, as the artifact says it. */
   static GraphProgram program(CudaGraph graph) {
     return new GraphProgram(graph.slots(), graph.launches().stream().map(l -> new GraphProgram.Launch(l.kernel(), l.elements(), l.slots()))
-        .toList());
+        .toList(), graph.loops().stream().map(loop -> new GraphProgram.Loop(loop.from(), loop.to(), loop.slot())).toList());
   }
 }

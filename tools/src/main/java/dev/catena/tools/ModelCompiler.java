@@ -34,6 +34,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
@@ -47,6 +48,8 @@ final class ModelCompiler {
   private final CompileSettings settings;
   /** Why the input was taken for a graph of tensors, or null. */
   private String noLanguageModel;
+  /** What is told that a stage's weights are in the artifact. */
+  private Consumer<Stage> written = stage -> { };
   private final Map<String, String> dumps = new LinkedHashMap<>();
   private Map<String, Integer> operations = Map.of();
 
@@ -71,6 +74,7 @@ final class ModelCompiler {
     try (Calibration calibration = Calibration.run(settings, config(), text)) {
       PassContext context = context();
       context.calibrated(calibration.weights());
+      written = stage -> calibration.unmap(stage.name());
       Optional<String> report = compile(pipeline, tokenizer, context, start);
       calibration.table().lines().forEach(Console::note);
       calibration.delete();
@@ -302,6 +306,7 @@ final class ModelCompiler {
       for (StageLaunches stage : stages) {
         weights.write(stage, writer, progress);
         imported.filesOf(stage.stage()).forEach(MappedFile::unmap);
+        written.accept(stage.stage());
       }
       if (tokenizer.isPresent()) {
         writer.entry("tokenizer.json", tokenizer.get());

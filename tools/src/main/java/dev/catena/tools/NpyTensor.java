@@ -62,11 +62,11 @@ final class NpyTensor {
     ByteBuffer text = bytes(file, channel, at, (int) length);
     Matcher header = HEADER.matcher(ascii(text, 0, (int) length));
     if (!header.matches()) {
-      throw new UserError(file + ": has a header that can't be read: " + ascii(text, 0, (int) Math.min(length, 80)).strip());
+      throw new UserError(file + ": has a header that can't be read: " + printable(ascii(text, 0, (int) Math.min(length, 80))));
     }
     String type = TYPES.get(header.group(1));
     if (type == null) {
-      throw new UserError(file + ": holds elements of type " + header.group(1) + "; known are " + String.join(" ", TYPES.keySet().stream().sorted().toList()));
+      throw new UserError(file + ": holds elements of type " + printable(header.group(1)) + "; known are " + String.join(" ", TYPES.keySet().stream().sorted().toList()));
     }
     List<Long> dims = new ArrayList<>();
     long count = 1;
@@ -123,6 +123,10 @@ final class NpyTensor {
       }
     }
     return into.flip().order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  private static String printable(String text) {
+    return text.strip().replaceAll("[^ -~]", "?");
   }
 
   private static String ascii(ByteBuffer bytes, int at, int count) {

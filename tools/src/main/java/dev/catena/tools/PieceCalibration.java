@@ -1,7 +1,6 @@
 package dev.catena.tools;
 
 import dev.catena.codegen.Buffer;
-import dev.catena.codegen.Launch;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.LinearPacker;
 import dev.catena.codegen.RowSource;
@@ -41,8 +40,8 @@ import java.util.stream.IntStream;
 
 /**
  * One piece under calibration: its linear layers in the order in which they run, each quantized on the inputs that the ones
- * before it, already quantized, give it. By gptq it aims at what the original piece gives, which runs beside it. Its weights are
- * in the heap as f32 while this exists.
+ * before it, already quantized, give it. By gptq a layer aims at what the original one gives on the original model's inputs, which
+ * were recorded before. The piece's weights are with the runner alone; here are one matrix's, and the codes found so far.
  */
 final class PieceCalibration {
   private static final double DAMPING = 0.01;
@@ -51,38 +50,48 @@ final class PieceCalibration {
   private static final int ERROR_ROWS = 256;
 
   /** A linear layer. {@code type} is null where it isn't quantized here. */
-  private static final class Layer {
+  private static final class Layer implements RowSource {
     final String name;
     final Operation op;
     final LinearLaunch launch;
     final QuantType type;
-    final float[] weights; // as they are now: quantized ones dequantized, scaled ones scaled
     byte[] codes;
     float[] scales;
     byte[] zeros;
 
-    Layer(String name, Operation op, LinearLaunch launch, QuantType type, float[] weights) {
+    Layer(String name, Operation op, LinearLaunch launch, QuantType type) {
       this.name = name;
       this.op = op;
       this.launch = launch;
       this.type = type;
-      this.weights = weights;
     }
 
-    int rows() {
+    /** The weights as they came, {@code [rows, columns]}. */
+    float[] imported() {
+      float[] all = new float[Math.multiplyExact(rows(), columns())];
+      op.operand(1).weight().data().read(new long[2], new long[] {rows(), columns()}, all, 0);
+      return all;
+    }
+
+    @Override
+    public int rows() {
       return launch.type().rows();
     }
 
-    int columns() {
+    @Override
+    public int columns() {
       return launch.type().columns();
     }
 
-    void dequantize() {
+    /** What the codes stand for. */
+    @Override
+    public void read(int firstRow, int rowCount, float[] destination) {
       int groups = Math.toIntExact(type.groups());
-      for (int r = 0; r < rows(); r++) {
+      for (int r = 0; r < rowCount; r++) {
+        int row = firstRow + r;
         for (int c = 0; c < columns(); c++) {
-          int g = r * groups + (int) (c / type.group());
-          weights[r * columns() + c] = ((codes[r * columns() + c] & 0xff) - (zeros[g] & 0xff)) * scales[g];
+          int g = row * groups + (int) (c / type.group());
+          destination[r * columns() + c] = ((codes[row * columns() + c] & 0xff) - (zeros[g] & 0xff)) * scales[g];
         }
       }
     }
@@ -113,8 +122,7 @@ final class PieceCalibration {
         long bits = keep.getOrDefault(name, (long) compile.weightBits());
         boolean here = bits < 16 && weight.type() instanceof TensorType && weight.value().uses().size() == 1;
         layers.add(new Layer(name, op, launch, here
-            ? QuantizePass.type((TensorType) weight.type(), bits, compile.groupSize(), compile.symmetric()) : null,
-            read(weight, launch.type().rows(), launch.type().columns())));
+            ? QuantizePass.type((TensorType) weight.type(), bits, compile.groupSize(), compile.symmetric()) : null));
       }
     }
   }
@@ -126,12 +134,6 @@ final class PieceCalibration {
   /** A weight's name before it was cast to f32. */
   private static String baseName(Weight weight) {
     return weight.name().replaceFirst("\\.f32$", "");
-  }
-
-  private static float[] read(Weight weight, int rows, int columns) {
-    float[] all = new float[Math.multiplyExact(rows, columns)];
-    weight.data().read(new long[2], new long[] {rows, columns}, all, 0);
-    return all;
   }
 
   /** Bytes of each of the stage's weights as the runner holds them. */
@@ -170,22 +172,7 @@ final class PieceCalibration {
   }
 
   private void reload(PieceRunner runner, Layer layer) throws IOException {
-    LinearPacker.pack(layer.launch.type(), new RowSource() {
-      @Override
-      public int rows() {
-        return layer.rows();
-      }
-
-      @Override
-      public int columns() {
-        return layer.columns();
-      }
-
-      @Override
-      public void read(int firstRow, int rowCount, float[] destination) {
-        System.arraycopy(layer.weights, firstRow * layer.columns(), destination, 0, rowCount * layer.columns());
-      }
-    }, channel(runner, layer.launch.weight().index()));
+    LinearPacker.pack(layer.launch.type(), layer, channel(runner, layer.launch.weight().index()));
   }
 
   private void reload(PieceRunner runner, Weight vector) {
@@ -197,7 +184,7 @@ final class PieceCalibration {
     }
   }
 
-  /** Feeds all samples through the piece (and the original one), calling {@code afterStep} with the rows of each step. */
+  /** Feeds all samples through the piece, calling {@code afterStep} with the rows of each step. */
   @FunctionalInterface
   interface Feed {
     void run(StepSink afterStep) throws IOException;
@@ -214,65 +201,94 @@ final class PieceCalibration {
    */
   record MatrixError(String name, String type, double before, double after) {}
 
-  /** Whether a method wants the original piece to run beside the quantized one. */
+  /** Whether a method asks what the original model gives its layers. */
   static boolean comparesToOriginal(Quantization settings) {
     return settings.method() == Quantization.Method.GPTQ;
   }
 
+  private List<Layer> quantized() {
+    return layers.stream().filter(l -> l.type != null).toList();
+  }
+
+  int quantizedLayers() {
+    return quantized().size();
+  }
+
   /**
-   * Quantizes the layers one after the other; the runner then holds the quantized piece.
+   * Runs the piece as imported and keeps what enters each layer that will be quantized.
    *
-   * @param original runs the piece as imported, on the original model's inputs; null unless the method compares to it
+   * @param feed of the original model's activations
+   * @param into one file for each such layer, in their order
    */
-  List<MatrixError> quantize(PieceRunner runner, PieceRunner original, Feed feed) throws IOException {
-    List<MatrixError> errors = new ArrayList<>();
-    load(stage, runner);
-    if (original != null) {
-      load(stage, original);
+  void record(PieceRunner runner, Feed feed, LayerInputs into) throws IOException {
+    List<Layer> wanted = quantized();
+    float[][] rows = new float[wanted.size()][];
+    for (int i = 0; i < rows.length; i++) {
+      rows[i] = new float[Math.multiplyExact(stage.maxRows(), wanted.get(i).columns())];
     }
-    for (Layer layer : layers) {
-      if (layer.type == null) {
-        continue;
+    feed.run(count -> {
+      for (int i = 0; i < rows.length; i++) {
+        readView(runner, wanted.get(i).launch.x(), count, rows[i]);
+        into.append(i, rows[i], count * wanted.get(i).columns());
       }
-      InputStatistics statistics = new InputStatistics(layer.columns(), original != null);
-      float[] rows = new float[Math.multiplyExact(stage.maxRows(), layer.columns())];
-      float[] originalRows = original == null ? null : new float[rows.length];
-      feed.run(count -> {
-        readView(runner, layer.launch.x(), count, rows);
-        statistics.add(rows, count);
-        if (original != null) {
-          readView(original, layer.launch.x(), count, originalRows);
-          statistics.addDrift(originalRows, rows, count);
-        }
-      });
+    });
+  }
+
+  /**
+   * Quantizes the layers one after the other. The runner holds the piece as imported, and then the quantized one.
+   *
+   * @param original what {@link #record} kept; null unless the method compares to it
+   */
+  List<MatrixError> quantize(PieceRunner runner, LayerInputs original, Feed feed) throws IOException {
+    List<MatrixError> errors = new ArrayList<>();
+    List<Layer> wanted = quantized();
+    for (int i = 0; i < wanted.size(); i++) {
+      Layer layer = wanted.get(i);
+      InputStatistics statistics = statistics(runner, layer, feed, original == null ? null : original.reader(i));
       double[] hessian = statistics.hessian();
-      float[] imported = layer.weights.clone();
+      float[] imported = layer.imported();
       float[] target = imported;
       float[] scaling = new float[layer.columns()];
       Arrays.fill(scaling, 1);
-      layer.codes = new byte[layer.weights.length];
+      layer.codes = new byte[imported.length];
       layer.scales = new float[Math.toIntExact(layer.rows() * layer.type.groups())];
       layer.zeros = new byte[layer.scales.length];
       if (settings.method() == Quantization.Method.GPTQ) {
-        target = gptq(layer, hessian, statistics.drift());
+        target = gptq(layer, imported, hessian, statistics.drift());
       } else {
-        scaling = awq(layer, hessian, statistics.magnitude(), runner);
+        scaling = awq(layer, imported, hessian, statistics.magnitude(), runner);
       }
-      layer.dequantize();
       reload(runner, layer);
       errors.add(error(layer, hessian, imported, target, scaling));
     }
     return errors;
   }
 
-  /** What the layer aimed at. */
-  private float[] gptq(Layer layer, double[] hessian, double[] drift) {
+  private InputStatistics statistics(PieceRunner runner, Layer layer, Feed feed, LayerInputs.Reader original) throws IOException {
+    InputStatistics statistics = new InputStatistics(layer.columns(), original != null);
+    float[] rows = new float[Math.multiplyExact(stage.maxRows(), layer.columns())];
+    float[] originalRows = original == null ? null : new float[rows.length];
+    try (original) {
+      feed.run(count -> {
+        readView(runner, layer.launch.x(), count, rows);
+        statistics.add(rows, count);
+        if (original != null) {
+          original.read(originalRows, count * layer.columns());
+          statistics.addDrift(originalRows, rows, count);
+        }
+      });
+    }
+    return statistics;
+  }
+
+  /** Returns what the layer aimed at. */
+  private float[] gptq(Layer layer, float[] imported, double[] hessian, double[] drift) {
     Gptq gptq = new Gptq(hessian, layer.type, GroupFit.Scales.valueOf(settings.scales().toUpperCase(java.util.Locale.ROOT)),
         true, DAMPING);
-    float[] target = new float[layer.weights.length];
+    float[] target = new float[imported.length];
     forBlocks(layer, (first, rows) -> {
       int at = first * layer.columns();
-      float[] own = Arrays.copyOfRange(layer.weights, at, at + rows * layer.columns());
+      float[] own = Arrays.copyOfRange(imported, at, at + rows * layer.columns());
       System.arraycopy(gptq.target(own, rows, drift), 0, target, at, own.length);
     });
     inBlocks(layer, target, gptq::readCodes);
@@ -311,20 +327,23 @@ final class PieceCalibration {
     });
   }
 
-  private float[] awq(Layer layer, double[] hessian, double[] magnitude, PieceRunner runner) throws IOException {
+  /** Returns the scales of the inputs. */
+  private float[] awq(Layer layer, float[] imported, double[] hessian, double[] magnitude, PieceRunner runner) throws IOException {
     Awq awq = new Awq(hessian, layer.type);
     float[] s = new float[layer.columns()];
     Arrays.fill(s, 1);
+    float[] scaled = imported;
     InputScaling place = InputScaling.of(layer.op);
     if (place != null && (place.norm() != null || canBeScaled(place.linear()))) {
-      s = awq.scales(layer.weights, layer.rows(), magnitude, place.source());
-      for (int i = 0; i < layer.weights.length; i++) {
-        layer.weights[i] *= s[i % layer.columns()];
+      s = awq.scales(imported, layer.rows(), magnitude, place.source());
+      scaled = imported.clone();
+      for (int i = 0; i < scaled.length; i++) {
+        scaled[i] *= s[i % layer.columns()];
       }
       divide(place, s, runner);
     }
     float[] scaling = s;
-    inBlocks(layer, layer.weights, (w, rows, codes, scales, zeros) -> awq.readCodes(w, rows, scaling, codes, scales, zeros));
+    inBlocks(layer, scaled, (w, rows, codes, scales, zeros) -> awq.readCodes(w, rows, scaling, codes, scales, zeros));
     return s;
   }
 
@@ -358,7 +377,6 @@ final class PieceCalibration {
         }
       }
     }
-    maker.dequantize();
     reload(runner, maker);
     if (bias != null) {
       reload(runner, bias);
@@ -390,10 +408,12 @@ final class PieceCalibration {
       double[] after = new double[columns];
       float[] rounded = new float[columns];
       range.read(new long[] {r, 0}, new long[] {1, columns}, rounded, 0);
+      float[] calibrated = new float[columns];
+      layer.read(r, 1, calibrated);
       for (int c = 0; c < columns; c++) {
         w[c] = target[r * columns + c];
         before[c] = w[c] - rounded[c];
-        after[c] = w[c] - (double) layer.weights[r * columns + c] / scaling[c];
+        after[c] = w[c] - (double) calibrated[c] / scaling[c];
       }
       return new double[] {energy(hessian, before), energy(hessian, after), energy(hessian, w)};
     }).reduce(new double[3], (a, b) -> new double[] {a[0] + b[0], a[1] + b[1], a[2] + b[2]});
@@ -443,12 +463,6 @@ final class PieceCalibration {
     }
   }
 
-  /** The bytes that {@link #save} writes. */
-  long savedBytes() {
-    return layers.stream().filter(l -> l.type != null).mapToLong(l -> CodedWeight.bytes(l.type)).sum()
-        + vectors.values().stream().mapToLong(v -> 4L * v.length).sum();
-  }
-
   /** What a saved file holds, by the weights' names. */
   Map<String, WeightData> saved(MappedFile file) {
     Map<String, WeightData> found = new LinkedHashMap<>();
@@ -466,10 +480,5 @@ final class PieceCalibration {
       found.put(baseName(v.getKey()), new LiteralWeight(Tensor.f32(values, values.length)));
     }
     return found;
-  }
-
-  /** The launches, for whoever generates code. */
-  List<Launch> launches() {
-    return stage.launches();
   }
 }

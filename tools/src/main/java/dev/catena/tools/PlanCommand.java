@@ -1,10 +1,13 @@
 package dev.catena.tools;
 
+import dev.catena.codegen.Launch;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.StageLaunches;
+import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuLibrary;
 import dev.catena.codegen.cpu.CpuTarget;
-import dev.catena.codegen.cpu.StageFacts;
+import dev.catena.codegen.cuda.CudaProgram;
+import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxImporter;
 import dev.catena.passes.DefaultPipeline;
@@ -86,19 +89,24 @@ final class PlanCommand implements Callable<Integer> {
     ModelConfig config = ModelConfig.read(folder, ModelFiles.find(folder, "tokenizer.json"));
     String pipeline = DefaultPipeline.text(new DefaultPipeline.Settings(weightBits, groupSize == -1 ? 0 : groupSize, symmetric,
         embed, head, embedBits == null, kv[0], kv[1], stepRows, ModelFacts.positions(maxSeqLen, config), "search", ""));
-    boolean cpu = !target.startsWith("sm_");
-    CpuTarget code = cpu ? CpuTarget.parse(target) : CpuTarget.host();
+    Target code = target.startsWith("sm_") ? CudaTarget.parse(target) : CpuTarget.parse(target);
     try (ImportedModel imported = OnnxImporter.importModel(input)) {
       Pipeline.parse(pipeline).run(imported.module(), new PassContext(), false, (n, pass, module) -> { });
       ModelFacts facts = ModelFacts.of(imported.module(), config, maxSeqLen);
       List<StageLaunches> stages = imported.module().stages().stream()
           .map(s -> StageLaunches.of(s, LinearLaunch.Activations.F32)).toList();
-      List<StageFacts> stageFacts = CpuLibrary.facts(stages.stream().map(StageLaunches::launches).toList(), code);
-      int team = threads != null ? threads : Devices.list().get(0).cores();
-      // A GPU's kernels keep their scratch in registers and shared memory.
-      print(new MemoryForecast(stages, stageFacts, facts.vocab(), cpu ? team : 0), facts.maxSeqLen());
+      print(forecast(stages, facts.vocab(), code), facts.maxSeqLen());
     }
     return 0;
+  }
+
+  private MemoryForecast forecast(List<StageLaunches> stages, int vocabulary, Target code) {
+    List<List<Launch>> launches = stages.stream().map(StageLaunches::launches).toList();
+    if (code instanceof CpuTarget cpu) {
+      int team = threads != null ? threads : Devices.list().get(0).cores();
+      return MemoryForecast.onCpu(stages, CpuLibrary.facts(launches, cpu), vocabulary, team);
+    }
+    return MemoryForecast.onGpu(stages, CudaProgram.of(launches, stages.get(0).maxRows(), vocabulary), vocabulary);
   }
 
   private void check() {

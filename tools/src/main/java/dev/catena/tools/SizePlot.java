@@ -1,7 +1,10 @@
 package dev.catena.tools;
 
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 
 /** A drawing of weights (MiB) against perplexity, one labelled dot for each artifact, as a self-contained SVG. */
 final class SizePlot {
@@ -53,13 +56,45 @@ final class SizePlot {
     }
     text(s, (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 16, "middle", "weights, MiB");
     text(s, LEFT, TOP - 12, "middle", "perplexity");
-    for (int i = 0; i < sizes.length; i++) {
-      s.append(String.format(Locale.ROOT, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"#1f5fa8\"/>%n", x.at(sizes[i]),
-          y.at(perplexities[i])));
-      text(s, x.at(sizes[i]) + 7, y.at(perplexities[i]) - 5, "start",
-          results.get(i).file().getFileName().toString().replaceFirst("\\.catena$", ""));
-    }
+    List<Label> labels = new ArrayList<>();
+    IntStream.range(0, sizes.length).boxed().sorted(Comparator.comparingDouble(i -> perplexities[i])).forEach(i -> {
+      Label label = Label.above(x.at(sizes[i]), y.at(perplexities[i]), name(results.get(i)), labels);
+      labels.add(label);
+      dot(s, x.at(sizes[i]), y.at(perplexities[i]), label);
+    });
     return s.append("</svg>\n").toString();
+  }
+
+  /** A dot's name, beside it or, where others are, as far above as it takes. */
+  private record Label(double x, double y, String text) {
+    private static final double HEIGHT = 13;
+    private static final double WIDTH_OF_LETTER = 6.5;
+
+    static Label above(double dotX, double dotY, String text, List<Label> others) {
+      Label label = new Label(dotX + 12, dotY + 4, text);
+      while (others.stream().anyMatch(label::meets)) {
+        label = new Label(label.x, label.y - 1, text);
+      }
+      return label;
+    }
+
+    private boolean meets(Label other) {
+      return Math.abs(y - other.y) < HEIGHT && x < other.right() && other.x < right();
+    }
+
+    private double right() {
+      return x + WIDTH_OF_LETTER * text.length();
+    }
+  }
+
+  private static String name(EvalResult result) {
+    return result.file().getFileName().toString().replaceFirst("\\.catena$", "");
+  }
+
+  private static void dot(StringBuilder s, double x, double y, Label label) {
+    s.append(String.format(Locale.ROOT, "<path d=\"M%.1f %.1fL%.1f %.1f\" stroke=\"#9bb\"/>%n", x, y, label.x - 2, label.y - 4));
+    s.append(String.format(Locale.ROOT, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"#1f5fa8\"/>%n", x, y));
+    text(s, label.x, label.y, "start", label.text);
   }
 
   private static void line(StringBuilder s, double x1, double y1, double x2, double y2) {

@@ -102,6 +102,7 @@ final class LinearKernel {
         values.put("blocks_by_2", wide ? 2 : 0);
         // As many chains of sums as hide a product's latency: of one digit a row has only one for each block.
         values.put("blocks_by_4", wide ? int8 ? 2 : 1 : 0);
+        values.put("least_rows_ahead", wide ? type.element() == MatrixType.Element.U8 ? 8 : 2 : "(1 << 30)");
         values.put("many_rows", wide || digits == 1 ? 4 : 2);
         values.put("largest", int8 ? 127 : bf16 && !shorts ? 127 * 256 : 127 * 65536);
         values.put("digits_note", int8 ? "" : ".\n   Together they are " + (bf16 ? "finer than bf16" : "as fine as f32")

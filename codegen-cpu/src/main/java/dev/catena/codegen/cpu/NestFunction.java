@@ -29,7 +29,7 @@ record NestFunction(String name, String source, List<String> arguments) {
         private final Nest nest;
         private final Function<Buffer, String> outer;
         private final CParameters names = new CParameters();
-        private final CScalars scalars = new CScalars(names, TensorLibrary.CLANG);
+        private final CScalars scalars = new CScalars(names, TensorLibrary.CLANG, 16);
         private final StringBuilder text = new StringBuilder();
 
         Writer(Nest nest, Function<Buffer, String> outer) {

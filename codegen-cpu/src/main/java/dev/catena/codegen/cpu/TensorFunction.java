@@ -8,6 +8,7 @@ import dev.catena.codegen.tensor.Nest;
 import dev.catena.codegen.tensor.Scalar;
 import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.Statement;
+import dev.catena.codegen.tensor.TensorBytes;
 import dev.catena.codegen.tensor.TensorProgram;
 import dev.catena.codegen.tensor.c.CElement;
 import dev.catena.codegen.tensor.c.CScalars;
@@ -141,8 +142,7 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
                 line(in, "%s = %s;", assign.buffer(), assign.of());
             } else if (statement instanceof Statement.Release release) {
                 Buffer buffer = release.buffer();
-                line(in, "heap_give(&memory, (char *)%s - g->memory, %s);", buffer,
-                        bytes(buffer.dims(), CElement.of(buffer.stored()).bytes()));
+                line(in, "give(&memory, g, %s, %s);", buffer, bytes(buffer.dims(), CElement.of(buffer.stored()).bytes()));
             } else if (statement instanceof Statement.Compute compute) {
                 nest(compute.nest(), in);
             } else if (statement instanceof Statement.MatMul product) {
@@ -173,17 +173,19 @@ record TensorFunction(String symbol, String source, Map<String, String> kernels)
         }
 
         private String bytes(List<Scalar> dims, int width) {
-            return dims.isEmpty() ? width + "L" : "tensor_bytes((int64_t[]){%s}, %d, %d)".formatted(
+            if (dims.stream().allMatch(Index::isKnown)) {
+                return TensorBytes.count(dims.stream().mapToLong(Index::value).toArray(), width) + "L";
+            }
+            return "tensor_bytes((int64_t[]){%s}, %d, %d)".formatted(
                     dims.stream().map(this::value).collect(Collectors.joining(", ")), dims.size(), width);
         }
 
         private void allocate(Statement.Allocate allocate, String in) {
             Buffer buffer = allocate.buffer();
             String type = CElement.of(buffer.stored()).storage();
-            line(in, "const int64_t at_%s = heap_take(&memory, g->memory_bytes, %s);", buffer,
-                    bytes(buffer.dims(), CElement.of(buffer.stored()).bytes()));
-            line(in, "if (at_%s < 0) return fail(g, %d, %d);", buffer, allocate.operation(), Failure.MEMORY.code());
-            line(in, "%s *const %s = (%s *)(g->memory + at_%s);", type, buffer, type, buffer);
+            line(in, "%s *const %s = take(&memory, g, %s, %d);", type, buffer, bytes(buffer.dims(), CElement.of(buffer.stored()).bytes()),
+                    allocate.operation());
+            line(in, "if (!%s) return;", buffer);
         }
 
         /** A call of a function of its own: equal nests, of which layers have many, are compiled once. */

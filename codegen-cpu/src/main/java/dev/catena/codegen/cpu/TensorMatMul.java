@@ -56,7 +56,7 @@ record TensorMatMul(String name, String source, int width) {
         String source = CTemplate.fill(Map.ofEntries(Map.entry("name", name), Map.entry("a", a.storage()), Map.entry("b", b.storage()),
                 Map.entry("c", c.storage()), Map.entry("sum", sum), Map.entry("vector_bytes", target.lanes() * 4),
                 Map.entry("vectors", vectors), Map.entry("rows", ROWS), Map.entry("width", vectors * lanes),
-                Map.entry("row_block", ROW_BLOCK), Map.entry("depth", 128), Map.entry("load_b", "(" + sum + ")" + b.load("x")),
+                Map.entry("row_block", ROW_BLOCK), Map.entry("as_it_lies", b.storage().equals(sum) ? 1 : 0), Map.entry("depth", 128), Map.entry("load_b", "(" + sum + ")" + b.load("x")),
                 Map.entry("load_a", "(" + sum + ")" + a.load("x")),
                 Map.entry("multiply_add", product.sum().isFloat() ? "__builtin_elementwise_fma(left, right[v], sum[i][v])"
                         : "sum[i][v] + left * right[v]"),

@@ -33,18 +33,18 @@ static void ${name}_prepare(const float *x, char *prepared) {
 }
 
 /* Adds to y the products of groups first ... end - 1 of M rows with B blocks, group by group: the order is the same however the
-   groups are cut. Codes lie in the blocks, or TILED as bytes elsewhere (of one block). Meanwhile as many blocks from `ahead` on
-   are asked for, if there is one: the more rows share a block, the less the CPU's own prefetcher has the next one ready. */
+   groups are cut. Codes lie in the blocks, or TILED as bytes elsewhere (of one block). Meanwhile `ahead` is asked for. */
 INLINE void ${name}_dot(const int M, const int B, const int TILED, const char *blocks, const char *codes, const char *prepared,
-                        int32_t first, int32_t end, const char *ahead, f32x16 y[MANY_ROWS][4]) {
+                        int32_t first, int32_t end, ${name}_ahead ahead, f32x16 y[MANY_ROWS][4]) {
   for (int32_t group = first; group < end; group++) {
     f32x16 group_sums[MANY_ROWS][4];
     UNROLL for (int m = 0; m < M; m++)
       UNROLL for (int b = 0; b < B; b++) group_sums[m][b] = splat(0);
-    if (!TILED)
-      UNROLL for (int b = 0; b < B; b++)
-        if (ahead) ${name}_prefetch_group(ahead + b * BLOCK_BYTES, group);
-        else ${name}_prefetch_group(blocks + b * BLOCK_BYTES, group + PREFETCH_GROUPS);
+    const char *next = ahead.blocks && group % ahead.turns == ahead.turn ? ahead.blocks : 0;
+    if (!TILED) UNROLL for (int b = 0; b < B; b++) {
+      ${name}_prefetch_group(blocks + b * BLOCK_BYTES, group + PREFETCH_GROUPS);
+      if (next) ${name}_prefetch_group(next + b * BLOCK_BYTES, group);
+    }
     const int32_t group_end = least((group + 1) * GROUP, K_PADDED);
     for (int32_t j = 0; j < SEGMENTS_IN_GROUP; j++) {
       const int32_t begin = group * GROUP + j * SEGMENT;
@@ -53,8 +53,7 @@ INLINE void ${name}_dot(const int M, const int B, const int TILED, const char *b
       UNROLL for (int m = 0; m < M; m++)
         UNROLL for (int b = 0; b < B; b++)
           UNROLL for (int d = 0; d < DIGITS; d++) sums[m][b][d] = (s32x16)(0);
-      if (!TILED && ahead)
-        UNROLL for (int b = 0; b < B; b++) ${name}_prefetch_codes(ahead + b * BLOCK_BYTES, begin, stop);
+      if (!TILED && next) UNROLL for (int b = 0; b < B; b++) ${name}_prefetch_codes(next + b * BLOCK_BYTES, begin, stop);
       ${name}_segment(M, B, TILED, codes, prepared, begin, stop, sums);
       UNROLL for (int m = 0; m < M; m++) {
         const float *scales = (const float *)(prepared + m * PREPARED_BYTES + DIGITS * DIGIT_STRIDE);

@@ -1,5 +1,6 @@
 /* One tile of a matrix product: ${row_block} rows, ${width} columns, all of k. b is packed into panels as the sum has it. */
 typedef ${sum} ${name}_vector __attribute__((vector_size(${vector_bytes})));
+typedef ${sum} ${name}_loaded __attribute__((vector_size(${vector_bytes}), aligned(sizeof(${sum}))));
 static __attribute__((noinline)) void ${name}(${c} *restrict c, const ${a} *restrict a, const ${b} *restrict b, int64_t m, int64_t k,
     int64_t n, int64_t row, int64_t column) {
   enum { ROWS = ${rows}, VECTORS = ${vectors}, WIDTH = ${width}, LANES = WIDTH / VECTORS, ROW_BLOCK = ${row_block}, DEPTH = ${depth} };
@@ -11,7 +12,11 @@ static __attribute__((noinline)) void ${name}(${c} *restrict c, const ${a} *rest
     for (int64_t j = 0; j < WIDTH; j++) tile[r][j] = 0;
   for (int64_t k0 = 0; k0 < k; k0 += DEPTH) {
     const int64_t depth = k - k0 < DEPTH ? k - k0 : DEPTH;
-    for (int64_t i = 0; i < depth; i++) {
+    /* Few rows: packing would take as long as multiplying, so b is read where it lies. */
+    const int32_t direct = ${as_it_lies} && rows <= 2 * ROWS && columns == WIDTH;
+    const ${sum} *const right_part = direct ? (const ${sum} *)(const void *)(b + k0 * n + column) : panel[0];
+    const int64_t stride = direct ? n : WIDTH;
+    for (int64_t i = 0; i < (direct ? 0 : depth); i++) {
       const ${b} *from = b + (k0 + i) * n + column;
       if (columns == WIDTH) {
         for (int64_t j = 0; j < WIDTH; j++) {
@@ -37,7 +42,7 @@ static __attribute__((noinline)) void ${name}(${c} *restrict c, const ${a} *rest
         UNROLL for (int64_t v = 0; v < VECTORS; v++) sum[i][v] = *(const ${name}_vector *)&tile[r + i][v * LANES];
       for (int64_t p = 0; p < depth; p++) {
         ${name}_vector right[VECTORS];
-        UNROLL for (int64_t v = 0; v < VECTORS; v++) right[v] = *(const ${name}_vector *)&panel[p][v * LANES];
+        UNROLL for (int64_t v = 0; v < VECTORS; v++) right[v] = *(const ${name}_loaded *)(right_part + p * stride + v * LANES);
         UNROLL for (int64_t i = 0; i < ROWS; i++) {
           const ${a} x = line[i][p];
           const ${name}_vector left = ((${name}_vector){} + ${load_a});

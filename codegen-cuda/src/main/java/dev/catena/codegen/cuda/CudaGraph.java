@@ -31,10 +31,11 @@ import java.util.stream.Collectors;
  *
  * @param slots    how many a run needs
  * @param launches in order
+ * @param loops    of launches that run again; of nested ones the inner comes first
  * @param kernels  CUDA C++ by the kernel's name; equal ones of several programs are the same text under the same name
  * @param constants likewise, of what stands in the code
  */
-public record CudaGraph(int slots, List<Launch> launches, Map<String, String> kernels, Map<String, String> constants) {
+public record CudaGraph(int slots, List<Launch> launches, List<Loop> loops, Map<String, String> kernels, Map<String, String> constants) {
     /** Longer control is several kernels, so that none takes long to compile. */
     private static final int MOST_CONTROL = 256;
     /** No tensor is larger. */
@@ -49,6 +50,9 @@ public record CudaGraph(int slots, List<Launch> launches, Map<String, String> ke
             slots = List.copyOf(slots);
         }
     }
+
+    /** Launches {@code from} to {@code to}, both included, run again as long as the slot isn't 0 behind the last of them. */
+    public record Loop(int from, int to, int slot) {}
 
     public static CudaGraph of(TensorProgram program) {
         Writer writer = new Writer(program);
@@ -68,7 +72,11 @@ public record CudaGraph(int slots, List<Launch> launches, Map<String, String> ke
         private final List<Segment> segments = new ArrayList<>();
         private final StringBuilder first = new StringBuilder();
         private final Set<String> counters = new HashSet<>();
-        private final int firstOutput;
+        /** Of segments, not of launches. */
+        private final List<Loop> loops = new ArrayList<>();
+        /** Slots that say which sides of branches are taken. */
+        private final List<Integer> taken = new ArrayList<>();
+        private int loopDepth;
 
         private StringBuilder control = new StringBuilder();
         private int lines;
@@ -88,7 +96,6 @@ public record CudaGraph(int slots, List<Launch> launches, Map<String, String> ke
                     slot("in" + i + "_" + axis);
                 }
             }
-            firstOutput = slots.size();
             for (int i = 0; i < program.outputs().size(); i++) {
                 for (int part = 0; part <= program.outputs().get(i).dims().size(); part++) {
                     slot("out" + i + "_" + part);
@@ -188,6 +195,13 @@ public record CudaGraph(int slots, List<Launch> launches, Map<String, String> ke
             }
         }
 
+        /** Before control that changes a slot which launches that wait may still read: in a loop slots change. */
+        private void settleLaunches() {
+            if (loopDepth > 0 && !behind.isEmpty()) {
+                endSegment();
+            }
+        }
+
         private void endSegment() {
             if (!control.isEmpty()) {
                 control.append("  }\n".repeat(sides.size()));
@@ -259,6 +273,7 @@ public record CudaGraph(int slots, List<Launch> launches, Map<String, String> ke
             if (statement instanceof Statement.Define define) {
                 set(define.variable(), define.value());
             } else if (statement instanceof Statement.Assign assign) {
+                settleLaunches();
                 set(assign.variable(), assign.value());
             } else if (statement instanceof Statement.Check check) {
                 settle(check.condition());
@@ -274,6 +289,7 @@ public record CudaGraph(int slots, List<Launch> launches, Map<String, String> ke
                         bytes(allocate.buffer().dims(), CElement.of(allocate.buffer().stored()).bytes()), allocate.operation());
             } else if (statement instanceof Statement.AssignBuffer assign) {
                 settle();
+                settleLaunches();
                 line("s[%d] = s[%d];", addressSlot(assign.buffer()), addressSlot(assign.of()));
             } else if (statement instanceof Statement.Release release) {
                 settle();
@@ -287,6 +303,8 @@ public record CudaGraph(int slots, List<Launch> launches, Map<String, String> ke
                 call(call);
             } else if (statement instanceof Statement.Branch branch) {
                 branch(branch);
+            } else if (statement instanceof Statement.Loop loop) {
+                loop(loop);
             } else if (statement instanceof Statement.Output output) {
                 settle();
                 int slot = slot("out" + output.index() + "_0");
@@ -307,6 +325,8 @@ public record CudaGraph(int slots, List<Launch> launches, Map<String, String> ke
             settle(branch.condition());
             int yes = slot("taken" + slots.size());
             int no = slot("taken" + slots.size());
+            taken.add(yes);
+            taken.add(no);
             // Of a side that isn't taken all within isn't, either.
             first.append("  s[").append(yes).append("] = s[").append(no).append("] = 0;\n");
             line("s[%d] = %s;", yes, text(branch.condition()));
@@ -323,6 +343,30 @@ public record CudaGraph(int slots, List<Launch> launches, Map<String, String> ke
             if (!control.isEmpty()) {
                 line("}");
             }
+        }
+
+        /** The body stands under a slot that says whether there is a round; the last control of a round decides on the next. */
+        private void loop(Statement.Loop loop) {
+            int again = slot("again" + slots.size());
+            int counter = slot(loop.counter().name());
+            first.append("  s[").append(again).append("] = 0;\n");
+            settleLaunches();
+            line("s[%d] = 0;", counter);
+            line("s[%d] = 0 < %s && %s;", again, text(loop.trips()), text(loop.goOn()));
+            endSegment();
+            int from = segments.size();
+            int takenBefore = taken.size();
+            sides.push(again);
+            loopDepth++;
+            statements(loop.body());
+            settleLaunches();
+            taken.subList(takenBefore, taken.size()).forEach(side -> line("s[%d] = 0;", side));
+            line("s[%d] += 1;", counter);
+            line("s[%d] = s[%d] < %s && %s;", again, counter, text(loop.trips()), text(loop.goOn()));
+            endSegment();
+            loopDepth--;
+            sides.pop();
+            loops.add(new Loop(from, segments.size() - 1, again));
         }
 
         // ---- kernels ----
@@ -372,7 +416,9 @@ public record CudaGraph(int slots, List<Launch> launches, Map<String, String> ke
         CudaGraph finished() {
             endSegment();
             List<Launch> launches = new ArrayList<>();
+            int[] starts = new int[segments.size() + 1];
             for (int i = 0; i < segments.size(); i++) {
+                starts[i] = launches.size();
                 String body = (i == 0 ? first : "") + segments.get(i).control();
                 if (!body.isEmpty()) {
                     String head = """
@@ -388,7 +434,9 @@ public record CudaGraph(int slots, List<Launch> launches, Map<String, String> ke
                 }
                 launches.addAll(segments.get(i).behind());
             }
-            return new CudaGraph(slots.size(), List.copyOf(launches), kernels, constants);
+            starts[segments.size()] = launches.size();
+            List<Loop> ofLaunches = loops.stream().map(loop -> new Loop(starts[loop.from()], starts[loop.to() + 1] - 1, loop.slot())).toList();
+            return new CudaGraph(slots.size(), List.copyOf(launches), ofLaunches, kernels, constants);
         }
     }
 }

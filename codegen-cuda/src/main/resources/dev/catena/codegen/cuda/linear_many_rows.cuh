@@ -98,10 +98,12 @@ void linear_many_rows(int rows, const uint16 *x_half, const float *row_scale, co
 
   /* A warp's 16-byte loads of B take 8 rows that lie side by side: they meet no bank twice. */
   __shared__ alignas(16) uint16 tiles[STAGES][PARTS][TILE_ROWS][32];
-  /* Each thread copies 8 columns of every (THREADS / 4)-th half row. Of one that isn't there, nothing is read. */
+  /* Each thread copies 8 columns of every (THREADS / 4)-th half row; eight of them two rows of one part, which lie side by side and
+     meet no bank twice. Of a half row that isn't there, nothing is read. */
   constexpr int HALF_ROWS = TILE_ROWS * PARTS, APART = THREADS / 4;
-  const int first_half_row = threadIdx.x / 4, part_of_thread = first_half_row % PARTS;
-  uint16 *const to = &tiles[0][part_of_thread][first_half_row / PARTS][threadIdx.x % 4 * 8];
+  const int four = threadIdx.x / 4, part_of_thread = four / 2 % PARTS, row_of_thread = four / (2 * PARTS) * 2 + four % 2;
+  const int first_half_row = row_of_thread * PARTS + part_of_thread;
+  uint16 *const to = &tiles[0][part_of_thread][row_of_thread][threadIdx.x % 4 * 8];
   const uint16 *from = x_half + (int64)first_half_row * PADDED + threadIdx.x % 4 * 8;
   auto copy_stage = [&](int depth, int stage) {
     if (depth < DEPTH)

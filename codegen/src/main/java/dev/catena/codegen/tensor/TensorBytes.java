@@ -9,11 +9,36 @@ import java.nio.ByteOrder;
 
 /** Tensors as they lie in memory: little-endian, types of less than 8 bits a byte for each element. */
 public final class TensorBytes {
+    /** As generated code counts. */
+    private static final long MOST_BYTES = 1L << 50;
+
     private TensorBytes() {}
 
     /** Bytes of an element. */
     public static int width(ElementType element) {
         return Math.max(8, element.bits()) / 8;
+    }
+
+    /** The bytes of a tensor, or -1 where no memory holds as many. */
+    public static long count(long[] dims, int width) {
+        long bytes = width;
+        for (long dim : dims) {
+            if (dim < 0) {
+                return -1;
+            }
+        }
+        for (long dim : dims) {
+            if (dim == 0) {
+                return 0;
+            }
+        }
+        for (long dim : dims) {
+            if (dim > MOST_BYTES / bytes) {
+                return -1;
+            }
+            bytes *= dim;
+        }
+        return bytes;
     }
 
     public static byte[] of(Tensor tensor) {

@@ -45,6 +45,10 @@ public final class TensorWork {
                     steps *= Math.max(1, extent(size));
                 }
                 work += steps;
+            } else if (statement instanceof Statement.Loop loop) {
+                double round = of(loop.body());
+                Long trips = value(loop.trips());
+                work += (trips == null || trips == Long.MAX_VALUE ? largest : Math.max(0, trips)) * round;
             } else if (statement instanceof Statement.Branch branch) {
                 work += Math.max(of(branch.yes()), of(branch.no()));
             }

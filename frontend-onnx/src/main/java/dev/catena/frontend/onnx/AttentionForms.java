@@ -54,9 +54,12 @@ final class AttentionForms extends OperationForms {
     allow(node, "num_heads", "mask_filter_value", "scale", "unidirectional");
     long heads = positive(node, "num_heads");
     Value q = required(in, 0, "query");
+    refuse(node, in, 8);
+    if (optional(in, 1) == null && optional(in, 2) == null && q.tensorType().rank() == 5) {
+      return packedHeads(node, in, q, heads);
+    }
     Value k = required(in, 1, "key");
     Value v = required(in, 2, "value");
-    refuse(node, in, 8);
     if (q.tensorType().rank() != 3 || known(q, -1, "query") % heads != 0) {
       throw out.broken("with a query " + q.tensorType().text() + " of " + heads + " heads isn't supported; queries, keys and values"
           + " [batch, rows, heads · size] are");
@@ -69,6 +72,18 @@ final class AttentionForms extends OperationForms {
       v = v.tensorType().rank() == 3 ? op("Add", v, elements(in.get(3), 2 * width, 2 * width + values)) : v;
     }
     return apart(node, q, headed(k, heads), headed(v, heads), heads, optional(in, 6), optional(in, 7), optional(in, 4), optional(in, 5));
+  }
+
+  /** Queries, keys and values of each head in one operand [batch, rows, heads, 3, size]. */
+  private List<Value> packedHeads(OnnxGraph.Node node, List<Value> in, Value all, long heads) {
+    long size = known(all, -1, "query");
+    if (known(all, 2, "query") != heads || known(all, 3, "query") != 3 || optional(in, 3) != null) {
+      throw out.broken("can't take queries, keys and values of " + heads + " heads out of " + all.tensorType().text());
+    }
+    List<Value> parts = out.append("Split", List.of(all, integers(1, 1, 1)), Map.of("axis", Attribute.of(3)), 3).results();
+    Value q = op("Squeeze", parts.get(0), integers(3));
+    return apart(node, op("Reshape", q, integers(0, 0, heads * size)), turned(op("Squeeze", parts.get(1), integers(3))),
+        turned(op("Squeeze", parts.get(2), integers(3))), heads, optional(in, 6), optional(in, 7), optional(in, 4), optional(in, 5));
   }
 
   private Value elements(Value vector, long from, long to) {

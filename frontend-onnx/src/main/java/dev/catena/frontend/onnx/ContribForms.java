@@ -23,6 +23,8 @@ import java.util.Set;
  */
 final class ContribForms extends OperationForms {
   static final String DOMAIN = "com.microsoft";
+  /** Of a matrix whose columns' groups are looked at one by one. */
+  private static final long MOST_COLUMNS = 1 << 24;
   private static final int PAST_KEY = 3;
   private static final int PAST_VALUE = 4;
   private static final int LENGTHS = 5;
@@ -142,15 +144,31 @@ final class ContribForms extends OperationForms {
     long bits = integer(node, "bits", 4);
     long block = positiveUpTo(node, "block_size", 1 << 16);
     ElementType code = code(bits, block);
-    if (optional(in, 4) != null) {
-      throw out.broken("has the input 'g_idx', which Catena doesn't support; quantize without reordered columns");
-    }
+    requireOrder(optional(in, 4), k, block);
     WeightData scales = data(required(in, 2, "scales"), "scales");
     WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
     QuantType type = type(code, block, scales, zeros, List.of(Dim.of(n), Dim.of(k)));
     Value weight = weights.add(node.input(1), blocks(data(required(in, 1, "B"), "B"), scales, zeros, type)).value();
     Value product = out.append("nn.linear", List.of(required(in, 0, "A"), weight), Map.of(), 1).result();
     return List.of(optional(in, 5) == null ? product : op("Add", product, in.get(5)));
+  }
+
+  /** Which group a column belongs to may be said, if it is the one it stands in. */
+  private void requireOrder(Value groups, long columns, long block) {
+    if (groups == null) {
+      return;
+    }
+    WeightData given = data(groups, "g_idx");
+    if (!given.tensorType().element().isInteger() || !given.tensorType().elements().is(columns) || columns > MOST_COLUMNS) {
+      throw out.broken("has g_idx of " + given.type().text() + "; one integer for each of " + columns + " columns is needed");
+    }
+    Tensor index = given.tensor();
+    for (int i = 0; i < columns; i++) {
+      if (index.getLong(i) != i / block) {
+        throw out.broken("has columns in another order (g_idx puts column " + i + " into group " + index.getLong(i) + "), which Catena doesn't"
+            + " support; quantize without act_order (desc_act)");
+      }
+    }
   }
 
   private ElementType code(long bits, long block) {
@@ -169,10 +187,14 @@ final class ContribForms extends OperationForms {
     TensorType type = in.get(0).tensorType();
     long bits = integer(node, "bits", 4);
     long block = integer(node, "block_size", 128);
+    boolean typed = type.element() == ElementType.U4 || type.element() == ElementType.I4;
+    if (typed && type.rank() == 2 && integer(node, "gather_axis", 0) == 0 && Math.floorMod(integer(node, "quantize_axis", 1), 2) == 1) {
+      return typedRows(node, in, codes, scales, block);
+    }
     if (type.element() != ElementType.U8 || type.rank() != 2 || integer(node, "gather_axis", 0) != 0
         || Math.floorMod(integer(node, "quantize_axis", 1), 2) != 1) {
       throw out.broken("reads " + type.text() + " along axis " + integer(node, "gather_axis", 0) + ", quantized along axis "
-          + integer(node, "quantize_axis", 1) + "; Catena knows rows of u8 codes [rows, columns], quantized along columns");
+          + integer(node, "quantize_axis", 1) + "; Catena knows rows of codes [rows, columns], of u4, i4 or several in a u8, quantized along columns");
     }
     ElementType code = code(bits, block);
     long columns = Math.multiplyExact(type.dim(1).value(), 8 / bits);
@@ -184,6 +206,17 @@ final class ContribForms extends OperationForms {
     Value table = weights.add(node.input(0) + ".rows", blocks(codes, scales, zeros, rows)).value();
     return out.append("nn.embedding", List.of(required(in, 1, "indices"), table),
         Map.of("element", new Attribute.Element(scales.tensorType().element())), 1).result();
+  }
+
+  /** Rows of codes that are elements of a type of 4 bits. */
+  private Value typedRows(OnnxGraph.Node node, List<Value> in, WeightData codes, WeightData scales, long block) {
+    WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
+    Value table = quantized.dequantized(node.input(0), codes, scales, zeros, 1, block);
+    if (table == null) {
+      throw out.broken("has codes of " + codes.type().text() + " in blocks of " + block + ", which don't fit its scales "
+          + scales.type().text());
+    }
+    return out.append("Gather", List.of(table, required(in, 1, "indices")), Map.of("axis", Attribute.of(0)), 1).result();
   }
 
   private static QuantType type(ElementType code, long block, WeightData scales, WeightData zeros, List<Dim> shape) {

@@ -87,6 +87,7 @@ final class GraphImporter {
 
   /** Imports with the inputs and outputs in the given order. */
   Stage run(List<ValueInfo> inputs, List<ValueInfo> outputs) {
+    outputs.forEach(output -> requireTensor(output, graph.fileName() + ": output '" + output.name() + "'"));
     for (ValueInfo input : inputs) {
       if (arguments.containsKey(input.name())) {
         throw new OnnxException(graph.fileName() + ": two inputs are named '" + input.name() + "'");
@@ -116,7 +117,6 @@ final class GraphImporter {
       if (v == null) {
         throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is computed by no node");
       }
-      requireTensor(output, graph.fileName() + ": output '" + output.name() + "'");
       ElementType declared = ElementTypes.of(output.elementType());
       if (declared != null && v.tensorType().element() != declared) {
         throw new OnnxException(graph.fileName() + ": output '" + output.name() + "' is declared as "

@@ -63,6 +63,10 @@ final class NodeForms {
       return results;
     }
     List<Value> in = new ArrayList<>(operands);
+    List<Value> taken = languageModel ? StackedCache.taken(node, in) : null;
+    if (taken != null) {
+      return taken;
+    }
     Map<String, OnnxAttribute> given = new LinkedHashMap<>(node.attributes());
     return switch (node.operation()) {
       case "Attention", "RotaryEmbedding" -> {
@@ -95,7 +99,8 @@ final class NodeForms {
       }
       case "Split" -> {
         attributeToOperand(given, "split", in, 1);
-        yield plain(node, "Split", in, given);
+        List<Value> thirds = languageModel ? thirdsOfHeads(node, in) : null;
+        yield thirds != null ? thirds : plain(node, "Split", in, given);
       }
       case "Reshape" -> {
         attributeToOperand(given, "shape", in, 1);
@@ -118,6 +123,33 @@ final class NodeForms {
       }
       default -> inOthersOrPlain(node, in, given);
     };
+  }
+
+  /**
+   * Queries, keys and values cut off from heads that hold all three, [batch, heads or rows, rows or heads, 3 · size], by slices,
+   * which rules can look at one by one; null where it isn't that.
+   */
+  private List<Value> thirdsOfHeads(OnnxGraph.Node node, List<Value> in) {
+    if (in.isEmpty() || in.get(0) == null || node.outputs().size() != 3 || in.get(0).tensorType().rank() != 4
+        || !in.get(0).tensorType().dim(-1).isKnown() || in.get(0).tensorType().dim(-1).value() % 3 != 0) {
+      return null;
+    }
+    OnnxAttribute axis = node.attributes().get("axis");
+    long third = in.get(0).tensorType().dim(-1).value() / 3;
+    Tensor sizes = in.size() < 2 || in.get(1) == null ? Tensor.i64(new long[] {third, third, third}, 3) : in.get(1).constant();
+    if (axis == null || axis.integer() != 3 && axis.integer() != -1 || sizes == null || sizes.size() != 3
+        || Arrays.stream(sizes.longs()).anyMatch(size -> size != third)) {
+      return null;
+    }
+    List<Value> thirds = new ArrayList<>();
+    for (long from = 0; from < 3 * third; from += third) {
+      thirds.add(out.append("Slice", in.get(0), index(from), index(from + third), index(3)));
+    }
+    return thirds;
+  }
+
+  private Value index(long value) {
+    return out.constant(Tensor.i64(new long[] {value}, 1), "index");
   }
 
   private List<Value> inOthersOrPlain(OnnxGraph.Node node, List<Value> in, Map<String, OnnxAttribute> given) {

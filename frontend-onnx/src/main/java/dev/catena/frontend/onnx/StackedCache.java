@@ -8,7 +8,10 @@ import dev.catena.ir.Value;
 import java.util.List;
 import java.util.Map;
 
-/** Keys and values in one tensor [2, batch, heads, positions, size], as ONNX Runtime's Attention has them. */
+/**
+ * Keys and values in one tensor [2, batch, heads, positions, size], as ONNX Runtime's Attention has them, and transformers'
+ * GPT-2 had them once.
+ */
 final class StackedCache {
   private StackedCache() {}
 
@@ -23,6 +26,35 @@ final class StackedCache {
     }
     return out.append("Gather", List.of(cache, out.constant(Tensor.i64(new long[] {index}), "part")),
         Map.of("axis", Attribute.of(0)), 1).result();
+  }
+
+  /** What a node takes out of such a cache, keys or values or both; null where it does something else. */
+  static List<Value> taken(OnnxGraph.Node node, List<Value> in) {
+    Value x = in.isEmpty() ? null : in.get(0);
+    if (x == null || OperationForms.integer(node, "axis", 0) != 0) {
+      return null;
+    }
+    Operation source = source(x);
+    Tensor second = in.size() < 2 || in.get(1) == null ? null : in.get(1).constant();
+    if (node.is("Gather") && isStack(x) && second != null && second.size() == 1 && (second.getLong(0) == 0 || second.getLong(0) == 1)) {
+      Value part = source.operand((int) second.getLong(0));
+      return List.of(second.rank() == 0 ? part.producer().operand(0) : part);
+    }
+    if (node.is("Split") && isStack(x) && node.outputs().size() == 2) {
+      return source.operands();
+    }
+    boolean first = second != null ? second.size() == 1 && second.getLong(0) == 0 : squeezesFirst(node);
+    return node.is("Squeeze") && first && source != null && source.is("onnx.Unsqueeze") && isPart(source) ? List.of(source.operand(0)) : null;
+  }
+
+  private static boolean squeezesFirst(OnnxGraph.Node node) {
+    OnnxAttribute axes = node.attributes().get("axes");
+    return axes != null && axes.integers() != null && axes.integers().length == 1 && axes.integers()[0] == 0;
+  }
+
+  /** Whether an Unsqueeze makes a part of such a cache. */
+  private static boolean isPart(Operation unsqueeze) {
+    return unsqueeze.result().uses().stream().anyMatch(u -> u.user() != null && u.user().is("onnx.Concat") && isStack(u.user().result()));
   }
 
   static Value joined(StageBuilder out, Value keys, Value values) {

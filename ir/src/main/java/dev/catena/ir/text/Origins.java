@@ -7,6 +7,7 @@ import dev.catena.ir.DequantizedWeight;
 import dev.catena.ir.FileWeight;
 import dev.catena.ir.Hashes;
 import dev.catena.ir.GroupFit;
+import dev.catena.ir.HeadRowsWeight;
 import dev.catena.ir.IrException;
 import dev.catena.ir.KeptCodes;
 import dev.catena.ir.LiteralWeight;
@@ -114,6 +115,13 @@ final class Origins {
       case "concat" -> new ConcatenatedWeight(parts);
       case "reshape" -> new ReshapedWeight(parts.get(0), ints(arguments.get(1)).stream().mapToLong(i -> i).toArray());
       case "rows" -> new RowsWeight(parts.get(0), ints(arguments.get(1)).get(0), ints(arguments.get(1)).get(1));
+      case "head_rows" -> {
+        List<Long> place = ints(arguments.get(1));
+        if (place.size() != 3 || place.get(2) < 1) {
+          throw new IrException("head_rows needs the first row, the one behind the last, and how many rows a head has");
+        }
+        yield new HeadRowsWeight(parts.get(0), place.get(0), place.get(1), place.get(2));
+      }
       case "quantize" -> type instanceof QuantType q
           ? new QuantizedWeight(parts.get(0), q, scales(arguments.get(1).getText())) : null;
       case "computed" -> null;

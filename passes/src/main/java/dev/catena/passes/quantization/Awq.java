@@ -84,39 +84,34 @@ public final class Awq {
 
   private double loss(float[] weights, int rows, int step, float[] s) {
     return java.util.stream.IntStream.iterate(0, r -> r < rows, r -> r + step).parallel().mapToDouble(r -> {
-      GroupFit fit = new GroupFit(type, GroupFit.Scales.RANGE);
       float[] scaled = new float[columns];
       for (int c = 0; c < columns; c++) {
         scaled[c] = weights[r * columns + c] * s[c];
       }
-      double[] delta = new double[columns];
-      for (int first = 0; first < columns; first += (int) type.group()) {
-        int count = (int) Math.min(type.group(), columns - first);
-        fit.fit(scaled, first, count);
-        for (int c = first; c < first + count; c++) {
-          delta[c] = (scaled[c] - (fit.code(scaled[c]) - fit.zero()) * (double) fit.scale()) / s[c];
-        }
-      }
-      return lost(delta, 0);
+      byte[] codes = new byte[columns];
+      float[] groupScales = new float[Math.toIntExact(type.groups())];
+      byte[] zeros = new byte[groupScales.length];
+      inPlainRanges(scaled, 0, codes, groupScales, zeros);
+      return lost(scaled, 0, s, codes, 0, groupScales, zeros, 0);
     }).sum();
   }
 
   /** Δ H Δᵀ of one row. */
-  double lost(double[] delta, int at) {
+  private double lost(double[] delta) {
     double sum = 0;
     for (int i = 0; i < columns; i++) {
       double row = 0;
       for (int j = 0; j < i; j++) {
-        row += hessian[i * columns + j] * delta[at + j];
+        row += hessian[i * columns + j] * delta[j];
       }
-      sum += delta[at + i] * (2 * row + hessian[i * columns + i] * delta[at + i]);
+      sum += delta[i] * (2 * row + hessian[i * columns + i] * delta[i]);
     }
     return sum;
   }
 
   /**
    * Quantizes some rows of the scaled weights, each group in the range (and zero point) that loses least of its own part of
-   * the outputs.
+   * the outputs; a row that loses less of its outputs in plain ranges, since groups' losses go together, gets those.
    *
    * @param scaled weights times {@code s}
    */
@@ -142,5 +137,41 @@ public final class Awq {
         zeros[r * groups + g] = (byte) fit.zero();
       }
     }
+    for (int r = 0; r < rows; r++) {
+      byte[] plainCodes = new byte[columns];
+      float[] plainScales = new float[groups];
+      byte[] plainZeros = new byte[groups];
+      inPlainRanges(scaled, r * columns, plainCodes, plainScales, plainZeros);
+      double plain = lost(scaled, r * columns, s, plainCodes, 0, plainScales, plainZeros, 0);
+      if (plain < lost(scaled, r * columns, s, codes, r * columns, groupScales, zeros, r * groups)) {
+        System.arraycopy(plainCodes, 0, codes, r * columns, columns);
+        System.arraycopy(plainScales, 0, groupScales, r * groups, groups);
+        System.arraycopy(plainZeros, 0, zeros, r * groups, groups);
+      }
+    }
+  }
+
+  private void inPlainRanges(float[] scaled, int at, byte[] codes, float[] groupScales, byte[] zeros) {
+    GroupFit fit = new GroupFit(type, GroupFit.Scales.RANGE);
+    for (int g = 0; g < groupScales.length; g++) {
+      int first = (int) (g * type.group());
+      int end = (int) Math.min(first + type.group(), columns);
+      fit.fit(scaled, at + first, end - first);
+      for (int c = first; c < end; c++) {
+        codes[c] = (byte) fit.code(scaled[at + c]);
+      }
+      groupScales[g] = fit.scale();
+      zeros[g] = (byte) fit.zero();
+    }
+  }
+
+  /** Of one row's outputs. */
+  private double lost(float[] scaled, int at, float[] s, byte[] codes, int codesAt, float[] groupScales, byte[] zeros, int groupsAt) {
+    double[] delta = new double[columns];
+    for (int c = 0; c < columns; c++) {
+      int g = groupsAt + (int) (c / type.group());
+      delta[c] = (scaled[at + c] - ((codes[codesAt + c] & 0xff) - (zeros[g] & 0xff)) * (double) groupScales[g]) / s[c];
+    }
+    return lost(delta);
   }
 }

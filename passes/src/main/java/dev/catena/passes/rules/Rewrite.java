@@ -6,6 +6,7 @@ import dev.catena.ir.ConcatenatedWeight;
 import dev.catena.ir.Dialects;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.HeadRowsWeight;
 import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
@@ -155,6 +156,8 @@ final class Rewrite {
       case RESHAPE -> ReshapedWeight.of(data, Numbers.integers(parameter).stream().mapToLong(Dim::value).toArray());
       case CAST -> CastWeight.of(data, (ElementType) parameter);
       case ROWS -> new RowsWeight(data, Numbers.integers(parameter).get(0).value(), Numbers.integers(parameter).get(1).value());
+      case HEAD_ROWS -> new HeadRowsWeight(data, Numbers.integers(parameter).get(0).value(), Numbers.integers(parameter).get(1).value(),
+          Numbers.integers(parameter).get(2).value());
       case TWICE -> twice(data);
     };
     return seen == data && base.weight() != null ? base : module.addWeight(name, seen).value();
@@ -217,6 +220,14 @@ final class Rewrite {
         && bounds.get(1).value() <= t.dim(0).value();
   }
 
+  private static boolean headRowsFit(Template.View v, Object parameter, Match match) {
+    List<Dim> place = Numbers.integers(parameter);
+    return place != null && place.size() == 3 && place.stream().allMatch(Dim::isKnown)
+        && v.base() instanceof Template.Variable b && match.value(b.name()).type() instanceof TensorType t && t.rank() > 0
+        && t.dim(0).isKnown() && place.get(0).value() >= 0 && place.get(0).value() < place.get(1).value()
+        && place.get(1).value() <= place.get(2).value() && t.dim(0).value() % place.get(2).value() == 0;
+  }
+
   private static String viewObstacle(Template.View v, Match match) {
     String found = obstacle(v.base(), match);
     if (found == null && v.base() instanceof Template.Variable b && match.get(b.name()) == null) {
@@ -231,7 +242,8 @@ final class Rewrite {
     }
     if (found == null && v.parameter() != null) {
       Object parameter = v.parameter().of(match);
-      boolean fits = v.kind() == Template.Kind.ROWS ? rowsFit(v, parameter, match) : v.kind() == Template.Kind.CAST ? parameter instanceof ElementType e && e.isFloat()
+      boolean fits = v.kind() == Template.Kind.ROWS ? rowsFit(v, parameter, match)
+          : v.kind() == Template.Kind.HEAD_ROWS ? headRowsFit(v, parameter, match) : v.kind() == Template.Kind.CAST ? parameter instanceof ElementType e && e.isFloat()
           : Numbers.integers(parameter) != null && Numbers.integers(parameter).stream().allMatch(Dim::isKnown);
       found = fits ? null : "the parameter of a view can't be computed";
     }

@@ -57,7 +57,7 @@ final class TemplateReader {
         return new Template.View(kind, base, v.expression() == null ? null : expressions.expression(v.expression()));
       }
     }
-    errors.at(v, "there is no view " + name + "; there are weight, transpose, reshape, cast, rows, twice");
+    errors.at(v, "there is no view " + name + "; there are weight, transpose, reshape, cast, rows, head_rows, twice");
     return base;
   }
 

@@ -12,10 +12,12 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Runs a graph's kernels on a GPU (docs/tensor-abi.md): fills the frame, launches them as one graph, and takes the results from
- * where the frame says. A run that asks for more memory than it was given is run again with as much as it asked for.
+ * where the frame says. A run that asks for more memory than it was given is run again with as much as it asked for. Behind a
+ * loop's last launch the host looks whether there is another round.
  */
 final class GpuGraphRunner implements TensorRunner {
     private static final int ERROR = 0, MEMORY = 8, MEMORY_BYTES = 16, NEEDED = 24, NEEDED_BY = 32, HEAD_BYTES = 56;
@@ -36,7 +38,10 @@ final class GpuGraphRunner implements TensorRunner {
     private final long stream;
     private final long frame;
     private final PinnedMemory staged;
-    private final long launches;
+    /** Launches between which nobody has to decide anything, as graphs; and where each begins. */
+    private final List<Long> parts = new ArrayList<>();
+    private final List<Integer> starts;
+    private final PinnedMemory decision;
     private final int firstOutput;
     private final int outputSlots;
     private PinnedMemory bounce;
@@ -55,6 +60,8 @@ final class GpuGraphRunner implements TensorRunner {
         if (firstOutput + outputSlots > program.slots()) {
             throw new DeviceException("the graph's program has " + program.slots() + " slots, too few for its inputs and outputs");
         }
+        starts = Stream.concat(Stream.of(0, program.launches().size()), program.loops().stream().flatMap(loop -> Stream.of(loop.from(),
+                loop.to() + 1))).distinct().sorted().toList();
         boolean done = false;
         try {
             stream = gpu.newStream();
@@ -64,9 +71,13 @@ final class GpuGraphRunner implements TensorRunner {
             frame = slots.address(0);
             staged = gpu.pin(HEAD_BYTES + 8 * (firstOutput + outputSlots));
             owned.push(staged);
-            long instantiated = gpu.instantiate(program.launches().stream().map(this::launch).toList());
-            launches = instantiated;
-            owned.push(() -> gpu.closeGraph(instantiated));
+            decision = gpu.pin(16);
+            owned.push(decision);
+            for (int i = 0; i < starts.size() - 1; i++) {
+                long part = gpu.instantiate(program.launches().subList(starts.get(i), starts.get(i + 1)).stream().map(this::launch).toList());
+                parts.add(part);
+                owned.push(() -> gpu.closeGraph(part));
+            }
             bounce = gpu.pin(SMALLEST_BOUNCE);
             done = true;
         } finally {
@@ -100,9 +111,10 @@ final class GpuGraphRunner implements TensorRunner {
         }
         bring(values);
         long error = attempt(values);
-        if (Math.floorMod(error, 16L) == TensorContract.MEMORY && staged.bytes().getLong(NEEDED) > memoryBytes) {
+        // What is needed is known up to where a run ended: a later size may ask for more.
+        while (Math.floorMod(error, 16L) == TensorContract.MEMORY && staged.bytes().getLong(NEEDED) > memoryBytes) {
             try {
-                makeRoom(staged.bytes().getLong(NEEDED));
+                grow(staged.bytes().getLong(NEEDED));
             } catch (DeviceException e) {
                 throw TensorContract.failure(description, error);
             }
@@ -112,6 +124,19 @@ final class GpuGraphRunner implements TensorRunner {
             throw TensorContract.failure(description, error);
         }
         return results();
+    }
+
+    /** Twice as much as there was, or what is needed: a loop's tensors may grow from round to round. */
+    private void grow(long needed) {
+        long twice = Math.max(needed, 2 * memoryBytes);
+        try {
+            makeRoom(twice);
+        } catch (DeviceException e) {
+            if (twice == needed) {
+                throw e;
+            }
+            makeRoom(needed);
+        }
     }
 
     /** Memory for so many bytes of tensors, in place of what there is. */
@@ -198,10 +223,29 @@ final class GpuGraphRunner implements TensorRunner {
         gpu.forget(stream, memory.address(0));
         gpu.copyIn(stream, frame, staged, 0, HEAD_BYTES);
         gpu.copyIn(stream, frame + FIRST_SLOT, staged, HEAD_BYTES, 8L * firstOutput);
-        gpu.launchGraph(stream, launches);
+        int part = 0;
+        while (part < parts.size()) {
+            gpu.launchGraph(stream, parts.get(part));
+            part = next(part);
+        }
         gpu.copyOut(stream, staged, 0, frame, HEAD_BYTES);
         gpu.synchronize(stream);
         return bytes.getLong(ERROR);
+    }
+
+    /** The part that runs after this one: back to a loop's first where there is another round. */
+    private int next(int part) {
+        for (GraphProgram.Loop loop : program.loops()) {
+            if (loop.to() + 1 == starts.get(part + 1)) {
+                gpu.copyOut(stream, decision, 0, frame + FIRST_SLOT, 8);
+                gpu.copyOut(stream, decision, 8, frame + FIRST_SLOT + 8L * loop.slot(), 8);
+                gpu.synchronize(stream);
+                if (decision.bytes().getLong(0) != 0 && decision.bytes().getLong(8) != 0) {
+                    return starts.indexOf(loop.from());
+                }
+            }
+        }
+        return part + 1;
     }
 
     private List<TensorValue> results() {

@@ -262,7 +262,7 @@ final class FloatOps {
                     int l = Integer.numberOfTrailingZeros(m);
                     long y = upperHalf(Double.doubleToRawLongBits(1 / Double.longBitsToDouble(upperHalf(w.r64[a][l]))));
                     boolean special = (y << 1) == 0 || (y >>> 52 & 0x7FF) == 0x7FF || (y << 12) == 0;
-                    w.r64[d][l] = special ? y : y + ((long) (w.nextRandom() % 3 - 1) << 32);
+                    w.r64[d][l] = special ? y : y + ((long) (Integer.remainderUnsigned(w.approximationOf(y), 3) - 1) << 32);
                 }
             }
         };

@@ -16,6 +16,7 @@ final class InstructionDecoder {
                     };
             case "mul24", "mad24", "rem", "sad", "and", "or", "xor", "not", "cnot", "shl", "shr", "shf", "lop3", "prmt", "bfe",
                     "bfi", "bfind", "brev", "popc", "clz", "dp4a", "dp2a" -> IntegerOps.decode(k, i);
+            case "addc", "subc", "madc" -> CarryOps.decode(k, i);
             case "testp" -> FloatOps.decode(k, i);
             case "setp", "set", "selp", "slct" -> CompareOps.decode(k, i);
             case "cvt" -> ConvertOps.decode(k, i);

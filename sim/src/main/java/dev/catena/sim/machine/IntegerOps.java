@@ -9,8 +9,8 @@ final class IntegerOps {
     private IntegerOps() {}
 
     static Instruction decode(KernelDecoder k, PtxInstruction i) {
-        if (i.has("cc") || i.opcode().endsWith("c") && i.opcode().length() == 4) {
-            throw k.unsupported("carry");
+        if (CarryOps.isOne(i)) {
+            return CarryOps.decode(k, i);
         }
         String type = InstructionDecoder.lastType(i);
         if (type.equals("pred")) {
@@ -362,7 +362,7 @@ final class IntegerOps {
         return Plain.ofLong(d, a, b, Lanes.eachLong(f));
     }
 
-    private static long unsignedHigh(long x, long y) {
+    static long unsignedHigh(long x, long y) {
         return Math.multiplyHigh(x, y) + (x >> 63 & y) + (y >> 63 & x);
     }
 

@@ -106,7 +106,7 @@ public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstru
 
     /**
      * The loop that does a kernel's work: of those that hold an instruction of the kind that is asked for, the one where such ran most
-     * often, of equal ones the widest. Empty, if none ran in a loop.
+     * often, of equal ones the narrowest. Empty, if none ran in a loop.
      */
     public List<OfInstruction> mainLoop(Predicate<OfInstruction> work) {
         List<OfInstruction> main = List.of();
@@ -114,7 +114,7 @@ public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstru
         for (Loop loop : loops) {
             List<OfInstruction> body = instructions.subList(loop.first, loop.last + 1);
             long executions = body.stream().filter(work).mapToLong(OfInstruction::executions).sum();
-            if (executions > most || executions == most && executions > 0 && body.size() > main.size()) {
+            if (executions > most || executions == most && executions > 0 && body.size() < main.size()) {
                 main = body;
                 most = executions;
             }

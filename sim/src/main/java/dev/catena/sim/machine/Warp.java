@@ -17,6 +17,8 @@ final class Warp {
     final long[][] r64;
     /** A bit a lane. */
     final int[] predicates;
+    /** A bit a lane: what the last {@code .cc} instruction carried. */
+    int carries;
     /** For a value to be computed for all lanes before some of them take it. */
     final int[] spare32 = new int[LANES];
     final long[] spare64 = new long[LANES];

@@ -36,6 +36,7 @@ public record Card(String name, int capability, int multiprocessors, double cloc
     /** {@code mma.sync} reaches about 62 % of what {@code wgmma} does on Hopper (Luo and others, arXiv 2402.13499, table of mma throughput). */
     private static final double HOPPER_MMA_SHARE = 0.62;
     private static final long MIB = 1 << 20;
+    private static final int REGISTERS = 65536;
 
     private static final List<Card> KNOWN = List.of(
             // 65 TFLOPS of f16 = 40 × 512 multiply-adds × 1.59 GHz
@@ -79,6 +80,30 @@ public record Card(String name, int capability, int multiprocessors, double cloc
     /** Whether it runs machine code that was made for a capability: the same major number, no higher minor one. */
     public boolean runsCodeOf(int target) {
         return target / 10 == capability / 10 && target <= capability;
+    }
+
+    /** Blocks that a multiprocessor runs at a time (CUDA C++ Programming Guide, "Technical Specifications per Compute Capability"). */
+    int residentBlocks(int threads, int registers, long sharedBytes) {
+        int mostThreads = switch (capability) {
+            case 75 -> 1024;
+            case 80, 90, 100 -> 2048;
+            default -> 1536;
+        };
+        int mostBlocks = switch (capability) {
+            case 75, 86 -> 16;
+            case 89, 120 -> 24;
+            default -> 32;
+        };
+        int shared = 1024 * switch (capability) {
+            case 75 -> 64;
+            case 80 -> 164;
+            case 90, 100 -> 228;
+            default -> 100;
+        };
+        int reserved = capability >= 80 ? 1024 : 0;
+        int byRegisters = REGISTERS / (Math.max(1, (registers + 7) / 8) * 8 * ((threads + 31) / 32 * 32));
+        long byShared = shared / (sharedBytes + reserved + 1);
+        return (int) Math.max(1, Math.min(Math.min(mostThreads / threads, mostBlocks), Math.min(byRegisters, byShared)));
     }
 
     double latencySeconds() {

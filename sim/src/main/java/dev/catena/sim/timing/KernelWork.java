@@ -1,5 +1,6 @@
 package dev.catena.sim.timing;
 
+import dev.catena.artifact.KernelProgram;
 import dev.catena.sim.machine.ExecutionUnit;
 import dev.catena.sim.machine.KernelCounters;
 import java.util.EnumMap;
@@ -11,13 +12,17 @@ import java.util.function.Predicate;
  * What a whole launch has to do, from the counters of some of its blocks.
  *
  * @param blocks       of the grid
+ * @param threads      of a block
+ * @param registers    of a thread
+ * @param sharedBytes  of a block, static and dynamic
  * @param busyBlocks   those that work; the others return at once
  * @param slots        machine instructions of warps by unit, about
  * @param wavefronts   passes of 128 bytes through shared memory; a shuffle is one, too
  * @param multiplyAdds of matrix instructions
  * @param memories     global memory, by allocation
  */
-public record KernelWork(String kernel, long blocks, long busyBlocks, Map<ExecutionUnit, Double> slots, double wavefronts,
+public record KernelWork(String kernel, long blocks, int threads, int registers, long sharedBytes, long busyBlocks,
+        Map<ExecutionUnit, Double> slots, double wavefronts,
         double multiplyAdds, List<Memory> memories) {
     /** A block with less than this share of the busiest one's instructions only looked and left. */
     private static final double IDLE = 0.1;
@@ -29,19 +34,24 @@ public record KernelWork(String kernel, long blocks, long busyBlocks, Map<Execut
      * @param stays      whether the launch before left it in level 2, if it fits
      */
     public record Memory(String name, double bytes, double blockBytes, boolean stays) {
-        /** What goes to and from memory with so much level 2 cache: each byte once, or for each block where the cache is too small. */
-        double fromMemory(long l2Bytes) {
+        /**
+         * What goes to and from memory with so much level 2 cache. Blocks that run side by side find there what they share; where the
+         * cache is too small for it all, those of the next wave don't any more.
+         */
+        double fromMemory(long l2Bytes, long waves) {
             boolean fits = bytes <= l2Bytes / 2.0;
-            return !fits ? blockBytes : stays ? 0 : bytes;
+            return !fits ? Math.min(blockBytes, bytes * waves) : stays ? 0 : bytes;
         }
     }
 
     /**
-     * @param blocks of the whole grid
+     * @param launch the whole of it
+     * @param needs  of its kernel
      * @param sample counters of blocks that are spread evenly over the grid; at least one
      * @param stays  whether an allocation, by its name, is in level 2 already, if it fits
      */
-    public static KernelWork of(long blocks, KernelCounters sample, Predicate<String> stays) {
+    public static KernelWork of(KernelProgram.Launch launch, KernelProgram.Kernel needs, KernelCounters sample, Predicate<String> stays) {
+        long blocks = product(launch.grid());
         double each = (double) blocks / sample.blocks();
         long most = sample.blockSlots().stream().mapToLong(s -> s).max().orElseThrow();
         long busy = sample.blockSlots().stream().filter(s -> s >= IDLE * most).count();
@@ -49,9 +59,20 @@ public record KernelWork(String kernel, long blocks, long busyBlocks, Map<Execut
         sample.slots().forEach((unit, count) -> slots.put(unit, count * each));
         long shuffles = sample.instructions().stream().filter(i -> i.name().startsWith("shfl"))
                 .mapToLong(KernelCounters.OfInstruction::executions).sum();
-        return new KernelWork(sample.kernel(), blocks, Math.max(1, Math.round(busy * each)), slots,
+        return new KernelWork(sample.kernel(), blocks, (int) product(launch.block()), needs.registers(),
+                (long) needs.sharedBytes() + launch.shared(), Math.max(1, Math.round(busy * each)), slots,
                 each * (sample.shared(i -> true).wavefronts() + shuffles), each * sample.multiplyAdds(),
                 sample.memories().stream().map(m -> memory(m, blocks, sample.blocks(), stays.test(m.name()))).toList());
+    }
+
+    static long product(List<Integer> sizes) {
+        return sizes.stream().mapToLong(n -> n).reduce(1, (a, b) -> a * b);
+    }
+
+    /** Turns in which a card's multiprocessors take the blocks that work. */
+    long waves(Card card) {
+        long together = (long) card.multiprocessors() * card.residentBlocks(threads, registers, sharedBytes);
+        return (busyBlocks + together - 1) / together;
     }
 
     /** How much of what a further block touches is new, the sampled blocks tell, and no more is touched than there is. */

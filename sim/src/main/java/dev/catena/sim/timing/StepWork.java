@@ -1,13 +1,11 @@
 package dev.catena.sim.timing;
 
-import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.DeviceException;
 import dev.catena.sim.machine.KernelCounters;
 import dev.catena.sim.machine.SimMachine;
 import dev.catena.sim.machine.SimModule;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,24 +40,26 @@ public record StepWork(StepShape shape, List<Counted> launches) {
     /**
      * Counts.
      *
+     * @param manifest of an artifact, whose weights need not be there
+     * @param ptx      the target's
      * @throws DeviceException when the programs have no launches for so many rows, a kernel breaks a rule, or has an instruction that sim doesn't know
      */
-    public static StepWork of(ArtifactReader reader, Manifest.Target target, StepShape shape) {
+    public static StepWork of(Manifest manifest, Manifest.Target target, String ptx, StepShape shape) {
         SimMachine machine = new SimMachine(SimMachine.Settings.defaults().withArchitecture(architecture(target)));
-        SimModule module = machine.load(new String(reader.bytes(target.ptx()), StandardCharsets.UTF_8));
+        SimModule module = machine.load(ptx);
         List<Counted> launches = new ArrayList<>();
         Map<String, List<Manifest.Stage>> bySymbol = new LinkedHashMap<>();
-        for (Manifest.Stage stage : reader.manifest().stages()) {
+        for (Manifest.Stage stage : manifest.stages()) {
             bySymbol.computeIfAbsent(stage.code().get(target.name()).symbol(), s -> new ArrayList<>()).add(stage);
         }
         bySymbol.forEach((symbol, stages) -> {
             StepMemory memory = StepMemory.of(machine, shape, stages.get(0), stages.get(0).code().get(target.name()));
-            add(machine, module, target.programs().get(symbol), shape, memory, stages.stream().map(Manifest.Stage::name).toList(), launches);
+            add(machine, module, target, target.programs().get(symbol), shape, memory, stages.stream().map(Manifest.Stage::name).toList(), launches);
         });
         KernelProgram sampling = target.programs().get(KernelProgram.SAMPLING);
         if (sampling != null) {
-            StepMemory memory = StepMemory.ofSampling(machine, shape, reader.manifest().model().vocab());
-            add(machine, module, sampling, shape, memory, List.of(KernelProgram.SAMPLING), launches);
+            StepMemory memory = StepMemory.ofSampling(machine, shape, manifest.model().vocab());
+            add(machine, module, target, sampling, shape, memory, List.of(KernelProgram.SAMPLING), launches);
         }
         return new StepWork(shape, launches);
     }
@@ -69,8 +69,8 @@ public record StepWork(StepShape shape, List<Counted> launches) {
         return digits.isEmpty() || digits.length() > 4 ? 80 : Integer.parseInt(digits);
     }
 
-    private static void add(SimMachine machine, SimModule module, KernelProgram program, StepShape shape, StepMemory memory,
-            List<String> stages, List<Counted> launches) {
+    private static void add(SimMachine machine, SimModule module, Manifest.Target target, KernelProgram program, StepShape shape,
+            StepMemory memory, List<String> stages, List<Counted> launches) {
         KernelProgram.Bucket bucket = program.buckets().stream().filter(b -> b.rows() >= shape.rows()).findFirst()
                 .orElseThrow(() -> new DeviceException("there are no launches for steps of " + shape.rows() + " rows"));
         for (KernelProgram.Launch launch : bucket.launches()) {
@@ -80,21 +80,23 @@ public record StepWork(StepShape shape, List<Counted> launches) {
             if (sample.blocks() == FEW_BLOCKS && most - least > ALIKE * most) {
                 sample = sample(machine, module, launch, memory, MANY_BLOCKS);
             }
-            launches.add(new Counted(launch, stages, sample, KernelWork.of(blocks(launch), sample, StepMemory::stays)));
+            launches.add(new Counted(launch, stages, sample, KernelWork.of(launch, needs(target, launch), sample,
+                    StepMemory::stays)));
         }
     }
 
-    private static long blocks(KernelProgram.Launch launch) {
-        return launch.grid().stream().mapToLong(n -> n).reduce(1, (a, b) -> a * b);
+    private static KernelProgram.Kernel needs(Manifest.Target target, KernelProgram.Launch launch) {
+        return target.kernels().stream().filter(kernel -> kernel.name().equals(launch.kernel())).findFirst()
+                .orElseThrow(() -> new DeviceException(target.name() + " says nothing of the needs of " + launch.kernel()));
     }
 
-    /** Runs blocks that lie evenly in the grid; all of them, where there are no more. */
+    /** Runs blocks that lie evenly in the grid, the first among them, and in no step with its rows; all, where there are no more. */
     private static KernelCounters sample(SimMachine machine, SimModule module, KernelProgram.Launch launch, StepMemory memory, int count) {
-        long blocks = blocks(launch);
+        long blocks = KernelWork.product(launch.grid());
         int taken = (int) Math.min(count, blocks);
         long[] chosen = new long[taken];
         for (int i = 0; i < taken; i++) {
-            chosen[i] = (2L * i + 1) * blocks / (2L * taken);
+            chosen[i] = i * blocks / taken + 7L * i % (blocks / taken);
         }
         return machine.count(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()), launch.shared(), chosen, LIMIT,
                 launch.args().stream().mapToLong(memory::address).toArray());

@@ -17,7 +17,9 @@ enum Architecture {
   /** Learned positions that count from 2 and follow the attention mask, ReLU, scaled queries. */
   OPT,
   /** Neighbours turned as pairs, attention and MLP side by side. */
-  GPTJ;
+  GPTJ,
+  /** One projection that gives queries, keys and values of each head together; a quarter of a head turns, two norms side by side. */
+  GPT_NEOX;
 
   boolean takesPositions() {
     return this != OPT;

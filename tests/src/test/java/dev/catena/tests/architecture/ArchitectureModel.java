@@ -14,10 +14,22 @@ final class ArchitectureModel {
   enum Cache {
     /** Past and present, as Optimum exports it. */
     CARRIED_ON,
+    /** The same with keys and values of a layer in one tensor, taken apart by Gather: transformers' GPT-2 of old. */
+    STACKED,
+    /** The same, taken apart by Split and Squeeze. */
+    STACKED_SPLIT,
     /** New keys and values are given, and nothing takes them: torch.onnx.export of a model with use_cache. */
     GIVEN,
     /** Tokens in, logits out. */
-    NONE
+    NONE;
+
+    boolean hasPast() {
+      return this != GIVEN && this != NONE;
+    }
+
+    boolean isStacked() {
+      return this == STACKED || this == STACKED_SPLIT;
+    }
   }
 
   static final int VOCABULARY = 71;
@@ -76,8 +88,8 @@ final class ArchitectureModel {
   private void build() {
     declare();
     rows = g.length("input_ids", 1);
-    past = cache == Cache.CARRIED_ON ? g.length("past_key_values.0.key", 2) : g.index(0);
-    total = cache == Cache.CARRIED_ON ? g.op("Add", List.of(past, rows)) : rows;
+    past = cache.isStacked() ? g.length("past_key_values.0", 3) : cache.hasPast() ? g.length("past_key_values.0.key", 2) : g.index(0);
+    total = cache.hasPast() ? g.op("Add", List.of(past, rows)) : rows;
     String table = g.weight(0, 1, VOCABULARY, HIDDEN);
     String x = g.op("Gather", List.of(table, "input_ids"), OnnxAttribute.of("axis", 0));
     x = switch (kind) {
@@ -103,14 +115,18 @@ final class ArchitectureModel {
 
   private void declare() {
     g.writer.input("input_ids", OnnxElement.I64, "batch_size", "sequence_length");
-    boolean cached = cache == Cache.CARRIED_ON;
+    boolean cached = cache.hasPast();
     String columns = cached ? "total_sequence_length" : "sequence_length";
     g.writer.input("attention_mask", OnnxElement.I64, "batch_size", columns);
     if (kind.takesPositions()) {
       g.writer.input("position_ids", OnnxElement.I64, "batch_size", "sequence_length");
     }
     g.writer.output("logits", OnnxElement.F32, "batch_size", "sequence_length", VOCABULARY);
-    for (int i = 0; i < LAYERS && cache != Cache.NONE; i++) {
+    for (int i = 0; i < LAYERS && cache.isStacked(); i++) {
+      g.writer.input("past_key_values." + i, OnnxElement.F32, 2, "batch_size", kind.kvHeads(), "past_sequence_length", SIZE);
+      g.writer.output("present." + i, OnnxElement.F32, 2, "batch_size", kind.kvHeads(), columns, SIZE);
+    }
+    for (int i = 0; i < LAYERS && cache != Cache.NONE && !cache.isStacked(); i++) {
       for (String part : List.of("key", "value")) {
         if (cached) {
           g.writer.input("past_key_values." + i + "." + part, OnnxElement.F32, "batch_size", kind.kvHeads(), "past_sequence_length", SIZE);
@@ -132,6 +148,7 @@ final class ArchitectureModel {
     return switch (kind) {
       case GPT2, OPT -> 0;
       case PHI -> SIZE / 2 / 2 * 2;
+      case GPT_NEOX -> 4;
       case GPTJ -> 8;
       default -> SIZE;
     };
@@ -163,7 +180,7 @@ final class ArchitectureModel {
 
   private String norm(String x, int width) {
     return switch (kind) {
-      case GPT2, OPT, PHI, GPTJ -> g.layerNorm(x, width, true);
+      case GPT2, OPT, PHI, GPTJ, GPT_NEOX -> g.layerNorm(x, width, true);
       default -> g.rmsNorm(x, width, kind == Architecture.GEMMA2);
     };
   }
@@ -174,6 +191,8 @@ final class ArchitectureModel {
     switch (kind) {
       case PHI, GPTJ:
         return g.op("Add", List.of(g.op("Add", List.of(attended, mlp(normed))), x));
+      case GPT_NEOX:
+        return g.op("Add", List.of(g.op("Add", List.of(mlp(norm(x, HIDDEN)), attended)), x));
       case GEMMA2:
         String middle = g.op("Add", List.of(x, norm(attended, HIDDEN)));
         return g.op("Add", List.of(middle, norm(mlp(norm(middle, HIDDEN)), HIDDEN)));
@@ -187,6 +206,7 @@ final class ArchitectureModel {
     return switch (kind) {
       case GPT2 -> g.conv1d(g.geluNew(g.conv1d(x, HIDDEN, FFN, 1)), FFN, HIDDEN, 1);
       case PHI, GPTJ -> g.linear(g.geluNew(g.linear(x, HIDDEN, FFN, 1, true)), FFN, HIDDEN, 1, true);
+      case GPT_NEOX -> g.linear(g.gelu(g.linear(x, HIDDEN, FFN, 1, true)), FFN, HIDDEN, 1, true);
       case OPT -> g.linear(g.op("Relu", List.of(g.linear(x, HIDDEN, FFN, 1, true))), FFN, HIDDEN, 1, true);
       default -> {
         String gate = g.linear(x, HIDDEN, FFN, 1, false);
@@ -202,6 +222,10 @@ final class ArchitectureModel {
     String q;
     String k;
     String v;
+    if (kind == Architecture.GPT_NEOX) {
+      String[] parts = headsOfThree(x);
+      return attention(layer, x, partly(parts[0]), partly(parts[1]), parts[2]);
+    }
     if (kind == Architecture.GPT2) {
       String[] parts = g.ops(3, "Split", List.of(g.conv1d(x, HIDDEN, 3 * HEADS * SIZE, 1), g.longs(HEADS * SIZE, HEADS * SIZE, HEADS * SIZE)),
           OnnxAttribute.of("axis", 2));
@@ -216,10 +240,27 @@ final class ArchitectureModel {
     if (kind == Architecture.OPT) {
       q = g.op("Mul", List.of(q, g.real(1 / Math.sqrt(SIZE))));
     }
-    String headsOfQ = heads(g.cut(q, HEADS, SIZE));
-    String headsOfK = heads(g.cut(k, kv, SIZE));
-    String presentKey = presented(layer, "key", headsOfK);
-    String presentValue = presented(layer, "value", g.turned(g.cut(v, kv, SIZE)));
+    return attention(layer, x, heads(g.cut(q, HEADS, SIZE)), heads(g.cut(k, kv, SIZE)), g.turned(g.cut(v, kv, SIZE)));
+  }
+
+  /** Queries, keys and values [b, heads, s, size], of older transformers by slices, of newer ones by a split of turned heads. */
+  private String[] headsOfThree(String x) {
+    String cut = g.cut(g.linear(x, HIDDEN, 3 * HEADS * SIZE, 1.3, true), HEADS, 3 * SIZE);
+    if (cache == Cache.CARRIED_ON) {
+      return new String[] {g.turned(g.columns(cut, 0, SIZE, 1)), g.turned(g.columns(cut, SIZE, 2 * SIZE, 1)),
+          g.turned(g.columns(cut, 2 * SIZE, Long.MAX_VALUE, 1))};
+    }
+    return g.ops(3, "Split", List.of(g.turned(cut), g.longs(SIZE, SIZE, SIZE)), OnnxAttribute.of("axis", 3));
+  }
+
+  /** Of heads [b, heads, s, size]. */
+  private String attention(int layer, String x, String headsOfQ, String headsOfK, String headsOfV) {
+    String[] pasts = pasts(layer);
+    String presentKey = presented(layer, "key", pasts[0], headsOfK);
+    String presentValue = presented(layer, "value", pasts[1], headsOfV);
+    if (cache.isStacked()) {
+      g.output("present." + layer, g.joined(0, g.op("Unsqueeze", List.of(presentKey, g.longs(0))), g.op("Unsqueeze", List.of(presentValue, g.longs(0)))));
+    }
     String keys = g.op("Transpose", List.of(repeated(presentKey)), OnnxAttribute.ints("perm", 0, 1, 3, 2));
     String scores = g.op("MatMul", List.of(headsOfQ, keys));
     if (kind != Architecture.OPT) {
@@ -233,13 +274,27 @@ final class ArchitectureModel {
     String side = g.op("Reshape", List.of(attended, g.op("Concat", List.of(g.size(x, 0), g.size(x, 1), g.longs(HEADS * SIZE)),
         OnnxAttribute.of("axis", 0))));
     return kind == Architecture.GPT2 ? g.conv1d(side, HEADS * SIZE, HIDDEN, 1)
-        : g.linear(side, HEADS * SIZE, HIDDEN, 1, kind == Architecture.PHI || kind == Architecture.OPT);
+        : g.linear(side, HEADS * SIZE, HIDDEN, 1, kind == Architecture.PHI || kind == Architecture.OPT || kind == Architecture.GPT_NEOX);
+  }
+
+  /** Past keys and values, null where there are none. */
+  private String[] pasts(int layer) {
+    String name = "past_key_values." + layer;
+    if (cache == Cache.STACKED) {
+      return new String[] {g.op("Gather", List.of(name, g.index(0)), OnnxAttribute.of("axis", 0)), g.op("Gather", List.of(name, g.index(1)),
+          OnnxAttribute.of("axis", 0))};
+    }
+    if (cache == Cache.STACKED_SPLIT) {
+      String[] parts = g.ops(2, "Split", List.of(name, g.longs(1, 1)), OnnxAttribute.of("axis", 0));
+      return new String[] {g.op("Squeeze", List.of(parts[0], g.longs(0))), g.op("Squeeze", List.of(parts[1], g.longs(0)))};
+    }
+    return cache.hasPast() ? new String[] {name + ".key", name + ".value"} : new String[2];
   }
 
   /** Behind the past, if there is any, and given. */
-  private String presented(int layer, String part, String heads) {
-    String present = cache == Cache.CARRIED_ON ? g.joined(2, "past_key_values." + layer + "." + part, heads) : heads;
-    if (cache != Cache.NONE) {
+  private String presented(int layer, String part, String past, String heads) {
+    String present = past != null ? g.joined(2, past, heads) : heads;
+    if (cache != Cache.NONE && !cache.isStacked()) {
       g.output("present." + layer + "." + part, present);
     }
     return present;

@@ -46,6 +46,12 @@ class ArchitectureTest {
         "cpu", "cpu:0");
   }
 
+  @ParameterizedTest
+  @EnumSource(names = {"STACKED", "STACKED_SPLIT"})
+  void keysAndValuesInOnePast(ArchitectureModel.Cache cache) {
+    check(Architecture.GPT2, cache, 14, "cpu", "cpu:0");
+  }
+
   private void check(Architecture kind, int opset, String target, String device) {
     check(kind, ArchitectureModel.Cache.CARRIED_ON, opset, target, device);
   }
@@ -79,6 +85,9 @@ class ArchitectureTest {
     given.put("attention_mask", Tensor.i64(ones, 1, n));
     if (kind.takesPositions()) {
       given.put("position_ids", Tensor.i64(positions, 1, n));
+    }
+    for (int i = 0; i < ArchitectureModel.LAYERS && cache.isStacked(); i++) {
+      given.put("past_key_values." + i, new Tensor(ElementType.F32, 2, 1, kind.kvHeads(), 0, ArchitectureModel.SIZE));
     }
     for (int i = 0; i < ArchitectureModel.LAYERS && cache == ArchitectureModel.Cache.CARRIED_ON; i++) {
       for (String part : List.of("key", "value")) {

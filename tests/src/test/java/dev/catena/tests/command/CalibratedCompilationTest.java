@@ -12,8 +12,10 @@ import dev.catena.tests.model.ExportStyle;
 import dev.catena.tests.model.LlamaModel;
 import dev.catena.tests.model.LlamaShape;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -97,5 +99,17 @@ class CalibratedCompilationTest {
     assertEquals(1, limited.run(calibrated(cut, "gptq", 4, 32)).status());
     CommandResult other = CatenaCommand.run(calibrated(cut, "gptq", 3, 32)).succeeded();
     assertFalse(other.err().contains("going on after"), other.err());
+  }
+
+  @Test
+  void twoCompilationsOfOneArtifactDoNotMeet() throws IOException {
+    Path kept = Files.createDirectory(folder.resolve("busy.catena.calibration"));
+    try (FileChannel other = FileChannel.open(kept.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      other.lock();
+      CommandResult refused = CatenaCommand.run(calibrated(folder.resolve("busy.catena"), "gptq", 4, 32));
+      assertEquals(2, refused.status(), refused.err());
+      assertTrue(refused.err().contains("another compilation") && refused.err().contains("-o"), refused.err());
+    }
+    assertFalse(Files.exists(folder.resolve("busy.catena")));
   }
 }

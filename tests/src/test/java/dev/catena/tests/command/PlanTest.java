@@ -14,6 +14,7 @@ import dev.catena.tests.model.LlamaModel;
 import dev.catena.tests.model.LlamaShape;
 import dev.catena.tests.model.PieceFolder;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,6 +44,20 @@ class PlanTest {
       long weights = model.manifest().memory().weightsBytes();
       assertEquals(weights, said.get("weights_bytes").longValue());
       long taken = weights + session.memoryBytes();
+      assertEquals(taken, said.get("total_bytes").longValue(), TOLERANCE * taken);
+    }
+  }
+
+  @Test
+  void aGpuTakesWhatWasSaid() throws Exception {
+    PieceFolder pieces = LlamaModel.write(folder.resolve("model"), LlamaShape.of(8, 4, 16, 300, 500, 3, 256), ExportStyle.F32, 3);
+    JsonNode said = plan("plan", pieces.path(), "--target", "sm_86", "--kv-bits", 8, "--max-seq-len", 200, "--device-memory", "1GiB",
+        "--json");
+    Path artifact = folder.resolve("model.catena");
+    CatenaCommand.run("compile", pieces.path(), "-o", artifact, "--target", "sm_86", "--kv-bits", 8, "--max-seq-len", 200).succeeded();
+    try (CatenaModel model = CatenaModel.open(artifact);
+        Session session = model.newSession(SessionOptions.defaults().withDevices(List.of("sim:0")))) {
+      long taken = model.manifest().memory().weightsBytes() + session.memoryBytes();
       assertEquals(taken, said.get("total_bytes").longValue(), TOLERANCE * taken);
     }
   }

@@ -31,7 +31,7 @@ class CompiledDialectTest {
   private static final LlamaShape EQUAL_HEADS = LlamaShape.of(4, 4, 20, 96, 105, 2, 40);
   private static final int[][] STEPS = {{1, 17, 50, 3, 99}, {42}, {8}, {77, 0, 104}};
   /** Matrices that came quantized and weights in bf16 are compiled by tests of their own. */
-  private static final EnumSet<Form> NOT_HERE = EnumSet.of(Form.STRANGE, Form.QKV_INTERLEAVED, Form.NORM_OPERATOR,
+  private static final EnumSet<Form> NOT_HERE = EnumSet.of(Form.STRANGE, Form.NORM_OPERATOR,
       Form.WEIGHTS_IN_BF16, Form.INT8_TENSOR, Form.INT8_CHANNEL, Form.UINT8_CHANNEL, Form.INT4_BLOCK, Form.UINT4_BLOCK,
       Form.DYNAMIC_INT8, Form.DYNAMIC_UINT8_CHANNEL);
 
@@ -55,7 +55,7 @@ class CompiledDialectTest {
       F32.with(Form.KEYS_TURNED, Form.MASK_OF_BOOLEANS, Form.SOFTMAX_GUARDED, Form.ROWS_SQUEEZED),
       F32.with(Form.ATTENTION_IN_3D, Form.QKV_STACKED),
       F32.with(Form.QKV_STACKED_SPLIT, Form.MASK_BY_RANGE).withQkvBias(),
-      F32.with(Form.NO_CACHE, Form.MASK_BY_TRILU));
+      F32.with(Form.NO_CACHE, Form.MASK_BY_TRILU, Form.QKV_INTERLEAVED).withQkvBias());
 
   static Stream<ExportStyle> styles() {
     return STYLES.stream().flatMap(s -> Stream.of(s, s.in(OnnxElement.F16)));

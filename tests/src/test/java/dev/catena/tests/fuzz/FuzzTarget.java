@@ -15,7 +15,9 @@ enum FuzzTarget {
   EXTERNAL(ExternalDataFuzz.class, ExternalDataFuzz::fuzzerTestOneInput),
   CIR(IrTextFuzz.class, IrTextFuzz::fuzzerTestOneInput),
   RULES(RuleTextFuzz.class, RuleTextFuzz::fuzzerTestOneInput),
-  ARTIFACT(ArtifactReaderFuzz.class, ArtifactReaderFuzz::fuzzerTestOneInput);
+  ARTIFACT(ArtifactReaderFuzz.class, ArtifactReaderFuzz::fuzzerTestOneInput),
+  GRAPH(GraphDescriptionFuzz.class, GraphDescriptionFuzz::fuzzerTestOneInput),
+  NPY(NpyFuzz.class, NpyFuzz::fuzzerTestOneInput);
 
   private final Class<?> entry;
   private final Consumer<byte[]> one;

@@ -17,6 +17,7 @@ public final class OnnxGraphWriter {
   private static final int ALIGNMENT = 64;
 
   private final int opset;
+  private final int irVersion;
   private final List<Node> nodes = new ArrayList<>();
   private final List<ProtoMessage> inputs = new ArrayList<>();
   private final List<Output> outputs = new ArrayList<>();
@@ -43,8 +44,15 @@ public final class OnnxGraphWriter {
     }
   }
 
+  /** Of the IR version that exporters write with this opset. */
   public OnnxGraphWriter(int opset) {
+    this(opset, opset >= 21 ? 10 : opset >= 19 ? 9 : opset >= 15 ? 8 : 7);
+  }
+
+  /** Of an IR version; in the first three initializers are inputs, too. */
+  public OnnxGraphWriter(int opset, int irVersion) {
     this.opset = opset;
+    this.irVersion = irVersion;
   }
 
   /** Declares a graph input; a dimension is a {@code Number}, or a name where it is dynamic. */
@@ -124,8 +132,11 @@ public final class OnnxGraphWriter {
         boolean outside = data != null && i.content().raw().length > ALIGNMENT;
         long offset = outside ? append(file.resolveSibling(data), i.content().raw()) : -1;
         graph.message(5, tensor(i.name(), i.content(), data, offset));
+        if (irVersion < 4) {
+          graph.message(11, valueInfo(i.name(), i.content().element(), Arrays.stream(i.content().shape()).boxed().toArray()));
+        }
       }
-      ProtoMessage model = new ProtoMessage().number(1, opset >= 21 ? 10 : opset >= 19 ? 9 : opset >= 15 ? 8 : 7).text(2, "catena-tests")
+      ProtoMessage model = new ProtoMessage().number(1, irVersion).text(2, "catena-tests")
           .message(7, graph).message(8, new ProtoMessage().text(1, "").number(2, opset));
       if (nodes.stream().anyMatch(n -> !n.domain().isEmpty())) {
         model.message(8, new ProtoMessage().text(1, "com.microsoft").number(2, 1));

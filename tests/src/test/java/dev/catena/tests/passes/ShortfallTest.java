@@ -45,18 +45,6 @@ class ShortfallTest {
     }
   }
 
-  /** Rows of one weight that lie apart can't be a view of it. */
-  @Test
-  void queriesAndKeysInterleavedByHeadAreRefusedByTheOperationThatCutsThem() {
-    Path model = folder.resolve("interleaved");
-    LlamaModel.write(model, LlamaShape.of(4, 4, 20, 96, 105, 1, 40), ExportStyle.F32.with(Form.QKV_INTERLEAVED), 5);
-    try (ImportedModel imported = OnnxImporter.importModel(model)) {
-      PassException e = assertThrows(PassException.class, () -> Pipeline.parse("fold,widen,clean,sizes,rope-tables,raise,causal-mask,share,merge,kv-cache")
-          .run(imported.module(), new PassContext()));
-      assertTrue(e.getMessage().matches("decoder-merge-0.onnx: .*onnx\\.[A-Z].*node '.*'.*"), e.getMessage());
-    }
-  }
-
   @Test
   void theExplanationTellsWhatDiffers() {
     try (ImportedModel imported = OnnxImporter.importModel(folder)) {

@@ -23,14 +23,15 @@ def code(w, scale, zero, top):
     return np.clip(np.floor(w / scale + 0.5) + zero, 0, top)
 
 
-def gptq(weights, x, bits, group, symmetric, act_order):
+def gptq(weights, x, bits, group, symmetric, act_order, damping):
     w = weights.astype(np.float64).copy()
     rows, columns = w.shape
     top = 2**bits - 1
     hessian = x.T @ x
+    mean = np.mean(np.diag(hessian))
     order = np.argsort(-np.diag(hessian), kind="stable") if act_order else np.arange(columns)
     hessian = hessian[order][:, order]
-    hessian += 0.01 * np.mean(np.diag(hessian)) * np.eye(columns)
+    hessian += np.diag(np.where(np.diag(hessian) == 0, 1, 0)) + damping * mean * np.eye(columns)  # 0: an input that never was
     upper = np.linalg.cholesky(np.linalg.inv(hessian)).T
     w = w[:, order]
     groups = -(-columns // group)
@@ -80,18 +81,27 @@ def awq(weights, x, bits, group, symmetric):
 def main():
     random = np.random.default_rng(6)
     cases = []
-    for rows, columns, samples, bits, group, symmetric, act_order in [
-            (6, 64, 96, 4, 32, False, False), (6, 64, 96, 3, 64, True, False), (5, 172, 192, 4, 128, False, False),
-            (5, 172, 192, 3, 128, False, True), (4, 172, 192, 2, 32, False, True)]:
+    for rows, columns, samples, bits, group, symmetric, act_order, damping, unused in [
+            (6, 64, 96, 4, 32, False, False, 0.01, []), (6, 64, 96, 3, 64, True, False, 0.01, []),
+            (5, 172, 192, 4, 128, False, False, 0.01, []), (5, 172, 192, 3, 128, False, True, 0.01, []),
+            (4, 172, 192, 2, 32, False, True, 0.01, []),
+            (4, 100, 128, 4, 0, False, True, 0.01, []),        # a whole row is one group
+            (4, 40, 64, 8, 16, True, True, 0.01, []),          # 8 bits, a short last group
+            (4, 72, 24, 4, 32, True, True, 0.1, []),           # fewer samples than columns: only the damping makes H regular
+            (4, 72, 96, 3, 32, False, True, 0.001, [7, 31, 70])]:  # inputs that are always 0
+        whole, group = group == 0, group or columns
         mix = random.normal(size=(columns, columns)) / np.sqrt(columns) + np.diag(np.exp(random.normal(size=columns)))
         x = np.round(random.normal(size=(samples, columns)) @ mix, 2)
+        x[:, unused] = 0
         w = np.round(random.normal(size=(rows, columns)) * 0.1, 4).astype(np.float32)
-        codes, scales, zeros = gptq(w, x, bits, group, symmetric, act_order)
+        codes, scales, zeros = gptq(w, x, bits, group, symmetric, act_order, damping)
         loss, s = awq(w, x, bits, group, symmetric)
-        cases.append({"bits": bits, "group": group, "symmetric": symmetric, "act_order": act_order,
+        cases.append({"bits": bits, "group": 0 if whole else group, "symmetric": symmetric, "act_order": act_order,
+                      "damping": damping,
                       "x": x.tolist(), "w": np.round(w.astype(float), 4).tolist(), "codes": codes.tolist(),
                       "scales": scales.tolist(), "zeros": zeros.tolist(), "awq_scales": np.round(s, 7).tolist(),
                       "awq_loss": float(loss)})
+    assert any(s < 0 for case in cases if case["symmetric"] for row in case["scales"] for s in row), "no negative scale"
     path = pathlib.Path(__file__).with_name("quantization_references.json")
     path.write_text(json.dumps(cases, separators=(",", ":")) + "\n")
 

@@ -6,6 +6,7 @@ import dev.catena.codegen.tensor.Scalar;
 import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.StoredType;
 import dev.catena.codegen.tensor.UnaryFunction;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -42,11 +43,18 @@ public final class CScalars {
 
     private final Names names;
     private final Language language;
+    private final int lanes;
     private int reductions;
 
     public CScalars(Names names, Language language) {
+        this(names, language, 1);
+    }
+
+    /** @param lanes in how many places at once the largest and smallest reals are found */
+    public CScalars(Names names, Language language, int lanes) {
         this.names = names;
         this.language = language;
+        this.lanes = lanes;
     }
 
     public static String type(ScalarType type) {
@@ -181,10 +189,23 @@ public final class CScalars {
         ScalarType from = convert.x().type();
         ScalarType to = convert.type();
         String x = text(convert.x());
+        if (from.isFloat() && to.isInteger() && isHeldIn32Bits(convert.x())) {
+            return "(" + type(to) + ")int32_held" + suffix(from) + x + ")";
+        }
         if (from.isFloat() && to.isInteger()) {
             return "(" + type(to) + ")" + (to == ScalarType.U64 ? "uint64_of(" : "int64_of(") + x + ")";
         }
         return "((" + type(to) + ")" + x + ")";
+    }
+
+    /** Whether a real is clipped to a range of 32-bit integers, as codes are: then no range need be checked, which makes vector code. */
+    private static boolean isHeldIn32Bits(Scalar x) {
+        if (x instanceof Scalar.Unary unary && unary.function() == UnaryFunction.ROUND) {
+            return isHeldIn32Bits(unary.x());
+        }
+        return x instanceof Scalar.Binary top && top.function() == BinaryFunction.MINIMUM && top.b() instanceof Scalar.Literal high
+                && top.a() instanceof Scalar.Binary bottom && bottom.function() == BinaryFunction.MAXIMUM
+                && bottom.b() instanceof Scalar.Literal low && low.real() >= -0x1p30 && high.real() <= 0x1p30 && low.real() <= high.real();
     }
 
     private String round(Scalar.Round round) {
@@ -206,6 +227,10 @@ public final class CScalars {
         String name = "sum" + reductions++;
         ScalarType type = reduce.type();
         StringBuilder text = new StringBuilder(type(type)).append(' ').append(name).append(" = ").append(text(reduce.start())).append("; ");
+        if (lanes > 1 && type.isFloat() && !reduce.loops().isEmpty()
+                && (reduce.function() == BinaryFunction.MAXIMUM || reduce.function() == BinaryFunction.MINIMUM)) {
+            return language.block(true, text.append(extremumOf(reduce, name)).toString(), name);
+        }
         for (Scalar.Loop loop : reduce.loops()) {
             String extent = text(loop.extent());
             String i = names.counter(loop.counter());
@@ -214,5 +239,30 @@ public final class CScalars {
         }
         text.append(name).append(" = ").append(binary(reduce.function(), type, name, text(reduce.body()))).append(";");
         return language.block(type.isFloat(), text.toString(), name);
+    }
+
+    /** The largest or smallest real, found in several places at once: compilers don't know that the order doesn't matter, NaN or not. */
+    private String extremumOf(Scalar.Reduce reduce, String name) {
+        String parts = name + "_parts";
+        String lane = name + "_lane";
+        StringBuilder text = new StringBuilder("%s %s[%d]; for (int64_t %s = 0; %s < %d; %s++) %s[%s] = %s; ".formatted(
+                type(reduce.type()), parts, lanes, lane, lane, lanes, lane, parts, lane, name));
+        List<Scalar.Loop> loops = reduce.loops();
+        for (Scalar.Loop loop : loops.subList(0, loops.size() - 1)) {
+            String i = names.counter(loop.counter());
+            text.append("for (int64_t %s = 0; %s < %s; %s++) ".formatted(i, i, text(loop.extent()), i));
+        }
+        Scalar.Loop last = loops.get(loops.size() - 1);
+        String i = names.counter(last.counter());
+        String extent = text(last.extent());
+        String from = name + "_from";
+        String body = text(reduce.body());
+        text.append("{ int64_t %s = 0; for (; %s + %d <= %s; %s += %d) for (int64_t %s = 0; %s < %d; %s++) { const int64_t %s = %s + %s; "
+                .formatted(from, from, lanes, extent, from, lanes, lane, lane, lanes, lane, i, from, lane));
+        text.append("%s[%s] = %s; } ".formatted(parts, lane, binary(reduce.function(), reduce.type(), parts + "[" + lane + "]", body)));
+        text.append("for (int64_t %s = %s; %s < %s; %s++) %s = %s; } ".formatted(i, from, i, extent, i, name,
+                binary(reduce.function(), reduce.type(), name, body)));
+        return text.append("for (int64_t %s = 0; %s < %d; %s++) %s = %s;".formatted(lane, lane, lanes, lane, name,
+                binary(reduce.function(), reduce.type(), name, parts + "[" + lane + "]"))).toString();
     }
 }

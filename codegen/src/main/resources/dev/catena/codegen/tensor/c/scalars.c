@@ -47,6 +47,9 @@ INTEGERS(uint64_t) INTEGERS(uint32_t) INTEGERS(uint16_t) INTEGERS(uint8_t)
 INLINE int64_t int64_of(double x) {
   return x >= 0x1p63 ? (int64_t)(~0ul >> 1) : x < -0x1p63 ? (int64_t)(1ul << 63) : x != x ? 0 : (int64_t)x;
 }
+/* The same of reals that are known to fit 32 bits, or to be NaN. */
+INLINE int32_t int32_held_f32(float x) { return x == x ? (int32_t)x : 0; }
+INLINE int32_t int32_held_f64(double x) { return x == x ? (int32_t)x : 0; }
 INLINE uint64_t uint64_of(double x) {
   return x >= 0x1p64 ? ~0ul : x >= 0x1p63 ? (uint64_t)x : (uint64_t)int64_of(x);
 }
