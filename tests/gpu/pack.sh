@@ -1,39 +1,85 @@
 #!/usr/bin/env bash
-# pack.sh OUT: makes the folder that run.sh needs on a machine with a GPU, on one that has none: a Java runtime image, our
-# jars, artifacts with machine code for every architecture, and what the simulator answers. PACK_TARGETS names fewer
-# architectures, PACK_FAST=1 leaves out all but one artifact.
+# pack.sh OUT: makes the folder that run.sh needs on a machine with a GPU, on one that has none, and OUT.tar.gz of it: a Java
+# runtime image, our jars, artifacts with machine code, what the simulator answers, and a tune pack. Started again, it goes on
+# where it broke off.
+#   PACK_TARGETS   architectures of the artifacts that are compared with the simulator (all)
+#   PACK_CARD      the architecture of the card that is measured (sm_90)
+#   PACK_TUNED     a table of `catena tune` for the models that are measured
+#   PACK_FULL=1    also W8 and f16 with KV caches of 8 and 4 bits
+#   PACK_TOY=1     a toy in place of the two models and of most else, for rehearsals (rehearse.sh)
 set -euo pipefail
 out=$(readlink -m -- "${1:?usage: pack.sh OUT}")
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd -- "$here/../.." && pwd)
 catena="$root/catena"
 targets=${PACK_TARGETS:-sm_75,sm_80,sm_86,sm_89,sm_90,sm_100,sm_120}
+card=${PACK_CARD:-sm_90}
 
 "$catena" --version >/dev/null
-mkdir -p "$out/artifacts" "$out/expected"
-rm -rf "$out/java"
-jlink --add-modules java.base,java.logging,java.desktop,java.management,java.naming,java.net.http,java.sql,java.xml,jdk.httpserver,jdk.unsupported \
-  --strip-debug --no-header-files --no-man-pages --output "$out/java"
+mkdir -p "$out/artifacts" "$out/expected" "$out/table"
+if [ ! -e "$out/java/bin/java" ]; then
+  rm -rf "$out/java"
+  jlink --add-modules java.base,java.logging,java.xml,jdk.unsupported --strip-debug --no-header-files --no-man-pages --compress=2 --output "$out/java"
+fi
 rm -rf "$out/lib"
-cp -r "$root/tools/target/catena/lib" "$out/lib"
-# What only compiling needs: NVRTC and clang.
-rm -f "$out"/lib/cuda-* "$out"/lib/llvm-*
-cp "$here/run.sh" "$here/compare_logits.awk" "$here/peer_torch.py" "$out/"
+mkdir "$out/lib"
+# Neither what only compiling needs (NVRTC, clang), nor the page's layout, nor the tokenizers: ids are fed.
+for jar in "$root"/tools/target/catena/lib/*.jar; do
+  case ${jar##*/} in
+    cuda-* | llvm-* | javacpp-* | tokenizers-* | org.eclipse.* | guava-* | jline-* | antlr4-* | commons-* | gson-* | jna-* | api-*) ;;
+    *) cp "$jar" "$out/lib/" ;;
+  esac
+done
+cp "$here/run.sh" "$here/compare_logits.awk" "$here"/{cells,report,longest,peer}.awk "$here/peer_torch.py" "$out/"
 
-compile() { # NAME OPTION...
-  [ -e "$out/artifacts/$1.catena" ] || "$catena" compile "$root/models/tale/split-fp16" -o "$out/artifacts/$1.catena" "${@:2}"
+compile() { # ARTIFACT MODEL OPTION...
+  [ -e "$out/$1" ] || "$catena" compile "$2" -o "$out/$1" "${@:3}" >&2
 }
 expect() { # NAME: what sim answers to run.sh's prompt
-  [ -e "$out/expected/$1.npy" ] ||
-    "$catena" run "$out/artifacts/$1.catena" --device sim:0 --ids 1,42,7 --max-tokens 3 --print-ids \
-      --logits-out "$out/expected/$1.npy" >"$out/expected/$1.ids"
+  [ -e "$out/expected/$1.ids" ] && return
+  "$catena" run "$out/artifacts/$1.catena" --device sim:0 --ids 1,42,7 --max-tokens 3 --print-ids \
+    --logits-out "$out/expected/$1.npy" >"$out/expected/$1.part" && mv "$out/expected/$1.part" "$out/expected/$1.ids"
 }
-compile tale-w4 --target "$targets" --wbits 4
+tale="$root/models/tale/split-fp16"
+compile artifacts/tale-w4.catena "$tale" --target "$targets" --wbits 4
 expect tale-w4
-if [ -z "${PACK_FAST:-}" ]; then
-  compile tale-w8-kv8 --target "$targets" --wbits 8 --kv-bits 8
-  compile tale-w16-kv4 --target "$targets" --wbits 16 --kv-bits 4
-  compile tale-ptx --target sm_75 --wbits 4   # anything newer than Turing has to take its PTX
+# The smallest: what compute-sanitizer, thousands of times slower than the card, runs.
+compile artifacts/toy.catena "$here/shapes/toy.shape" --target "$targets" --wbits 4
+expect toy
+if [ -z "${PACK_TOY:-}" ]; then
+  compile artifacts/tale-w8-kv8.catena "$tale" --target "$targets" --wbits 8 --kv-bits 8
+  compile artifacts/tale-w16-kv4.catena "$tale" --target "$targets" --wbits 16 --kv-bits 4
+  compile artifacts/tale-ptx.catena "$tale" --target sm_75 --wbits 4   # anything newer than Turing has to take its PTX
   for name in tale-w8-kv8 tale-w16-kv4 tale-ptx; do expect "$name"; done
+  shapes=(llama-7b llama-3-8b)
+  contexts=(128 4096)
+  kinds=(w4-kv16 w16-kv16 w8-kv16 w4-kv8 w4-kv4)
+  [ -z "${PACK_FULL:-}" ] || kinds+=(w8-kv8 w8-kv4 w16-kv8 w16-kv4)
+else
+  shapes=(toy)
+  contexts=(5 70)
+  kinds=(w4-kv16 w16-kv8)
 fi
-echo "$out: $(du -sh "$out" | cut -f1); copy it to the machine with the GPU and run ./run.sh there" >&2
+# The order in which they are measured: table/order.
+: >"$out/table/order"
+for kind in "${kinds[@]}"; do
+  for shape in "${shapes[@]}"; do
+    bits=${kind#w} bits=${bits%-*}
+    compile "table/$shape-$kind.catena" "$here/shapes/$shape.shape" --target "$card" --wbits "$bits" --head-bits "$((bits > 8 ? bits : 8))" \
+      --kv-bits "${kind#*-kv}" ${PACK_TUNED:+--tuned "$PACK_TUNED"}
+    echo "$shape $kind" >>"$out/table/order"
+    # What the model of the kernels predicts for it, to stand beside what is measured.
+    if [ ! -e "$out/table/$shape-$kind.predicted" ]; then
+      for context in "${contexts[@]}"; do
+        "$catena" inspect "$out/table/$shape-$kind.catena" --kernels --context "$context" --json | awk -f "$here/predicted.awk"
+      done >"$out/table/$shape-$kind.part" || echo "$shape-$kind: no predictions" >&2
+      mv "$out/table/$shape-$kind.part" "$out/table/$shape-$kind.predicted"
+    fi
+  done
+done
+if [ ! -e "$out/linear.pack" ]; then
+  "$catena" tune --make-pack "$out/linear.pack" --target "$card" $([ -z "${PACK_TOY:-}" ] || echo --configurations 3 --rows 1 --wbits 4) \
+    $(printf "$here/shapes/%s.shape " "${shapes[@]}") >&2
+fi
+tar czf "$out.tar.gz.part" -C "$(dirname -- "$out")" --exclude results -- "$(basename -- "$out")" && mv "$out.tar.gz.part" "$out.tar.gz"
+echo "$out.tar.gz: $(du -h "$out.tar.gz" | cut -f1) ($(du -sh "$out" | cut -f1) unpacked); copy it to the machine with the GPU, unpack it and run ./run.sh there" >&2

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# run.sh [--device cuda:0] [STEP...]: the proof on a GPU, in the folder that pack.sh made; it needs nothing else. Each step
-# (a b c d e, all by default) takes less than nine minutes, writes results/STEP.log, and is left out when it was done before:
-# start it again after a break. Ends with gpu-performance.md, of what was measured and of nothing else.
-# `--device sim:0` rehearses it: everything runs, on the simulator, and no figure is worth anything.
+# run.sh [--device cuda:0] [STEP...]: the proof on a GPU, in the folder that pack.sh made; it needs nothing else. Steps are
+# a b c d e, all by default; each call of one takes less than nine minutes and writes results/STEP.log. What was done is left out
+# when it is started again, also within a step: a call that ran out of time ends with status 75, and the next one goes on.
+# Writes results/gpu-performance.md, of what was measured and of nothing else.
+# `--device sim:0` rehearses it (rehearse.sh): everything runs, on the simulator, and no figure is worth anything.
+#   RUN_SECONDS   of a step (530)    RUN_CELLS   of the table, BATCHxCONTEXT,…
 set -uo pipefail
 cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" || exit 2
 device=cuda:0
@@ -10,16 +12,19 @@ device=cuda:0
 steps=("$@")
 [ ${#steps[@]} -gt 0 ] || steps=(a b c d e)
 rehearsal=; case $device in sim:*) rehearsal=1 ;; esac
-limit=530
-mkdir -p results
+limit=${RUN_SECONDS:-530}
+cells=${RUN_CELLS:-1x128,16x128,1x4096,16x4096,4x4096,64x128}
+again=75
+mkdir -p results/table results/peer
 
+left() { echo $((limit - SECONDS + step_began)); }   # seconds that this step may still take
 catena() {
-  CATENA_CACHE=${CATENA_CACHE:-$PWD/results/cache} timeout "$limit" java/bin/java -XX:+UseSerialGC -cp "lib/*" dev.catena.tools.Catena "$@"
+  CATENA_CACHE=${CATENA_CACHE:-$PWD/results/cache} timeout -k 5 "$(left)" java/bin/java -XX:+UseSerialGC -cp "lib/*" dev.catena.tools.Catena "$@"
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 gpu_state() { have nvidia-smi && nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,power.draw,temperature.gpu --format=csv,noheader; }
 floats() { tail -c +129 "$1" | od -An -v -w4 -tf4; }   # a .npy file of version 1 has 128 bytes before the data here
-answers() { # ARTIFACT DEVICE: the ids and logits that sim gave
+answers() { # NAME: whether the device gives the ids and logits that sim gave
   local name=$1
   catena run "artifacts/$name.catena" --device "$device" --ids 1,42,7 --max-tokens 3 --print-ids --logits-out "results/$name.npy" \
     >"results/$name.ids" || return 1
@@ -40,71 +45,89 @@ step_a() { # the machine: driver, bandwidth, launches, machine code and PTX
 }
 
 step_b() { # what the simulator answered, and the sanitizer
-  local failed=0 artifact name
-  for artifact in artifacts/*.catena; do
-    name=$(basename "$artifact" .catena)
-    [ ! -e "expected/$name.npy" ] || answers "$name" || { echo "FAILED: $name"; failed=1; }
+  local failed=0 ids tool
+  for ids in expected/*.ids; do
+    answers "$(basename "$ids" .ids)" || { echo "FAILED: $(basename "$ids" .ids)"; failed=1; }
   done
-  if [ -n "$rehearsal" ]; then
-    echo "compute-sanitizer: left out, sim checks every access itself"
-  elif have compute-sanitizer; then
-    local tool
-    for tool in memcheck racecheck; do
-      timeout "$limit" compute-sanitizer --tool "$tool" --error-exitcode 9 java/bin/java -XX:+UseSerialGC -cp "lib/*" \
-        dev.catena.tools.Catena run artifacts/tale-w4.catena --device "$device" --ids 1,42 --max-tokens 1 --print-ids \
-        || { echo "FAILED: $tool"; failed=1; }
-    done
-  else
+  if ! have compute-sanitizer; then
     echo "compute-sanitizer: not on this machine, not run"
+    return $failed
   fi
+  for tool in memcheck racecheck; do
+    [ ! -e "results/$tool.done" ] || continue
+    if timeout -k 5 "$(left)" compute-sanitizer --tool "$tool" --error-exitcode 9 java/bin/java -XX:+UseSerialGC -cp "lib/*" \
+      dev.catena.tools.Catena run artifacts/toy.catena --device "$device" --ids 1,42 --max-tokens 2 --print-ids; then
+      touch "results/$tool.done"
+    else
+      echo "FAILED: $tool, status $?"; failed=1
+    fi
+  done
   return $failed
 }
 
-step_c() { # tuning
-  echo "no tune pack is part of this version"
+step_c() { # the fastest configuration of each kernel; results/linear.tuned is for `catena compile --tuned` and the repository
+  local budget=240; [ -z "$rehearsal" ] || budget=20
+  [ "$budget" -lt "$(left)" ] || budget=$(($(left) / 2))
+  catena tune --pack linear.pack --device "$device" --budget "${budget}s" --results results/linear.results -o results/linear.tuned
 }
 
-prediction() { # NAME: what the model says of this card, of decoding at the mean context that bench measures
-  local context=160 card=(--card results/measured.json)
-  [ -z "$rehearsal" ] || { context=3; card=(); }   # the simulator is no card that anything could be predicted for
-  catena inspect "artifacts/$1.catena" --kernels --json --context "$context" "${card[@]}" >"results/predicted-$1.json" || return 1
-  grep -E '"(card|step|predicted_tokens_per_s|predicted_share_of_bandwidth|problem)"' "results/predicted-$1.json" | sed 's/^ */    predicted: /'
-}
-
-step_d() { # decode and prefill of every artifact that is here, beside what was predicted, and the peer
-  local artifact name lengths="--prompt-len 128 --gen-len 64 --repeat 5"
-  [ -z "$rehearsal" ] || lengths="--prompt-len 2 --gen-len 1 --repeat 3"
-  : >results/bench.jsonl
-  for artifact in artifacts/*.catena; do
-    name=$(basename "$artifact" .catena)
-    [ -z "$rehearsal" ] || [ "$name" = tale-w4 ] || continue
-    # shellcheck disable=SC2086
-    if catena bench "$artifact" --device "$device" $lengths --json >results/one.json; then
-      echo "{\"artifact\": \"$name\", \"result\": $(tr -d '\n' <results/one.json)}" | tee -a results/bench.jsonl
-      prediction "$name" || echo "$name: no prediction, see above"
-    else
-      echo "$name: not measured, see above"
-    fi
-    gpu_state
-  done
+peer() { # SHAPE: PyTorch on the same shape
+  local shape=$1 its
+  [ ! -e "results/peer/$shape.done" ] || return 0
   if ! have python3 || ! python3 -c 'import torch' 2>/dev/null; then
-    echo "peer: no PyTorch on this machine, not measured"
-  elif [ -n "$rehearsal" ]; then
-    timeout "$limit" python3 peer_torch.py --rehearse
-  else
-    timeout "$limit" python3 peer_torch.py | tee results/peer.txt
-    gpu_state
-  fi
-}
-
-step_e() { # where the time goes in the kernels that take longest
-  if [ -n "$rehearsal" ] || ! have ncu; then
-    echo "ncu: $([ -n "$rehearsal" ] && echo 'left out in a rehearsal' || echo 'not on this machine'), not run"
+    echo "peer $shape: no PyTorch on this machine, not measured"
     return 0
   fi
-  timeout "$limit" ncu --clock-control none --set full --kernel-name-base function -k 'regex:linear|attention' -c 12 --csv --page details \
-    java/bin/java -XX:+UseSerialGC -cp "lib/*" dev.catena.tools.Catena run artifacts/tale-w4.catena --device "$device" --ids 1,42 \
-    --max-tokens 2 --print-ids >results/ncu.csv
+  case $shape in llama-7b) its=7b ;; llama-3-8b) its=8b ;; *) its=toy ;; esac
+  gpu_state
+  timeout -k 5 "$(left)" python3 peer_torch.py --shape "$its" --batch 1,16,4,64 --context 128,4096 --bits 16,4 --prefill 2048 \
+    --seconds "$(($(left) * 9 / 10))" --json "results/peer/$shape.jsonl" $([ -z "$rehearsal" ] || echo --dry) || { echo "peer $shape: status $?"; return 1; }
+  gpu_state
+  grep -q '"stopped"' "results/peer/$shape.jsonl" 2>/dev/null || touch "results/peer/$shape.done"
+}
+
+step_d() { # the table: ours, cell by cell, and the peer in the same run
+  local shape kind name failed=0
+  while read -r shape kind <&3; do
+    name="$shape-$kind"
+    if [ ! -e "results/table/$name.cells" ]; then
+      [ "$(left)" -gt $((limit / 10)) ] || return $again
+      echo "clocks before $name: $(gpu_state)"
+      if catena bench "table/$name.catena" --device "$device" --decode "$cells" --gen-len "$([ -z "$rehearsal" ] && echo 32 || echo 1)" \
+        --repeat 5 --json >"results/table/$name.part"; then
+        awk -v name="$shape $kind" -f cells.awk "results/table/$name.part" >"results/table/$name.cells.part" &&
+          mv "results/table/$name.cells.part" "results/table/$name.cells"
+        mv "results/table/$name.part" "results/table/$name.json"
+      elif [ "$(left)" -le 5 ]; then
+        return $again
+      else
+        echo "$name: FAILED, see above"; failed=1
+      fi
+      echo "clocks after $name: $(gpu_state)"
+    fi
+    case $kind in w16-*)
+      [ -e "results/peer/$shape.done" ] || [ "$(left)" -gt $((limit / 5)) ] || return $again
+      peer "$shape" || failed=1 ;;
+    esac
+  done 3<table/order
+  return $failed
+}
+
+profiled() { # OPTION...: ncu on a few decode steps of the first model of the table
+  local name; name=$(head -1 table/order | tr ' ' -)
+  timeout -k 5 "$(left)" ncu --clock-control none --csv --page raw "$@" java/bin/java -XX:+UseSerialGC -cp "lib/*" \
+    dev.catena.tools.Catena run "table/$name.catena" --device "$device" --ids 1 --max-tokens 2 --print-ids
+}
+step_e() { # what limits the three kernels that take longest
+  if ! have ncu; then
+    echo "ncu: not on this machine, not run"
+    return 0
+  fi
+  profiled --metrics gpu__time_duration.sum -c 600 >results/ncu-times.csv || { tail -3 results/ncu-times.csv; return 1; }
+  awk -f longest.awk results/ncu-times.csv | tee results/longest.txt
+  [ -s results/longest.txt ] || { echo "ncu named no kernel"; return 1; }
+  profiled --set full -c 9 -k "regex:^($(cut -d' ' -f1 results/longest.txt | paste -sd'|'))\$" >results/ncu.csv ||
+    { tail -3 results/ncu.csv; return 1; }
 }
 
 report() {
@@ -116,23 +139,51 @@ report() {
     else
       echo "Measured by tests/gpu/run.sh on: $(gpu_state | head -1)"
     fi
+    echo
+    echo "Decode steps of models made from their shapes (random weights): medians of five; tokens/s of all sequences together; the share is"
+    echo "of the bandwidth that a kernel reading the same card's memory reached in the same process. PyTorch (CUDA graphs; W4 by"
+    echo "\`_weight_int4pack_mm\`) ran in the same run; × is its time over ours."
+    echo
+    {
+      for f in table/*.predicted; do
+        # Of the card whose name nvidia-smi's contains.
+        [ ! -s "$f" ] || awk -v name="$(awk -v f="$(basename "$f" .predicted)" '$1 "-" $2 == f' table/order)" -v card="$(gpu_state | head -1 | tr ' ' _)" \
+          'index(card, $1) { print "predicted", name, $2, $3, $4 }' "$f"
+      done
+      for f in results/peer/*.jsonl; do
+        [ ! -e "$f" ] || awk -v shape="$(basename "$f" .jsonl)" -f peer.awk "$f"
+      done
+      while read -r shape kind; do
+        [ ! -e "results/table/$shape-$kind.cells" ] || sed 's/^/cell /' "results/table/$shape-$kind.cells"
+      done <table/order
+    } | awk -f report.awk
     local step
     for step in a b c d e; do
       [ -e "results/$step.log" ] || continue
-      echo; echo "## Step $step: $([ -e "results/$step.done" ] && echo done || echo FAILED)"; echo; sed 's/^/    /' "results/$step.log"
+      echo; echo "## Step $step: $(state_of "$step")"; echo; sed 's/^/    /' "results/$step.log"
     done
-  } >results/gpu-performance.md
+  } >results/gpu-performance.md.part && mv results/gpu-performance.md.part results/gpu-performance.md
 }
+state_of() { [ -e "results/$1.done" ] && echo done || { [ -e "results/$1.begun" ] && echo "not finished" || echo FAILED; }; }
 
 status=0
 for step in "${steps[@]}"; do
   case $step in a | b | c | d | e) ;; *) echo "run.sh: there is no step '$step'" >&2; exit 2 ;; esac
   [ ! -e "results/$step.done" ] || { echo "step $step was done before (remove results/$step.done to repeat it)"; continue; }
   echo "step $step"
-  if "step_$step" >"results/$step.log" 2>&1; then
+  step_began=$SECONDS
+  touch "results/$step.begun"
+  "step_$step" >>"results/$step.log" 2>&1
+  ended=$?
+  if [ $ended = 0 ]; then
     touch "results/$step.done"
+    rm -f "results/$step.begun"
+  elif [ $ended = $again ]; then
+    status=$again
+    echo "step $step ran out of time: start run.sh again, it goes on"
   else
-    status=1
+    rm -f "results/$step.begun"
+    [ $status = $again ] || status=1
     echo "step $step FAILED:" >&2
     tail -5 "results/$step.log" >&2
   fi

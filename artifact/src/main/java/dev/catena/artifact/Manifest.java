@@ -25,6 +25,12 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
     /** The format number this version reads and writes. */
     public static final int FORMAT = 2;
 
+    /** The setting that says what the weights are, where they are none of a model. */
+    public static final String WEIGHTS_SETTING = "weights";
+
+    /** Of {@link #WEIGHTS_SETTING}: made from a model's shape, for measuring; matrices are samples that are repeated. */
+    public static final String SAMPLED_WEIGHTS = "samples";
+
     /** No single memory need or entry is larger: 1 PiB. Sums of a few of them can't overflow. */
     static final long MAX_BYTES = 1L << 50;
 
@@ -189,14 +195,26 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
         }
     }
 
-    /** @param entry the entry that holds the packed bytes; several weights may share one */
+    /**
+     * @param entry the entry that holds the packed bytes; several weights may share one. In an artifact with sampled weights it may be
+     *              {@code SAMPLE@NAME}: the weight is the bytes of the entry SAMPLE, over and over
+     */
     public record Weight(String name, String entry, long bytes, String type, String layout) {
+        /** Stands between a sample's entry and the weight's own name. */
+        public static final char SAMPLE_OF = '@';
+
         public Weight {
             text("weight.name", name);
             text("weight.entry", entry);
             range("weight.bytes", bytes, 0, MAX_BYTES);
             Objects.requireNonNull(type);
             Objects.requireNonNull(layout);
+        }
+
+        /** The entry whose bytes are repeated to make the weight, or null where the weight's entry is whole. */
+        public String sample() {
+            int end = entry.indexOf(SAMPLE_OF);
+            return end < 0 ? null : entry.substring(0, end);
         }
     }
 
@@ -223,6 +241,11 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
                 throw new IllegalArgumentException("entry.sha256 '" + sha256 + "' is not a sha256");
             }
         }
+    }
+
+    /** Whether its weights are random numbers in the shape of a model's. */
+    public boolean hasSampledWeights() {
+        return SAMPLED_WEIGHTS.equals(settings.get(WEIGHTS_SETTING));
     }
 
     /** The target of this name, or null. */

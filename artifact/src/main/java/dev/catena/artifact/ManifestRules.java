@@ -7,6 +7,9 @@ import java.util.Set;
 
 /** What must hold between the parts of a manifest, so that the runtime may rely on it without looking again. */
 final class ManifestRules {
+    /** A weight that is a repeated sample takes no room in the file that would bound it. */
+    private static final long MOST_SAMPLED_BYTES = 1L << 37;
+
     private ManifestRules() {}
 
     /** @throws IllegalArgumentException with the first rule that is broken */
@@ -132,10 +135,24 @@ final class ManifestRules {
     }
 
     private static void checkWeight(Manifest manifest, Manifest.Weight weight, String what) {
+        if (weight.sample() != null && manifest.hasSampledWeights()) {
+            checkSample(manifest, weight, what);
+            return;
+        }
         Manifest.Entry entry = manifest.entries().get(weight.entry());
         require(entry != null, what + " names the missing entry '" + weight.entry() + "'");
         require(weight.entry().startsWith("weights/"), what + " lies outside weights/");
         require(entry.bytes() == weight.bytes(), what + " has " + weight.bytes() + " bytes, its entry " + entry.bytes());
+    }
+
+    private static void checkSample(Manifest manifest, Manifest.Weight weight, String what) {
+        Manifest.Entry sample = manifest.entries().get(weight.sample());
+        require(sample != null, what + " repeats the missing entry '" + weight.sample() + "'");
+        require(weight.sample().startsWith("weights/"), what + " lies outside weights/");
+        require(sample.bytes() >= 1 && sample.bytes() <= weight.bytes(), what + " has " + weight.bytes() + " bytes, its sample "
+                + sample.bytes());
+        require(weight.bytes() <= MOST_SAMPLED_BYTES, what + " has " + weight.bytes() + " bytes, more than any GPU");
+        require(manifest.targets().stream().allMatch(Manifest.Target::runsPrograms), what + " is a sample, which only GPUs' code reads");
     }
 
     /** That the manifest's entries are exactly the file's, with these sizes. */

@@ -68,6 +68,11 @@ public record MatrixType(int rows, int columns, Element element, int group, bool
         return new MatrixType(rows, columns, element, group, symmetric, Element.F32);
     }
 
+    /** A matrix with another number of rows, stored alike. */
+    public MatrixType withRows(int count) {
+        return new MatrixType(count, columns, element, group, symmetric, scale);
+    }
+
     /** Whether the scales are f32; false if not quantized. */
     public boolean f32Scales() {
         return scale == Element.F32;

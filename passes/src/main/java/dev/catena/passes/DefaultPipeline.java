@@ -34,7 +34,12 @@ public final class DefaultPipeline {
   }
 
   public static String text(Settings s) {
-    return "fold,widen,clean,sizes,rope-tables{positions=" + s.positions() + "},raise,causal-mask,share,merge,name,quantize{bits="
+    return "fold,widen,clean,sizes,rope-tables{positions=" + s.positions() + "},raise,causal-mask,share," + afterRaising(s);
+  }
+
+  /** What is left for a module that is made of {@code nn} operations from the start. */
+  public static String afterRaising(Settings s) {
+    return "merge,name,quantize{bits="
         + s.weightBits() + " group=" + s.groupSize() + " symmetric=" + s.symmetric() + " scales=" + s.scales()
         + (s.keep().isEmpty() ? "" : " keep=" + s.keep()) + " embed=" + s.embedBits() + " head=" + s.headBits() + (s.tied() ? " tied=head" : "")
         + "},kv-cache{key=" + s.keyBits() + " value=" + s.valueBits() + "},select-rows,lower,plan{rows=" + s.maxRows() + "}";

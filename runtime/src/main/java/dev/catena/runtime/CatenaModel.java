@@ -4,12 +4,14 @@ import dev.catena.artifact.ArtifactException;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A compiled model, open: its weights mapped, its code loaded.
@@ -56,7 +58,7 @@ public final class CatenaModel implements AutoCloseable {
                 throw new ArtifactException(file, "is a graph of tensors, not a language model; use 'catena exec'");
             }
             CatenaModel model = new CatenaModel(reader);
-            model.load(Devices.defaultProvider(reader.manifest()));
+            model.load(Devices.defaultProvider(reader.manifest()).kind() + ":0");
             return model;
         } catch (RuntimeException e) {
             reader.close();
@@ -69,8 +71,10 @@ public final class CatenaModel implements AutoCloseable {
         return reader.manifest();
     }
 
-    private DeviceModel load(DeviceProvider provider) {
-        return loaded.computeIfAbsent(provider.kind(), kind -> provider.load(reader));
+    /** @param device that wants it, for messages */
+    private DeviceModel load(String device) {
+        DeviceProvider provider = Devices.provider(device);
+        return loaded.computeIfAbsent(provider.kind(), kind -> provider.load(reader, device));
     }
 
     /**
@@ -81,14 +85,17 @@ public final class CatenaModel implements AutoCloseable {
      */
     public synchronized String target(List<String> devices) {
         checkOpen();
-        return devices.stream().map(Devices::canonical).map(device -> load(Devices.provider(device)).target(device).name())
+        return devices.stream().map(Devices::canonical).map(device -> load(device).target(device).name())
                 .distinct().collect(Collectors.joining(", "));
     }
 
     /** What a user should know of how these devices run the model, a line each. @throws DeviceException for an unknown device */
     public synchronized List<String> notes(List<String> devices) {
         checkOpen();
-        return devices.stream().map(Devices::canonical).map(device -> load(Devices.provider(device)).note(device))
+        Stream<String> ofWeights = manifest().hasSampledWeights()
+                ? Stream.of(reader.path() + ": its weights are random numbers in a model's shape: it can be measured, what it says means nothing")
+                : Stream.empty();
+        return Stream.concat(devices.stream().map(Devices::canonical).map(device -> load(device).note(device)), ofWeights)
                 .filter(Objects::nonNull).distinct().toList();
     }
 
@@ -125,6 +132,30 @@ public final class CatenaModel implements AutoCloseable {
         return new Scheduler(manifest(), chain(options.session(), maxSequence, positions, sequences), options, maxSequence);
     }
 
+    /**
+     * Measures decode steps of {@code sequences} sequences that each have {@code context} positions before the first step.
+     *
+     * @return seconds a step, of each repetition
+     * @throws DeviceException      when there isn't enough memory: the message has the bytes
+     * @throws ContextFullException when the model has fewer positions
+     */
+    public double[] decodeSeconds(SessionOptions options, int sequences, int context, int steps, int repetitions) {
+        int rows = manifest().memory().maxRows();
+        if (sequences > rows) {
+            throw new DeviceException(sequences + " sequences: the model's steps have at most " + rows + " rows");
+        }
+        int positions = context + DecodeTiming.stepsIn(steps);
+        maxSequence(options.withMaxSequenceLength(positions));
+        long capacity = (long) PagePool.pagesFor(positions) * PagePool.POSITIONS * sequences;
+        StageChain chain = chain(options, positions, (int) Math.min(Integer.MAX_VALUE / 2, capacity), sequences);
+        try {
+            double[] seconds = new DecodeTiming(chain, manifest().model().vocab(), sequences, context, positions).run(steps, repetitions);
+            return Arrays.stream(seconds).map(all -> all / steps).toArray();
+        } finally {
+            chain.release();
+        }
+    }
+
     private int maxSequence(SessionOptions options) {
         int most = manifest().model().maxSeqLen();
         int maxSequence = options.maxSequenceLength() == 0 ? most : options.maxSequenceLength();
@@ -140,9 +171,9 @@ public final class CatenaModel implements AutoCloseable {
             synchronized (this) {
                 checkOpen();
                 for (String device : options.devices()) {
-                    DeviceProvider provider = Devices.provider(Devices.canonical(device));
-                    if (!held.containsKey(provider.kind())) {
-                        held.put(provider.kind(), load(provider).retain());
+                    String canonical = Devices.canonical(device);
+                    if (!held.containsKey(Devices.kind(canonical))) {
+                        held.put(Devices.kind(canonical), load(canonical).retain());
                     }
                 }
             }

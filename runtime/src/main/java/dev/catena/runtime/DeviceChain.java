@@ -1,6 +1,5 @@
 package dev.catena.runtime;
 
-import dev.catena.runtime.sampling.SamplingParameters;
 import java.nio.ByteBuffer;
 
 /**
@@ -44,18 +43,19 @@ public interface DeviceChain extends AutoCloseable {
     /** Copies {@code rows} rows of the last stage's output, from row {@code first} on, to the start of {@code into}. */
     void readOutput(int first, int rows, ByteBuffer into);
 
-    /** Whether {@link #sample} works: the output is logits, and the target's code has a program that chooses from them. */
-    default boolean samples() {
-        return false;
+    /**
+     * How many selected rows {@link #sample} takes at most: none unless the output is logits, and the target's code has a program
+     * that chooses from them.
+     */
+    default int mostSampledRows() {
+        return 0;
     }
 
     /**
-     * Chooses a token from the output of a step with one selected row, on the device and with the meaning of {@link
+     * Chooses a token for each selected row of the step from the output, on the device and with the meaning of {@link
      * dev.catena.runtime.sampling.Sampler#sample}; the output stays as it is.
-     *
-     * @return the token, or −1 where the logits are not such that one can be chosen
      */
-    default int sample(SamplingParameters parameters, int[] history, int historyLength, int position) {
+    default void sample(RowSampling rows) {
         throw new UnsupportedOperationException("this device leaves sampling to the host");
     }
 

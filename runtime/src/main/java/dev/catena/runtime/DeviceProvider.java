@@ -27,8 +27,13 @@ public interface DeviceProvider {
         return List.of();
     }
 
-    /** What this kind's GPUs are reached through, or null if they are none. @throws DeviceException when they can't be used */
-    default GpuDriver gpus() {
+    /**
+     * What this kind's GPUs are reached through, or null if they are none.
+     *
+     * @param device that is wanted, for messages
+     * @throws DeviceException when they can't be used
+     */
+    default GpuDriver gpus(String device) {
         return null;
     }
 
@@ -38,9 +43,11 @@ public interface DeviceProvider {
     /**
      * Loads a model's code and weights for this kind.
      *
+     * @param device that is wanted first, for messages
      * @throws UnsupportedPlatformException when the artifact has no code that it can run
+     * @throws DeviceException              when the kind can't be used here
      */
-    DeviceModel load(ArtifactReader reader);
+    DeviceModel load(ArtifactReader reader, String device);
 
     /**
      * Loads a graph of tensors for one of this kind's devices; the reader may then be closed.
@@ -49,6 +56,6 @@ public interface DeviceProvider {
      * @throws UnsupportedPlatformException when the artifact has no code that it can run
      */
     default LoadedGraph graph(ArtifactReader reader, String device) {
-        return GpuGraph.of(reader, gpus(), Integer.parseInt(device.substring(device.indexOf(':') + 1)));
+        return GpuGraph.of(reader, gpus(device), Integer.parseInt(device.substring(device.indexOf(':') + 1)));
     }
 }

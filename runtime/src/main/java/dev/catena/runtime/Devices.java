@@ -2,6 +2,7 @@ package dev.catena.runtime;
 
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.cpu.CpuProvider;
+import dev.catena.runtime.gpu.Gpu;
 import dev.catena.runtime.gpu.GpuDriver;
 import dev.catena.runtime.gpu.GpuMeasurement;
 import java.util.ArrayList;
@@ -64,18 +65,32 @@ public final class Devices {
      * @throws DeviceException when it is none, or can't be used
      */
     public static GpuMeasurement measure(String name, long bytes) {
-        String canonical = canonical(name);
-        return gpus(canonical).measure(Integer.parseInt(canonical.substring(canonical.indexOf(':') + 1)), bytes);
+        return gpus(name).measure(ordinal(name), bytes);
+    }
+
+    /**
+     * Opens a GPU to run single kernels on it.
+     *
+     * @param target whose code will run, such as {@code sm_86}
+     * @throws DeviceException when it is none, or can't be used
+     */
+    public static Gpu open(String name, String target) {
+        return gpus(name).open(ordinal(name), target, Runtime.getRuntime().availableProcessors());
     }
 
     /** What a GPU is reached through. @throws DeviceException when it is none, or can't be used */
     public static GpuDriver gpus(String name) {
         String canonical = canonical(name);
-        GpuDriver gpus = provider(canonical).gpus();
+        GpuDriver gpus = provider(canonical).gpus(canonical);
         if (gpus == null) {
             throw new DeviceException(canonical + " is no GPU");
         }
         return gpus;
+    }
+
+    private static int ordinal(String name) {
+        String canonical = canonical(name);
+        return Integer.parseInt(canonical.substring(canonical.indexOf(':') + 1));
     }
 
     /** This machine's processor, without a look at other devices. */

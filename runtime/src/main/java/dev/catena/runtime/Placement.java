@@ -2,7 +2,9 @@ package dev.catena.runtime;
 
 import dev.catena.artifact.Manifest;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.function.ToLongFunction;
 
 /** Which stages go to which of several devices: contiguous runs of about equal weight bytes, none empty if that can be. */
 final class Placement {
@@ -10,21 +12,36 @@ final class Placement {
 
     /** @return one list of stages for each device; with more devices than stages, the last ones are missing */
     static List<List<Manifest.Stage>> split(List<Manifest.Stage> stages, int devices) {
-        int parts = Math.min(devices, stages.size());
-        long total = 0;
-        for (Manifest.Stage stage : stages) {
-            total += bytes(stage);
-        }
+        return split(stages, Collections.nCopies(devices, 1.0), Placement::bytes);
+    }
+
+    /**
+     * Places stages so that each device takes about as long for its own: by the bytes that a step reads, of a table next to none, over
+     * what the device reads in a second.
+     *
+     * @param speeds of the devices, in any one unit
+     * @return as {@link #split}
+     */
+    static List<List<Manifest.Stage>> bySpeed(List<Manifest.Stage> stages, List<Double> speeds) {
+        return split(stages, speeds, stage -> stage.role().equals("embed") ? 0 : bytes(stage));
+    }
+
+    private static List<List<Manifest.Stage>> split(List<Manifest.Stage> stages, List<Double> speeds, ToLongFunction<Manifest.Stage> bytes) {
+        int parts = Math.min(speeds.size(), stages.size());
+        double allSpeeds = speeds.subList(0, parts).stream().mapToDouble(Double::doubleValue).sum();
+        double speedsSoFar = 0;
+        long total = stages.stream().mapToLong(bytes).sum();
         List<List<Manifest.Stage>> placed = new ArrayList<>();
         int next = 0;
         long before = 0;
         for (int part = 0; part < parts; part++) {
             int partsAfter = parts - part - 1;
+            speedsSoFar += speeds.get(part);
             int start = next;
             // A stage belongs to the part in which its middle lies.
             while (next < stages.size() - partsAfter && (next == start || partsAfter == 0
-                    || (before + bytes(stages.get(next)) / 2.0) * parts <= (double) total * (part + 1))) {
-                before += bytes(stages.get(next++));
+                    || (before + bytes.applyAsLong(stages.get(next)) / 2.0) * allSpeeds <= total * speedsSoFar)) {
+                before += bytes.applyAsLong(stages.get(next++));
             }
             placed.add(stages.subList(start, next));
         }

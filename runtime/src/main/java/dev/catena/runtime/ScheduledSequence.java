@@ -154,13 +154,26 @@ final class ScheduledSequence {
         return true;
     }
 
+    /** Asks for the next token, where this step's last row gives one and a sampler chooses it; before {@link #fed}. */
+    boolean wantToken(RowSampling sampling) {
+        if (rows == 0 || rows < pending() || sampler == null || request.options().maxTokens() == 0) {
+            return false;
+        }
+        sampling.want(selected(rows - 1), sampler.parameters(), ids(), length, length);
+        return true;
+    }
+
     /** Chooses the next token. @return why the sequence ends with it, or null */
     FinishReason next(FloatBuffer logits) {
         if (request.options().maxTokens() == 0) {
             return FinishReason.LENGTH;
         }
         TokenChoice choice = request.options().choice();
-        int id = choice != null ? choice.choose(logits, ids(), length, length) : sampler.sample(logits, ids(), length, length);
+        return next(choice != null ? choice.choose(logits, ids(), length, length) : sampler.sample(logits, ids(), length, length));
+    }
+
+    /** Goes on with a token. @return why the sequence ends with it, or null */
+    FinishReason next(int id) {
         if (id < 0 || id >= model.vocab()) {
             throw new CatenaException("token id " + id + " is not in the vocabulary (0 to " + (model.vocab() - 1) + ")");
         }

@@ -316,18 +316,39 @@ public final class Scheduler implements AutoCloseable {
             return;
         }
         RuntimeException failure = null;
+        boolean sampled = false;
         try {
             synchronized (chain) {
                 chain.run();
             }
+            sampled = sampleOnDevice();
         } catch (RuntimeException e) {
             failure = e;
         }
         tally.steps++;
         for (int i = 0; i < running.size(); i++) {
-            if (running.get(i).rows() > 0 && !goesOn(running.get(i), failure)) {
+            if (running.get(i).rows() > 0 && !goesOn(running.get(i), failure, sampled)) {
                 running.remove(i--);
             }
+        }
+    }
+
+    /** Where the device can, it chooses the tokens of all that wait for one, and logits stay there. @return whether it did */
+    private boolean sampleOnDevice() {
+        synchronized (chain) {
+            if (step.selected() == 0 || step.selected() > chain.mostSampledRows()) {
+                return false;
+            }
+            RowSampling rows = chain.rowSampling();
+            rows.begin(step.selected());
+            boolean wanted = false;
+            for (int i = 0; i < running.size(); i++) {
+                wanted |= running.get(i).wantToken(rows);
+            }
+            if (wanted) {
+                chain.sample();
+            }
+            return wanted;
         }
     }
 
@@ -415,8 +436,13 @@ public final class Scheduler implements AutoCloseable {
         }
     }
 
-    /** What a step's rows mean to their request. @return whether it has another step */
-    private boolean goesOn(ScheduledSequence sequence, RuntimeException failure) {
+    /**
+     * What a step's rows mean to their request.
+     *
+     * @param sampled whether the device chose tokens
+     * @return whether it has another step
+     */
+    private boolean goesOn(ScheduledSequence sequence, RuntimeException failure, boolean sampled) {
         if (failure != null) {
             end(sequence, FinishReason.FAILED, failure);
             return false;
@@ -432,8 +458,15 @@ public final class Scheduler implements AutoCloseable {
             if (sequence.pending() > 0) {
                 return true;
             }
-            readLogits(sequence.selected(sequence.rows() - 1));
-            FinishReason reason = sequence.next(logitsView.clear());
+            int row = sequence.selected(sequence.rows() - 1);
+            int token = sampled ? chain.rowSampling().token(row) : -1;
+            FinishReason reason;
+            if (token >= 0) {
+                reason = sequence.next(token);
+            } else {
+                readLogits(row);
+                reason = sequence.next(logitsView.clear());
+            }
             if (reason == null) {
                 return true;
             }

@@ -126,7 +126,7 @@ public final class Session implements AutoCloseable {
                 step.selectLast();
             }
             chain.run();
-            if (sink == null && last && chain.samples()) {
+            if (sink == null && last && chain.mostSampledRows() > 0) {
                 chain.leaveLogitsTo(this);
             } else if (sink == null && last) {
                 chain.readLogits(0, logits);
@@ -202,7 +202,11 @@ public final class Session implements AutoCloseable {
             checkOpen();
             synchronized (chain) {
                 if (haveLogits && chain.logitsOwner() == this) {
-                    int id = chain.sample(sampler.parameters(), tokens, position, position);
+                    RowSampling rows = chain.rowSampling();
+                    rows.begin(1);
+                    rows.want(0, sampler.parameters(), tokens, position, position);
+                    chain.sample();
+                    int id = rows.token(0);
                     if (id >= 0) {
                         checkId(id);
                         return id;

@@ -16,15 +16,21 @@ import java.util.List;
  * @param cacheShare        the part of what weights and activations leave of the GPUs' memory that the KV cache takes, in
  *                          place of {@code kvCapacity}; 0 = as {@code kvCapacity} says
  * @param split             decoder layers of each device, in their order; none = as many as make equal weight bytes
+ * @param speeds            what each device reads in a second, in their order and any unit: stages are split so that each takes
+ *                          about as long for its own, in place of {@code split}; none = not known
  */
 public record SessionOptions(List<String> devices, int threads, int maxSequenceLength, int kvCapacity, long deviceMemory,
-        double cacheShare, List<Integer> split) {
+        double cacheShare, List<Integer> split, List<Double> speeds) {
     private static final int MAX_THREADS = 1024;
     private static final int MAX_DEVICES = 64;
 
     public SessionOptions {
         devices = List.copyOf(devices);
         split = List.copyOf(split);
+        speeds = List.copyOf(speeds);
+        if (!speeds.isEmpty() && (speeds.size() != devices.size() || speeds.stream().anyMatch(speed -> !(speed > 0 && speed < 1e30)))) {
+            throw new IllegalArgumentException("speeds of " + devices + ": " + speeds);
+        }
         if (devices.isEmpty() || devices.size() > MAX_DEVICES) {
             throw new DeviceException(devices.size() + " devices were named, expected 1 to " + MAX_DEVICES);
         }
@@ -41,34 +47,38 @@ public record SessionOptions(List<String> devices, int threads, int maxSequenceL
 
     /** Everything on {@code cpu:0}, all physical cores, the model's full context. */
     public static SessionOptions defaults() {
-        return new SessionOptions(List.of("cpu:0"), 0, 0, 0, 0, 0, List.of());
+        return new SessionOptions(List.of("cpu:0"), 0, 0, 0, 0, 0, List.of(), List.of());
     }
 
     public SessionOptions withDevices(List<String> names) {
-        return new SessionOptions(names, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split);
+        return new SessionOptions(names, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split, speeds);
     }
 
     public SessionOptions withThreads(int count) {
-        return new SessionOptions(devices, count, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split);
+        return new SessionOptions(devices, count, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split, speeds);
     }
 
     public SessionOptions withMaxSequenceLength(int positions) {
-        return new SessionOptions(devices, threads, positions, kvCapacity, deviceMemory, cacheShare, split);
+        return new SessionOptions(devices, threads, positions, kvCapacity, deviceMemory, cacheShare, split, speeds);
     }
 
     public SessionOptions withKvCapacity(int positions) {
-        return new SessionOptions(devices, threads, maxSequenceLength, positions, deviceMemory, cacheShare, split);
+        return new SessionOptions(devices, threads, maxSequenceLength, positions, deviceMemory, cacheShare, split, speeds);
     }
 
     public SessionOptions withDeviceMemory(long bytes) {
-        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, bytes, cacheShare, split);
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, bytes, cacheShare, split, speeds);
     }
 
     public SessionOptions withCacheShare(double share) {
-        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, share, split);
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, share, split, speeds);
     }
 
     public SessionOptions withSplit(List<Integer> layers) {
-        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, layers);
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, layers, speeds);
+    }
+
+    public SessionOptions withSpeeds(List<Double> readPerSecond) {
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split, readPerSecond);
     }
 }

@@ -2,7 +2,6 @@ package dev.catena.runtime;
 
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.cpu.CpuTopology;
-import dev.catena.runtime.sampling.SamplingParameters;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -33,6 +32,7 @@ final class StageChain implements PageTable.Copier {
     private final Step step;
     private final PagePool pages;
     private final int liveRows;
+    private final RowSampling rowSampling;
     private int sessions = 1;
     /** The session whose last logits are on the device alone, or null. */
     private Session logitsOwner;
@@ -47,11 +47,12 @@ final class StageChain implements PageTable.Copier {
         int maxRows = manifest.memory().maxRows();
         liveRows = (int) Math.max(1, Math.min(maxRows, MAX_LOGITS_BYTES / (4L * manifest.model().vocab())));
         step = new Step(maxRows, Math.min(maxRows, maxSequences), PagePool.pagesFor(maxSequence));
+        rowSampling = new RowSampling(step.maxSequences());
         boolean built = false;
         try {
             List<String> names = options.devices().stream().map(Devices::canonical).toList();
-            List<List<Manifest.Stage>> placed = options.split().isEmpty()
-                    ? Placement.split(manifest.stages(), names.size())
+            List<List<Manifest.Stage>> placed = !options.speeds().isEmpty() ? Placement.bySpeed(manifest.stages(), options.speeds())
+                    : options.split().isEmpty() ? Placement.split(manifest.stages(), names.size())
                     : Placement.byLayers(manifest.stages(), names.size(), options.split());
             openDevices(names.subList(0, placed.size()), models, options.threads());
             Map<String, List<List<Manifest.Stage>>> byDevice = new LinkedHashMap<>();
@@ -167,14 +168,19 @@ final class StageChain implements PageTable.Copier {
         return Math.min(most, Math.max(LEAST_MICRO_BATCH, (count + 2 * parts.size() - 1) / (2 * parts.size())));
     }
 
-    /** Whether the device with the last stage can choose tokens itself. */
-    boolean samples() {
-        return last().samples();
+    /** Selected rows of a step that the device with the last stage can choose tokens for itself, at most. */
+    int mostSampledRows() {
+        return last().mostSampledRows();
     }
 
-    /** Chooses from the logits that the device has kept. @return −1 where that is impossible */
-    int sample(SamplingParameters parameters, int[] history, int historyLength, int position) {
-        return last().sample(parameters, history, historyLength, position);
+    /** Whose rows are filled in before {@link #sample}. */
+    RowSampling rowSampling() {
+        return rowSampling;
+    }
+
+    /** Chooses from the logits that the device has kept. */
+    void sample() {
+        last().sample(rowSampling);
     }
 
     /** Says whose logits of the step that ran were left on the device, or with null that they aren't needed there any more. */

@@ -41,6 +41,26 @@ class PlacementTest {
         assertEquals(List.of(2, 1), sizes(2, 0, 0, 0));
     }
 
+    /** Twice as fast, twice as much; what a table holds is not read. */
+    @Test
+    void fasterDevicesGetMore() {
+        Manifest.Port rows = new Manifest.Port("rows", 8);
+        List<Manifest.Stage> stages = new ArrayList<>();
+        for (int i = 0; i < 31; i++) {
+            stages.add(new Manifest.Stage("s" + i, i == 0 ? "embed" : "decoder", rows, rows, null, Map.of(),
+                    List.of(new Manifest.Weight("w", "weights/w", i == 0 ? 5000 : 100, "f32", "rows"))));
+        }
+        assertEquals(List.of(16, 15), placed(stages, 1.0, 1.0));
+        assertEquals(List.of(21, 10), placed(stages, 2e12, 1e12));
+        assertEquals(List.of(11, 20), placed(stages, 1e12, 2e12));
+        assertEquals(List.of(6, 15, 10), placed(stages, 1.0, 3.0, 2.0));
+        assertEquals(List.of(1, 30), placed(stages, 1e-9, 1.0), "every device gets a stage");
+    }
+
+    private static List<Integer> placed(List<Manifest.Stage> stages, Double... speeds) {
+        return Placement.bySpeed(stages, List.of(speeds)).stream().map(List::size).toList();
+    }
+
     @Test
     void layersArePlacedAsTheyAreCounted() {
         Manifest.Port rows = new Manifest.Port("rows", 8);

@@ -264,5 +264,10 @@ final class SimGpu implements Gpu {
     }
 
     @Override
+    public long laneInstructions() {
+        return machine.laneInstructions();
+    }
+
+    @Override
     public void close() {}
 }

@@ -35,12 +35,12 @@ public final class SimProvider implements DeviceProvider {
     }
 
     @Override
-    public GpuDriver gpus() {
+    public GpuDriver gpus(String device) {
         return new SimDriver();
     }
 
     @Override
-    public DeviceModel load(ArtifactReader reader) {
+    public DeviceModel load(ArtifactReader reader, String device) {
         return new GpuModel(reader, new SimDriver());
     }
 }

@@ -3,7 +3,9 @@ package dev.catena.tools;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.CatenaModel;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -35,6 +37,11 @@ final class BenchCommand implements Callable<Integer> {
       description = "Also let N sequences decode together. Default: ${DEFAULT-VALUE}, which measures no batch")
   private int batch;
 
+  @Option(names = "--decode", split = ",", paramLabel = "BATCHxCONTEXT",
+      description = "Measure only decode steps, on a GPU: of so many sequences with so many positions each, such as 16x4096. --gen-len steps "
+          + "are one repetition")
+  private List<String> decode = List.of();
+
   @Mixin
   private DeviceOptions devices;
 
@@ -47,6 +54,10 @@ final class BenchCommand implements Callable<Integer> {
     requireAtLeast("--gen-len", generatedLength, 1);
     requireAtLeast("--repeat", repetitions, FEWEST_REPETITIONS);
     requireAtLeast("--batch", batch, 1);
+    if (!decode.isEmpty()) {
+      measureDecoding(decode.stream().map(DecodeBenchmark.Cell::parse).toList());
+      return 0;
+    }
     int threads = devices.threads();
     double load = LoadAverage.lastMinute();
     if (load > LoadAverage.IDLE) {
@@ -66,6 +77,16 @@ final class BenchCommand implements Callable<Integer> {
       System.out.print(json ? Json.text(result.json()) : result.text());
     }
     return 0;
+  }
+
+  private void measureDecoding(List<DecodeBenchmark.Cell> cells) {
+    if (!devices.devices().stream().allMatch(GpuBandwidth::isGpu)) {
+      throw new UserError("--decode: measures GPUs; name one with --device");
+    }
+    try (CatenaModel model = CatenaModel.open(file)) {
+      Map<String, Object> result = new DecodeBenchmark(model, devices.session(model, 0), generatedLength, repetitions).run(cells);
+      System.out.print(json ? Json.text(result) : DecodeBenchmark.text(result));
+    }
   }
 
   private void clampTo(Manifest.Model model) {

@@ -30,7 +30,8 @@ record BenchResult(String target, int threads, int promptLength, int generatedLe
     line(s, "decode", "%.1f tokens/s (%d tokens after %d)", decodePerSecond, generatedLength, promptLength);
     line(s, "a token moves", "%s (%d bytes: weights, and the KV cache at the mean context)", Bytes.text(bytesPerToken),
         bytesPerToken);
-    line(s, "bandwidth", "%.1f GB/s read by %d %s", readBandwidth / 1e9, threads, threads == 1 ? "thread" : "threads");
+    line(s, "bandwidth", "%.1f GB/s read by %s", readBandwidth / 1e9, target.startsWith("sm_") ? "the GPU"
+        : threads + (threads == 1 ? " thread" : " threads"));
     line(s, "share", "%.1f %% of it by decode", 100 * shareOfBandwidth());
     batch.ifPresent(b -> line(s, "batch", "%.1f tokens/s by %d sequences together, %.2f times the %.1f of one in the same scheduler",
         b.togetherPerSecond(), b.sequences(), b.ratio(), b.onePerSecond()));

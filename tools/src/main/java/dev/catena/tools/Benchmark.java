@@ -27,7 +27,9 @@ final class Benchmark {
   }
 
   BenchResult run(int promptLength, int generatedLength, int repetitions, int batch, double loadBefore) {
-    double bandwidth = ReadBandwidth.measure(threads, bandwidthBytes(), BANDWIDTH_ROUNDS);
+    String device = options.devices().get(0);
+    double bandwidth = GpuBandwidth.isGpu(device) ? GpuBandwidth.measure(device)
+        : ReadBandwidth.measure(threads, bandwidthBytes(), BANDWIDTH_ROUNDS);
     Speed speed = speed(promptLength, generatedLength, repetitions);
     // The first generated token is read at position promptLength, the last at promptLength + generatedLength - 1.
     double meanContext = promptLength + (generatedLength + 1) / 2.0;

@@ -32,6 +32,7 @@ public final class Catena {
     COMMANDS.put("plan", PlanCommand::new);
     COMMANDS.put("exec", ExecCommand::new);
     COMMANDS.put("conformance", ConformanceCommand::new);
+    COMMANDS.put("tune", TuneCommand::new);
     COMMANDS.put("devices", DevicesCommand::new);
     COMMANDS.put("demo", DemoCommand::new);
     COMMANDS.put("help", CommandLine.HelpCommand::new);

@@ -7,9 +7,12 @@ import dev.catena.codegen.cpu.CpuLibrary;
 import dev.catena.codegen.cpu.CpuTarget;
 import dev.catena.codegen.cuda.CudaProgram;
 import dev.catena.codegen.cuda.CudaTarget;
+import dev.catena.codegen.cuda.TunedKernels;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -21,10 +24,15 @@ final class CodeGeneration {
   private final List<List<Launch>> stages;
   private final int maxRows;
   private final int vocabulary;
+  private final Map<Target, TunedKernels> tuned;
   private final boolean experimental;
 
-  /** @param experimental whether GPU code may do what no GPU has run yet */
-  CodeGeneration(List<StageLaunches> stages, boolean experimental) {
+  /**
+   * @param tuned        what kernels were tuned to, for targets that have such a table
+   * @param experimental whether GPU code may do what no GPU has run yet
+   */
+  CodeGeneration(List<StageLaunches> stages, Map<Target, TunedKernels> tuned, boolean experimental) {
+    this.tuned = tuned;
     this.experimental = experimental;
     this.stages = stages.stream().map(StageLaunches::launches).toList();
     this.maxRows = stages.get(0).maxRows();
@@ -36,13 +44,11 @@ final class CodeGeneration {
     String names = targets.stream().map(Target::name).collect(Collectors.joining(", "));
     ExecutorService workers = Executors.newFixedThreadPool(Math.min(targets.size(), Runtime.getRuntime().availableProcessors()));
     try (Console.Progress progress = Console.progress("generating code for " + names, targets.size(), "", 1)) {
-      CudaProgram program = targets.stream().anyMatch(CudaTarget.class::isInstance) ? CudaProgram.of(stages, maxRows, vocabulary, experimental)
-          : null;
-      CudaCompilation gpus = program == null ? null : new CudaCompilation(program.code(), workers);
+      GpuPrograms gpus = new GpuPrograms(workers);
       List<Future<? extends TargetCode>> started = new ArrayList<>();
       for (Target target : targets) {
         started.add(target instanceof CpuTarget cpu ? workers.submit(() -> new CpuCode(CpuLibrary.build(stages, cpu)))
-            : gpus.start((CudaTarget) target, (library, ptx) -> new CudaCode(program, library, ptx)));
+            : gpus.start((CudaTarget) target));
       }
       List<TargetCode> code = new ArrayList<>();
       for (Future<? extends TargetCode> each : started) {
@@ -52,6 +58,32 @@ final class CodeGeneration {
       return code;
     } finally {
       workers.shutdownNow();
+    }
+  }
+
+  /**
+   * Targets that no table tunes share a program and its PTX. What is tuned for a card has a program of its own, and PTX, since
+   * launches depend on it.
+   */
+  private final class GpuPrograms {
+    private final ExecutorService workers;
+    private final Map<TunedKernels, CudaProgram> programs = new HashMap<>();
+    private final Map<String, CudaCompilation> compilations = new HashMap<>();
+
+    GpuPrograms(ExecutorService workers) {
+      this.workers = workers;
+    }
+
+    Future<CudaCode> start(CudaTarget target) {
+      CudaProgram program = program(tuned.getOrDefault(target, TunedKernels.none()));
+      boolean shared = program.source().equals(program(TunedKernels.none()).source());
+      String ptxEntry = "code/" + (shared ? "" : target.name() + "/") + target.ptxFamily() + "/model.ptx";
+      return compilations.computeIfAbsent(program.source(), source -> new CudaCompilation(program.code(), workers))
+          .start(target, (library, ptx) -> new CudaCode(program, library, ptx, ptxEntry));
+    }
+
+    private CudaProgram program(TunedKernels table) {
+      return programs.computeIfAbsent(table, its -> CudaProgram.of(stages, maxRows, vocabulary, its, experimental));
     }
   }
 

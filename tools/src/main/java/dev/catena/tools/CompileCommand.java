@@ -3,13 +3,19 @@ package dev.catena.tools;
 import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuTarget;
 import dev.catena.codegen.cuda.CudaTarget;
+import dev.catena.codegen.cuda.TunedKernels;
 import dev.catena.tools.CompileSettings.Activations;
+import java.io.IOException;
+import java.io.Reader;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -27,7 +33,8 @@ final class CompileCommand implements Callable<Integer> {
   private static final Set<Integer> WEIGHT_BITS = Set.of(32, 16, 8, 4, 3, 2);
   private static final int MOST_STEP_ROWS = 8192;
 
-  @Parameters(index = "0", paramLabel = "DIR|FILE.onnx", description = "A folder of pieces, or a model in one file.")
+  @Parameters(index = "0", paramLabel = "DIR|FILE.onnx|FILE.shape",
+      description = "A folder of pieces, a model in one file, or the sizes of one that is to be measured without weights.")
   private Path input;
 
   @Option(names = "-o", paramLabel = "FILE", description = "The artifact; default: the input's name with .catena.")
@@ -91,6 +98,10 @@ final class CompileCommand implements Callable<Integer> {
       description = "Longest context. Default: what the model's positions allow")
   private int maxSeqLen;
 
+  @Option(names = "--tuned", paramLabel = "FILE|none",
+      description = "A table of 'catena tune' in place of the architecture's own, or none. Default: the architecture's, if one was measured")
+  private String tuned;
+
   @Option(names = "--step-rows", paramLabel = "N", defaultValue = "256",
       description = "The most rows of a step; a longer prompt takes several. Default: ${DEFAULT-VALUE}")
   private int stepRows;
@@ -131,6 +142,9 @@ final class CompileCommand implements Callable<Integer> {
     requireStepRows(stepRows);
     int[] kv = kvBits(kvBits, weightBits);
     List<Target> generated = resolveTargets();
+    if (ModelShape.isOne(input) && generated.stream().anyMatch(t -> !(t instanceof CudaTarget))) {
+      throw new UserError(input + ": a shape has no weights, only samples that GPUs repeat; choose a --target such as sm_90");
+    }
     boolean belowFour = multiple == 32 || keep.stream().anyMatch(k -> k.endsWith("=3") || k.endsWith("=2"));
     for (Target t : generated) {
       if (belowFour && t instanceof CudaTarget) {
@@ -142,12 +156,35 @@ final class CompileCommand implements Callable<Integer> {
     }
     return new CompileSettings(input, output != null ? output : defaultOutput(), generated, weightBits, group,
         symmetric, embed, head, embedBits == null, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
-        Optional.ofNullable(pipeline), watching, stepRows, quantization(), experimental);
+        Optional.ofNullable(pipeline), watching, stepRows, quantization(), tunedKernels(generated), experimental);
   }
 
   static void requireStepRows(int rows) {
     if (rows < 1 || rows > MOST_STEP_ROWS) {
       throw new UserError("--step-rows " + rows + ": must be from 1 to " + MOST_STEP_ROWS);
+    }
+  }
+
+  private Map<Target, TunedKernels> tunedKernels(List<Target> generated) {
+    List<CudaTarget> gpus = generated.stream().filter(CudaTarget.class::isInstance).map(CudaTarget.class::cast).toList();
+    if (tuned != null && gpus.isEmpty()) {
+      Console.warn("--tuned has no effect: no GPU is among the targets");
+    }
+    Map<Target, TunedKernels> tables = new LinkedHashMap<>();
+    for (CudaTarget gpu : gpus) {
+      tables.put(gpu, tuned == null ? TunedKernels.of(gpu) : tuned.equals("none") ? TunedKernels.none() : readTuned());
+    }
+    return tables;
+  }
+
+  private TunedKernels readTuned() {
+    Path file = Path.of(tuned);
+    try (Reader reader = Files.newBufferedReader(file)) {
+      return TunedKernels.read(file.getFileName().toString(), reader);
+    } catch (IllegalArgumentException e) {
+      throw new UserError("--tuned " + e.getMessage());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

@@ -1,6 +1,8 @@
 package dev.catena.tools;
 
+import dev.catena.artifact.Manifest;
 import dev.catena.codegen.Target;
+import dev.catena.codegen.cuda.TunedKernels;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,14 +19,20 @@ import java.util.Optional;
  * @param pipeline   a pipeline in place of the default one, or empty
  * @param maxRows    the most rows of a step
  * @param watching   how the passes are watched and checked
+ * @param tuned      what kernels were tuned to, for each GPU target
  * @param experimental whether GPU code may do what no GPU has run yet
  */
 public record CompileSettings(Path input, Path output, List<Target> targets, int weightBits, int groupSize,
     boolean symmetric, int embedBits, int headBits, boolean tied, int keyBits, int valueBits, Activations activations,
     Optional<Path> tokenizer, int maxSeqLen, Optional<String> pipeline, PipelineOptions watching, int maxRows,
-    Quantization quantization, boolean experimental) {
+    Quantization quantization, Map<Target, TunedKernels> tuned, boolean experimental) {
   /** What linear layers multiply in. */
   public enum Activations { F32, BF16, INT8 }
+
+  /** Whether there is only a model's shape, without weights. */
+  boolean fromShape() {
+    return ModelShape.isOne(input);
+  }
 
   /** Name to value as printed and as the artifact records them; no paths. {@code positions} and bits of the embedding are the effective ones. */
   public Map<String, String> described(int positions, int embedBits) {
@@ -43,6 +51,10 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
     s.put("step_rows", Integer.toString(maxRows));
     if (experimental) {
       s.put("experimental", "true");
+    }
+    tuned.forEach((target, table) -> s.put("tuned_" + target.name(), table.name()));
+    if (fromShape()) {
+      s.put(Manifest.WEIGHTS_SETTING, Manifest.SAMPLED_WEIGHTS);
     }
     return s;
   }

@@ -15,9 +15,10 @@ import java.util.Map;
 /**
  * Kernels for one GPU architecture, and the lists by which they are launched.
  *
- * @param ptx the same kernels as PTX of the target's family, which other targets may share
+ * @param ptx      the same kernels as PTX of the target's family, which other targets may share
+ * @param ptxEntry where that goes
  */
-record CudaCode(CudaProgram program, CudaLibrary library, byte[] ptx) implements TargetCode {
+record CudaCode(CudaProgram program, CudaLibrary library, byte[] ptx, String ptxEntry) implements TargetCode {
   @Override
   public Manifest.Target manifest() {
     Map<String, KernelProgram> programs = new LinkedHashMap<>();
@@ -29,7 +30,7 @@ record CudaCode(CudaProgram program, CudaLibrary library, byte[] ptx) implements
         k.registers(), k.sharedBytes(), k.spillBytes())).toList();
     List<String> features = program.dependentLaunches() && library.target().overlapsLaunches() ? List.of(Manifest.Target.DEPENDENT_LAUNCHES)
         : List.of();
-    return new Manifest.Target(library.target().name(), features, entry("cubin"), 0, ptxEntry(), programs, kernels);
+    return new Manifest.Target(library.target().name(), features, entry("cubin"), 0, ptxEntry, programs, kernels);
   }
 
   private static KernelProgram program(List<RowBucket> buckets) {
@@ -55,15 +56,11 @@ record CudaCode(CudaProgram program, CudaLibrary library, byte[] ptx) implements
     Map<String, byte[]> entries = new LinkedHashMap<>();
     entries.put(entry("cubin"), library.cubin());
     entries.put(entry("cu"), program.source().getBytes(StandardCharsets.UTF_8));
-    entries.put(ptxEntry(), ptx);
+    entries.put(ptxEntry, ptx);
     return entries;
   }
 
   private String entry(String suffix) {
     return "code/" + library.target().name() + "/model." + suffix;
-  }
-
-  private String ptxEntry() {
-    return "code/" + library.target().ptxFamily() + "/model.ptx";
   }
 }

@@ -15,6 +15,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -39,7 +40,7 @@ final class DemoArtifact {
       Console.note("compiling " + model + " at 4 bits for " + target.name());
       removeOlder(folder);
       new ModelCompiler(new CompileSettings(model, artifact, List.of(target), 4, GROUP, false, 16, 8, true, 16, 16, Activations.F32,
-          Optional.empty(), 0, Optional.empty(), new PipelineOptions(), 256, Quantization.roundToNearest(), false)).compile();
+          Optional.empty(), 0, Optional.empty(), new PipelineOptions(), 256, Quantization.roundToNearest(), Map.of(), false)).compile();
     }
     return artifact;
   }

@@ -3,7 +3,11 @@ package dev.catena.tools;
 import dev.catena.runtime.CatenaModel;
 import dev.catena.runtime.Devices;
 import dev.catena.runtime.SessionOptions;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import picocli.CommandLine.Option;
 
@@ -19,9 +23,10 @@ final class DeviceOptions {
       description = "Threads over all cpu devices together. Default: this machine's physical cores")
   private Integer threads;
 
-  @Option(names = "--split", split = ",", paramLabel = "N",
-      description = "How many decoder layers each of the devices gets, in their order, such as 15,17. Default: by bytes")
-  private List<Integer> split = List.of();
+  @Option(names = "--split", paramLabel = "N,N…|measured",
+      description = "How many decoder layers each of the devices gets, in their order, such as 15,17; or measured: by bytes and what each "
+          + "GPU was just measured to read in a second. Default: by bytes")
+  private String split;
 
   @Option(names = "--device-memory", paramLabel = "SIZE",
       description = "Take no more than this of each GPU's memory, such as 8GiB; weights that don't fit are streamed at every "
@@ -55,8 +60,26 @@ final class DeviceOptions {
     if (devices().stream().allMatch(device -> device.startsWith("cpu")) && (deviceMemory != null || cacheShare != null)) {
       Console.warn((deviceMemory != null ? "--device-memory" : "--cache-max-entry-count") + " has no effect on cpu devices");
     }
-    return SessionOptions.defaults().withDevices(devices()).withThreads(threads()).withMaxSequenceLength(positions)
-        .withSplit(split).withDeviceMemory(deviceMemory == null ? 0 : Bytes.parse("--device-memory", deviceMemory)).withCacheShare(share());
+    return placed(SessionOptions.defaults().withDevices(devices()).withThreads(threads()).withMaxSequenceLength(positions))
+        .withDeviceMemory(deviceMemory == null ? 0 : Bytes.parse("--device-memory", deviceMemory)).withCacheShare(share());
+  }
+
+  private SessionOptions placed(SessionOptions options) {
+    if (split == null) {
+      return options;
+    }
+    if (!split.equals("measured")) {
+      if (!split.matches("[0-9]{1,4}(,[0-9]{1,4})*")) {
+        throw new UserError("--split " + split + ": write layers of each device, such as 15,17, or measured");
+      }
+      return options.withSplit(Arrays.stream(split.split(",")).map(Integer::valueOf).toList());
+    }
+    Map<String, Double> measured = new LinkedHashMap<>();
+    for (String device : devices()) {
+      measured.computeIfAbsent(device, GpuBandwidth::measure);
+    }
+    measured.forEach((device, speed) -> Console.note(String.format(Locale.ROOT, "%s reads %.1f GB/s", device, speed / 1e9)));
+    return options.withSpeeds(devices().stream().map(measured::get).toList());
   }
 
   private double share() {

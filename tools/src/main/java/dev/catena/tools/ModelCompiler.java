@@ -123,7 +123,7 @@ final class ModelCompiler {
       imported.warnings().forEach(Console::warn);
       Console.warn(context.warnings());
       context.notes().forEach(Console::note);
-      List<TargetCode> code = new CodeGeneration(stages, settings.experimental()).of(settings.targets());
+      List<TargetCode> code = new CodeGeneration(stages, settings.tuned(), settings.experimental()).of(settings.targets());
       return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start).text());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -144,6 +144,9 @@ final class ModelCompiler {
 
   /** A language model in its stages; of one file that is none, the graph as a single stage. */
   private ImportedModel imported() {
+    if (settings.fromShape()) {
+      return ImportedModel.of(ShapeModel.of(ModelShape.read(settings.input())));
+    }
     try {
       return OnnxImporter.importModel(settings.input());
     } catch (OnnxException e) {
@@ -192,11 +195,13 @@ final class ModelCompiler {
   }
 
   private Pipeline pipeline() {
-    return settings.watching().restrict(Pipeline.parse(settings.pipeline().orElse(DefaultPipeline.text(new DefaultPipeline.Settings(
+    DefaultPipeline.Settings defaults = new DefaultPipeline.Settings(
         settings.weightBits(), settings.groupSize(), settings.symmetric(), settings.embedBits(), settings.headBits(),
         settings.tied(), settings.keyBits(), settings.valueBits(), settings.maxRows(),
         ModelFacts.positions(settings.maxSeqLen(), config()), settings.quantization().scales(),
-        settings.quantization().keep())))));
+        settings.quantization().keep());
+    return settings.watching().restrict(Pipeline.parse(settings.pipeline().orElse(
+        settings.fromShape() ? DefaultPipeline.afterRaising(defaults) : DefaultPipeline.text(defaults))));
   }
 
   private void checkOutput() {
@@ -288,7 +293,7 @@ final class ModelCompiler {
   private CompileReport write(ImportedModel imported, Module module, ModelFacts facts, List<StageLaunches> stages,
       List<TargetCode> code, Optional<byte[]> tokenizer, List<Piece> before, PassContext context, long start)
       throws IOException {
-    StageWeights weights = new StageWeights(stages);
+    StageWeights weights = new StageWeights(stages, settings.fromShape());
     Manifest manifest;
     try (ArtifactWriter writer = ArtifactWriter.create(settings.output());
         Console.Progress progress = Console.progress("packing weights", weights.totalBytes(), " MiB", 1 << 20)) {

@@ -3,6 +3,7 @@ package dev.catena.tools;
 import dev.catena.artifact.ArtifactWriter;
 import dev.catena.artifact.Manifest;
 import dev.catena.codegen.LinearPacker;
+import dev.catena.codegen.MatrixLayout;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.QuantizedRowSource;
 import dev.catena.codegen.RowSource;
@@ -24,24 +25,45 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** The weights of all stages as entries of the artifact: each once, in the layout that its reader wants. */
+/**
+ * The weights of all stages as entries of the artifact: each once, in the layout that its reader wants. Of a model that was made
+ * from its shape alone matrices are samples: a few rows, which the runtime repeats (docs/artifact-format.md).
+ */
 final class StageWeights {
+  private static final long LARGEST_SAMPLE = 64 << 10;
+
   /** Entry names by weight and use: a table that is also the head is stored once for each of its layouts. */
   private final Map<StageWeight, String> entries = new HashMap<>();
   private final Set<StageWeight> written = new HashSet<>();
+  private final boolean sampled;
+  /** Entries of samples by how the matrix is stored. */
+  private final Map<Sample, String> samples = new LinkedHashMap<>();
+  private final Set<Sample> writtenSamples = new HashSet<>();
   private long totalBytes;
   private long bytesPerToken;
 
+  /** @param type of the matrix, with the sample's rows */
+  private record Sample(StageWeight.Use use, MatrixType type, String name) {}
+
   StageWeights(List<StageLaunches> stages) {
+    this(stages, false);
+  }
+
+  /** @param sampled whether samples stand for matrices */
+  StageWeights(List<StageLaunches> stages, boolean sampled) {
+    this.sampled = sampled;
     Set<String> names = new HashSet<>();
     for (StageLaunches stage : stages) {
       for (StageWeight w : stage.weights()) {
         if (!entries.containsKey(w)) {
-          entries.put(w, entryName(stage.stage().name(), w.weight().name(), names));
+          String entry = entryName(stage.stage().name(), w.weight().name(), names);
+          entries.put(w, sampled ? samples.computeIfAbsent(sample(w), s -> "weights/sample_" + samples.size())
+              + Manifest.Weight.SAMPLE_OF + entry : entry);
           totalBytes += bytes(w);
           bytesPerToken += w.use() == StageWeight.Use.LINEAR ? bytes(w) : 0;
         }
@@ -57,6 +79,15 @@ final class StageWeights {
       free = entry + "_" + i;
     }
     return free;
+  }
+
+  /** As many whole blocks of rows as a sample may take, one at least. Tables of positions are told apart by their names. */
+  private static Sample sample(StageWeight w) {
+    MatrixType t = w.type();
+    int block = MatrixLayout.BLOCK_ROWS;
+    long blocks = Math.max(1, LARGEST_SAMPLE / bytes(new StageWeight(w.weight(), w.use(), t.withRows(block))));
+    return new Sample(w.use(), t.withRows((int) Math.min(t.rows(), blocks * block)),
+        w.use() == StageWeight.Use.DENSE && t.rows() > 1 ? w.weight().name() : "");
   }
 
   /** Bytes of all weights as packed. */
@@ -107,7 +138,11 @@ final class StageWeights {
   void write(StageLaunches stage, ArtifactWriter writer, Console.Progress progress) {
     for (StageWeight w : stage.weights()) {
       if (written.add(w)) {
-        writer.entry(entries.get(w), out -> pack(w, out));
+        if (!sampled) {
+          writer.entry(entries.get(w), out -> pack(w, out));
+        } else if (writtenSamples.add(sample(w))) {
+          writer.entry(samples.get(sample(w)), out -> pack(new StageWeight(w.weight(), w.use(), sample(w).type()), out));
+        }
         progress.step(bytes(w));
       }
     }

@@ -20,7 +20,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * The CUDA C++ of all stages of a model, the same for every architecture, and what each stage launches. Stages of equal
+ * The CUDA C++ of all stages of a model, the same for every architecture that isn't tuned for, and what each stage launches. Stages of equal
  * structure share their launches and kernels of equal shape one body, so that neither code nor compile time grows with a
  * model's depth.
  *
@@ -42,16 +42,17 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
      * @param vocabulary width of the last stage's rows
      */
     public static CudaProgram of(List<List<Launch>> stages, int maxRows, int vocabulary) {
-        return of(stages, maxRows, vocabulary, false);
+        return of(stages, maxRows, vocabulary, TunedKernels.none(), false);
     }
 
     /**
      * Generates the code.
      *
+     * @param tuned             how kernels are configured for the card that this is for
      * @param dependentLaunches whether kernels are to overlap where the architecture can (no GPU has run that yet)
      */
-    public static CudaProgram of(List<List<Launch>> stages, int maxRows, int vocabulary, boolean dependentLaunches) {
-        KernelSet kernels = new KernelSet();
+    public static CudaProgram of(List<List<Launch>> stages, int maxRows, int vocabulary, TunedKernels tuned, boolean dependentLaunches) {
+        KernelSet kernels = new KernelSet(tuned);
         Map<List<Launch>, CudaStage> known = new LinkedHashMap<>();
         List<CudaStage> list = new ArrayList<>();
         for (List<Launch> launches : stages) {
@@ -71,26 +72,30 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
     private static CudaStage stage(List<Launch> launches, int maxRows, KernelSet kernels) {
         List<RowBucket> buckets = new ArrayList<>();
         for (int rows : RowBucket.sizes(maxRows)) {
-            List<KernelLaunch> list = new ArrayList<>();
-            for (int i = 0; i < launches.size();) {
-                boolean few = rows <= LinearKernels.MOST_FEW_ROWS;
-                Optional<TokenLinear> linear = few ? TokenLinear.at(launches, i) : Optional.empty();
-                Optional<StepAttention> attention = few ? StepAttention.at(launches, i) : Optional.empty();
-                if (linear.isPresent()) {
-                    list.add(LinearKernels.fewTokens(linear.get(), rows, kernels));
-                    i += linear.get().launches();
-                } else if (attention.isPresent()) {
-                    list.add(AttentionKernels.of(attention.get(), rows, kernels));
-                    i += StepAttention.LAUNCHES;
-                } else {
-                    list.addAll(launches(launches.get(i++), rows, maxRows, kernels));
-                }
-            }
-            buckets.add(new RowBucket(rows, list));
+            buckets.add(new RowBucket(rows, launches(launches, rows, maxRows, kernels)));
         }
         long arena = launches.stream().mapToLong(CudaProgram::arenaEnd).max().orElse(0);
         long scratch = launches.stream().mapToLong(launch -> scratchBytes(launch, maxRows)).max().orElse(0);
         return new CudaStage("stage_" + StructureHash.of(buckets.toString()), roundUp256(arena), roundUp256(scratch), buckets);
+    }
+
+    /** What a step of up to so many rows launches. */
+    static List<KernelLaunch> launches(List<Launch> launches, int rows, int maxRows, KernelSet kernels) {
+        List<KernelLaunch> list = new ArrayList<>();
+        for (int i = 0; i < launches.size();) {
+            Optional<TokenLinear> linear = TokenLinear.at(launches, i, rows);
+            Optional<StepAttention> attention = rows <= LinearKernels.MOST_FEW_ROWS ? StepAttention.at(launches, i) : Optional.empty();
+            if (linear.isPresent()) {
+                list.add(LinearKernels.fewTokens(linear.get(), rows, kernels));
+                i += linear.get().launches();
+            } else if (attention.isPresent()) {
+                list.add(AttentionKernels.of(attention.get(), rows, kernels));
+                i += StepAttention.LAUNCHES;
+            } else {
+                list.addAll(launches(launches.get(i++), rows, maxRows, kernels));
+            }
+        }
+        return list;
     }
 
     private static List<KernelLaunch> launches(Launch launch, int rows, int maxRows, KernelSet kernels) {
@@ -112,12 +117,12 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
         return List.of(LoopNestKernel.of((LoopNestLaunch) launch, rows, kernels));
     }
 
-    private static long scratchBytes(Launch launch, int maxRows) {
+    static long scratchBytes(Launch launch, int maxRows) {
         return launch instanceof LinearLaunch linear ? LinearKernels.scratchBytes(linear, maxRows)
                 : launch instanceof AttentionLaunch attention ? AttentionKernels.scratchBytes(attention, maxRows) : 0;
     }
 
-    private static long arenaEnd(Launch launch) {
+    static long arenaEnd(Launch launch) {
         return Stream.concat(launch.reads().stream(), launch.writes().stream()).map(View::buffer)
                 .filter(Buffer.Arena.class::isInstance).map(Buffer.Arena.class::cast)
                 .mapToLong(arena -> arena.offset() + arena.bytes()).max().orElse(0);

@@ -20,8 +20,29 @@ final class KernelSet {
             "select_rows.cuh", "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh", "linear_few_tokens.cuh", "kv_cache.cuh",
             "rope_append.cuh", "attention.cuh", "attention_scalar.cuh", "attention_matrix.cuh", "attention_step.cuh", "sampling.cuh");
 
-    private final Map<String, String> texts = new LinkedHashMap<>();
-    private final Set<String> used = new HashSet<>(Set.of("prelude.cuh"));
+    private final TunedKernels tuned;
+    private final Map<String, String> texts;
+    private final Set<String> used;
+
+    /** @param tuned how kernels are configured that were measured */
+    KernelSet(TunedKernels tuned) {
+        this(tuned, new LinkedHashMap<>(), new HashSet<>(Set.of("prelude.cuh")));
+    }
+
+    private KernelSet(TunedKernels tuned, Map<String, String> texts, Set<String> used) {
+        this.tuned = tuned;
+        this.texts = texts;
+        this.used = used;
+    }
+
+    /** The same set, to which kernels are added as another table configures them. */
+    KernelSet configured(TunedKernels other) {
+        return new KernelSet(other, texts, used);
+    }
+
+    TunedKernels tuned() {
+        return tuned;
+    }
 
     /** Adds a kernel unless it is there already, and returns its name: the wanted one, with a number where that is another's. */
     String add(CudaKernel kernel) {

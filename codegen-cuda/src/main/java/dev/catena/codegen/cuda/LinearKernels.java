@@ -15,16 +15,13 @@ import java.util.List;
  */
 final class LinearKernels {
     static final int MOST_FEW_ROWS = 8;
-    /** linear_few_tokens.cuh's TOKEN_WARPS, and outputs of a block. */
-    private static final int TOKEN_WARPS = 8;
+    /** Outputs of a block of linear_few_tokens.cuh. */
     private static final int TOKEN_OUTPUTS = 32;
-    private static final int WARPS = 4;
-    private static final int THREADS = WARPS * 32;
 
     private LinearKernels() {}
 
     static List<KernelLaunch> of(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
-        return rows <= MOST_FEW_ROWS || !fitsTensorCores(launch.type()) ? List.of(fewRows(launch, rows, kernels))
+        return kind(launch, rows) == LinearConfiguration.Kind.FEW_ROWS ? List.of(fewRows(launch, rows, kernels))
                 : List.of(rowsToHalf(launch, rows, maxRows, kernels), manyRows(launch, rows, maxRows, kernels));
     }
 
@@ -51,19 +48,21 @@ final class LinearKernels {
         boolean swiglu = fused.swiglu().isPresent();
         View x = fused.x();
         View y = fused.y();
-        CudaKernel kernel = new CudaKernel((normed ? "norm_" : "") + name(launch) + (swiglu ? "_swiglu" : "") + "_tokens",
-                (normed ? "RMS norm, then " : "") + purpose(launch) + (swiglu ? ", then silu(gate) * up" : "") + "; up to "
-                + MOST_FEW_ROWS + " rows.", TOKEN_WARPS * 32, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
-                "linear_few_tokens.cuh").residentBlocks(2).loadsWeightsFirst()
+        String name = tokensName(fused);
+        LinearConfiguration chosen = chosen(name, LinearConfiguration.Kind.TOKENS, launch, rows, kernels);
+        CudaKernel kernel = new CudaKernel(name(name, chosen, launch, rows), (normed ? "RMS norm, then " : "") + purpose(launch) + (swiglu ? ", then silu(gate) * up" : "") + "; up to "
+                + MOST_FEW_ROWS + " rows.", chosen.warps() * 32, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
+                "linear_few_tokens.cuh").residentBlocks(chosen.resident()).loadsWeightsFirst()
                 .step().read("x", x).weight("weight", launch.weight()).vector("bias", launch.bias())
                 .vector("norm", fused.norm().map(RmsNormLaunch::weight));
         launch.residual().ifPresent(view -> kernel.readAliased("residual", view));
         int blocks = new MatrixLayout(launch.type()).blocks();
         return kernel.write("y", y).size("PARTS", parts(launch)).size("X_STRIDE", x.rowStride())
                 .size("Y_STRIDE", y.rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
+                .size("WARPS", chosen.warps()).size("IN_FLIGHT", chosen.inFlight())
                 .body(matrix(launch.type()) + """
                         constexpr bool ALIGNED = %s, NORMED = %s, SWIGLU = %s;
-                        linear_few_tokens<Matrix, PARTS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED, NORMED, SWIGLU>(
+                        linear_few_tokens<Matrix, PARTS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED, NORMED, SWIGLU, WARPS, IN_FLIGHT>(
                             %s, x, %s, %s, weight, %s, %s, y);""".formatted(CudaKernel.vectorAligned(x), normed, swiglu,
                         CudaKernel.rows(launch.rows()), normed ? "norm" : "nullptr",
                         CudaKernel.literal(fused.norm().map(RmsNormLaunch::epsilon).orElse(0f)), bias(launch), residual(launch)))
@@ -74,14 +73,16 @@ final class LinearKernels {
         int together = Math.min(rows, MOST_FEW_ROWS);
         String body = """
                 constexpr bool ALIGNED = %s;
-                linear_few_rows<Matrix, ROWS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED>(
+                linear_few_rows<Matrix, ROWS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED, WARPS>(
                     %s, x, weight, %s, %s, y);""".formatted(CudaKernel.vectorAligned(launch.x()),
                 CudaKernel.rows(launch.rows()), bias(launch), residual(launch));
-        CudaKernel kernel = new CudaKernel(name(launch) + "_rows" + together,
-                purpose(launch) + ", " + together + (together == 1 ? " row" : " rows") + " at a time.", THREADS,
+        String name = fewRowsName(launch, rows);
+        LinearConfiguration chosen = chosen(name, LinearConfiguration.Kind.FEW_ROWS, launch, rows, kernels);
+        CudaKernel kernel = new CudaKernel(name(name, chosen, launch, rows),
+                purpose(launch) + ", " + together + (together == 1 ? " row" : " rows") + " at a time.", chosen.warps() * 32,
                 "weights.cuh", "linear_few_rows.cuh")
                 .step().read("x", launch.x()).weight("weight", launch.weight()).vector("bias", launch.bias());
-        return finish(kernel, launch).size("ROWS", together).size("X_STRIDE", launch.x().rowStride())
+        return finish(kernel, launch).size("WARPS", chosen.warps()).size("ROWS", together).size("X_STRIDE", launch.x().rowStride())
                 .size("Y_STRIDE", launch.y().rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
                 .body(matrix(launch.type()) + body)
                 .launch(kernels, new MatrixLayout(launch.type()).blocks(), (rows + together - 1) / together);
@@ -103,23 +104,53 @@ final class LinearKernels {
     }
 
     private static KernelLaunch manyRows(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
-        ManyRowTile tile = ManyRowTile.of(rows);
+        String name = manyRowsName(launch, rows);
+        LinearConfiguration chosen = chosen(name, LinearConfiguration.Kind.MANY_ROWS, launch, rows, kernels);
+        ManyRowTile tile = ManyRowTile.of(rows).withOutputWarps(chosen.warps());
         String body = """
                 constexpr bool VECTOR = %s;
-                linear_many_rows<Matrix, TILE_ROWS, OUTPUT_WARPS, ROW_WARPS, PARTS, Y_STRIDE, RESIDUAL_STRIDE, VECTOR>(
+                linear_many_rows<Matrix, TILE_ROWS, OUTPUT_WARPS, ROW_WARPS, PARTS, Y_STRIDE, RESIDUAL_STRIDE, VECTOR, STAGES>(
                     %s, x_half, row_scale, weight, %s, %s, y);""".formatted(
                 CudaKernel.vectorAligned(launch.y()) && launch.residual().map(CudaKernel::vectorAligned).orElse(true),
                 CudaKernel.rows(launch.rows()), bias(launch), residual(launch));
-        CudaKernel kernel = new CudaKernel(name(launch) + "_tile" + tile.rows(), purpose(launch) + ", " + tile.rows()
+        CudaKernel kernel = new CudaKernel(name(name, chosen, launch, rows), purpose(launch) + ", " + tile.rows()
                 + " rows at a time.", tile.threads(), "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
                 .step().parameter("const uint16 *__restrict__ x_half", "scratch+0")
                 .parameter("const float *__restrict__ row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .weight("weight", launch.weight()).vector("bias", launch.bias());
         return finish(kernel, launch).size("TILE_ROWS", tile.rows()).size("OUTPUT_WARPS", tile.outputWarps())
-                .size("ROW_WARPS", tile.rowWarps()).size("PARTS", parts(launch))
+                .size("ROW_WARPS", tile.rowWarps()).size("STAGES", chosen.inFlight()).size("PARTS", parts(launch))
                 .size("Y_STRIDE", launch.y().rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
                 .body(matrix(launch.type()) + body)
                 .launch(kernels, (launch.type().rows() + tile.outputs() - 1) / tile.outputs(), (rows + tile.rows() - 1) / tile.rows());
+    }
+
+    static String tokensName(TokenLinear fused) {
+        return (fused.norm().isPresent() ? "norm_" : "") + name(fused.linear()) + (fused.swiglu().isPresent() ? "_swiglu" : "") + "_tokens";
+    }
+
+    static String fewRowsName(LinearLaunch launch, int rows) {
+        return name(launch) + "_rows" + Math.min(rows, MOST_FEW_ROWS);
+    }
+
+    static String manyRowsName(LinearLaunch launch, int rows) {
+        return name(launch) + "_tile" + ManyRowTile.of(rows).rows();
+    }
+
+    /** Which kernel multiplies so many rows, where nothing is fused with it. */
+    static LinearConfiguration.Kind kind(LinearLaunch launch, int rows) {
+        return rows <= MOST_FEW_ROWS || !fitsTensorCores(launch.type()) ? LinearConfiguration.Kind.FEW_ROWS : LinearConfiguration.Kind.MANY_ROWS;
+    }
+
+    /** What was measured to be best for the kernel of this name, where there is a table and it fits. */
+    private static LinearConfiguration chosen(String name, LinearConfiguration.Kind kind, LinearLaunch launch, int rows, KernelSet kernels) {
+        return kernels.tuned().of(name, kind).filter(configuration -> configuration.fits(launch, rows))
+                .orElse(LinearConfiguration.standard(kind, launch, rows));
+    }
+
+    /** The kernel's name, which says what was chosen where that isn't the usual. */
+    private static String name(String name, LinearConfiguration chosen, LinearLaunch launch, int rows) {
+        return chosen.equals(LinearConfiguration.standard(chosen.kind(), launch, rows)) ? name : name + "_" + chosen.text();
     }
 
     private static CudaKernel finish(CudaKernel kernel, LinearLaunch launch) {
@@ -132,7 +163,7 @@ final class LinearKernels {
     }
 
     /** Halves that an element of x becomes: two for what f32 can tell apart, one where less was asked for. */
-    private static int parts(LinearLaunch launch) {
+    static int parts(LinearLaunch launch) {
         return launch.activations() == LinearLaunch.Activations.F32 ? 2 : 1;
     }
 

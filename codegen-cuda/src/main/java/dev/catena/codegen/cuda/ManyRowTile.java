@@ -19,6 +19,15 @@ record ManyRowTile(int rows, int outputWarps, int rowWarps) {
         return new ManyRowTile(tile, tile <= 32 ? 2 : 4, 1);
     }
 
+    ManyRowTile withOutputWarps(int count) {
+        return new ManyRowTile(rows, count, rowWarps);
+    }
+
+    /** Stages of x in shared memory, where nothing else was measured. @param parts halves that an element of x becomes */
+    int stages(int parts) {
+        return rows * parts > 128 ? 3 : 4;
+    }
+
     int outputs() {
         return outputWarps * OUTPUTS_OF_WARP;
     }

@@ -15,8 +15,11 @@ import java.util.stream.Stream;
  * results are never in memory, so nothing else may read them.
  */
 record TokenLinear(LinearLaunch linear, Optional<RmsNormLaunch> norm, Optional<LoopNestLaunch> swiglu) {
-    /** What begins with the launch at {@code index}, if that, or the linear layer behind that norm, has such a kernel. */
-    static Optional<TokenLinear> at(List<Launch> launches, int index) {
+    /** What begins with the launch at {@code index}, if that, or the linear layer behind that norm, has such a kernel for so few rows. */
+    static Optional<TokenLinear> at(List<Launch> launches, int index, int rows) {
+        if (rows > LinearKernels.MOST_FEW_ROWS) {
+            return Optional.empty();
+        }
         Optional<RmsNormLaunch> norm = norm(launches, index);
         int linearAt = norm.isPresent() ? index + 1 : index;
         if (!(launches.get(linearAt) instanceof LinearLaunch linear) || !LinearKernels.takesTokens(linear.type())) {

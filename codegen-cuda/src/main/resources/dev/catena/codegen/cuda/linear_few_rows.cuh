@@ -1,9 +1,7 @@
 /* y = x W^T (+ bias) (+ residual) for up to ROWS rows of x a block, in f32. A block has 16 outputs; its warps share the
    columns. A lane has 4 outputs and every eighth group of COLUMNS columns of its warp, so that a warp's loads of codes are
    512 bytes in a row. Codes are multiplied as they are; scale and zero come in once for COLUMNS columns. */
-constexpr int LINEAR_WARPS = 4;
-
-template <class MATRIX, int ROWS, int X_STRIDE, int Y_STRIDE, int RESIDUAL_STRIDE, bool VECTOR>
+template <class MATRIX, int ROWS, int X_STRIDE, int Y_STRIDE, int RESIDUAL_STRIDE, bool VECTOR, int WARPS>
 void linear_few_rows(int rows, const float *x, const uint8 *weight, const float *bias, const float *residual, float *y) {
   constexpr int K = MATRIX::INPUTS, COLUMNS = MATRIX::COLUMNS;
   const int first_row = blockIdx.y * ROWS;
@@ -14,7 +12,7 @@ void linear_few_rows(int rows, const float *x, const uint8 *weight, const float 
   const int quarter = lane_id() % 4;
 
   float sums[ROWS][4] = {};
-  for (int column = (warp_id() * 8 + lane_id() / 4) * COLUMNS; column < K; column += LINEAR_WARPS * 8 * COLUMNS) {
+  for (int column = (warp_id() * 8 + lane_id() / 4) * COLUMNS; column < K; column += WARPS * 8 * COLUMNS) {
     float w[4][COLUMNS];
     MATRIX::values(block, column, quarter * 4, w);
     float scale[4], zero[4];
@@ -56,7 +54,7 @@ void linear_few_rows(int rows, const float *x, const uint8 *weight, const float 
     }
   }
 
-  __shared__ float of_warp[LINEAR_WARPS][ROWS][16];
+  __shared__ float of_warp[WARPS][ROWS][16];
 #pragma unroll
   for (int r = 0; r < ROWS; r++)
 #pragma unroll
@@ -66,10 +64,11 @@ void linear_few_rows(int rows, const float *x, const uint8 *weight, const float 
       if (lane_id() < 4) of_warp[warp_id()][r][quarter * 4 + o] = sum;
     }
   __syncthreads();
-  const int r = threadIdx.x / 16, output = blockIdx.x * 16 + threadIdx.x % 16;
-  if (r < rows && output < MATRIX::OUTPUTS) {
+  for (int i = threadIdx.x; i < rows * 16; i += WARPS * 32) {
+    const int r = i / 16, of_block = i % 16, output = blockIdx.x * 16 + of_block;
+    if (output >= MATRIX::OUTPUTS) continue;
     float sum = 0;
-    for (int w = 0; w < LINEAR_WARPS; w++) sum += of_warp[w][r][threadIdx.x % 16];
+    for (int w = 0; w < WARPS; w++) sum += of_warp[w][r][of_block];
     if (bias) sum += bias[output];
     if (residual) sum += residual[(int64)(first_row + r) * RESIDUAL_STRIDE + output];
     y[(int64)(first_row + r) * Y_STRIDE + output] = sum;

@@ -4,8 +4,8 @@
    y = silu(gate) * the second half.
 
    A block has 32 outputs; its warps share the columns, each a run of its own. A lane's loads of weights are 128 bits; those of the
-   next BATCH steps are under way while it multiplies. */
-constexpr int TOKEN_WARPS = 8, TOKENS = 8;
+   next BATCH steps are under way while it multiplies, IN_FLIGHT loads where there are enough columns. */
+constexpr int TOKENS = 8;
 
 /* 32 columns of two blocks of 16 outputs: what lane (g, t) loads of them, and that as A operands of two steps each. Of x, lane
    (g, t) has columns 8 t ... 8 t + 7, four a step. Codes: a lane has 8 columns of 4 outputs, rows g and g + 8 of two tiles. */
@@ -67,15 +67,17 @@ template <int N, int K> struct TokenWeights<Halves<N, K>> {
   }
 };
 
-template <class MATRIX, int PARTS, int X_STRIDE, int Y_STRIDE, int RESIDUAL_STRIDE, bool VECTOR, bool NORMED, bool SWIGLU>
+template <class MATRIX, int PARTS, int X_STRIDE, int Y_STRIDE, int RESIDUAL_STRIDE, bool VECTOR, bool NORMED, bool SWIGLU, int WARPS,
+          int IN_FLIGHT>
 void linear_few_tokens(int rows, const float *x, const float *norm, float epsilon, const uint8 *weight, const float *bias,
                        const float *residual, float *y) {
   constexpr int K = MATRIX::INPUTS, BLOCKS = divide_up(MATRIX::OUTPUTS, 16), STEPS = divide_up(K, 32);
   using Weights = TokenWeights<MATRIX>;
-  constexpr int LOADS = Weights::LOADS, TILES = Weights::TILES, BATCH = STEPS >= 4 * TOKEN_WARPS ? 4 / LOADS : 1;
-  constexpr int RUN = divide_up(STEPS, TOKEN_WARPS * BATCH) * BATCH;
+  constexpr int LOADS = Weights::LOADS, TILES = Weights::TILES;
+  constexpr int BATCH = STEPS >= IN_FLIGHT * WARPS && IN_FLIGHT > LOADS ? IN_FLIGHT / LOADS : 1;
+  constexpr int RUN = divide_up(STEPS, WARPS * BATCH) * BATCH;
   constexpr bool BATCH_IN_GROUP = MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % (BATCH * 32) == 0;
-  constexpr int THREADS = TOKEN_WARPS * 32, RESULTS = SWIGLU ? 16 : 32;
+  constexpr int THREADS = WARPS * 32, RESULTS = SWIGLU ? 16 : 32;
   static_assert(MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % 32 == 0, "a step of 32 columns lies in one group");
   const int first_row = blockIdx.y * TOKENS;
   rows = least(rows - first_row, TOKENS);
@@ -111,11 +113,11 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
       squares = fmaf(value, value, squares);
       largest = fmaxf(largest, fabsf(NORMED ? value * norm[c] : value));
     }
-    const int exponent = (__float_as_int(block_max<TOKEN_WARPS>(largest)) >> 23) - 127;
+    const int exponent = (__float_as_int(block_max<WARPS>(largest)) >> 23) - 127;
     /* Rows of zeros or subnormals, and rows that hold an infinity, stay as they are. */
     const int shift = exponent == -127 || exponent == 128 ? 0 : least(13 - exponent, 126);
     if (r == own_row) factor = power_of_two(shift);
-    const float normal = NORMED ? 1.0f / sqrtf(block_sum<TOKEN_WARPS>(squares) / K + epsilon) : 1;
+    const float normal = NORMED ? 1.0f / sqrtf(block_sum<WARPS>(squares) / K + epsilon) : 1;
     if (threadIdx.x == 0) row_scale[r] = power_of_two(-shift) * normal;
   }
 
@@ -197,7 +199,7 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
   }
   end_group();
 
-  __shared__ float of_warp[TOKEN_WARPS][32][TOKENS + 1];
+  __shared__ float of_warp[WARPS][32][TOKENS + 1];
 #pragma unroll
   for (int tile = 0; tile < TILES; tile++)
 #pragma unroll
@@ -208,7 +210,7 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
   __syncthreads();
   auto result = [&](int of_block, int r, int output) {
     float sum = 0;
-    for (int w = 0; w < TOKEN_WARPS; w++) sum += of_warp[w][of_block][r];
+    for (int w = 0; w < WARPS; w++) sum += of_warp[w][of_block][r];
     sum *= row_scale[r];
     return bias ? sum + bias[output] : sum;
   };

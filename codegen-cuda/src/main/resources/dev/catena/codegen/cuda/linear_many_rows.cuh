@@ -82,11 +82,12 @@ template <int OUTPUTS, bool VECTOR> void finish_four(const float (&four)[4], int
    through shared memory in STAGES stages of 32 columns, copied behind the block's back. Weights go from memory to the
    registers of the warps that need them, AHEAD stages early, 128 bits of codes at a time: a lane's are 8 columns of 4 outputs, rows
    g and g + 8 of two A operands. Their codes less their zero are exact in f16; the sums of a group are scaled in f32. */
-template <class MATRIX, int TILE_ROWS, int OUTPUT_WARPS, int ROW_WARPS, int PARTS, int Y_STRIDE, int RESIDUAL_STRIDE, bool VECTOR>
+template <class MATRIX, int TILE_ROWS, int OUTPUT_WARPS, int ROW_WARPS, int PARTS, int Y_STRIDE, int RESIDUAL_STRIDE, bool VECTOR,
+          int STAGES>
 void linear_many_rows(int rows, const uint16 *x_half, const float *row_scale, const uint8 *weight, const float *bias,
                       const float *residual, float *y) {
   constexpr int DEPTH = divide_up(MATRIX::INPUTS, 32), PADDED = divide_up(MATRIX::INPUTS, 64) * 64;
-  constexpr int STAGES = TILE_ROWS * PARTS > 128 ? 3 : 4, AHEAD = MATRIX::QUANTIZED && MATRIX::COLUMNS == 8 ? 2 : 1;
+  constexpr int AHEAD = MATRIX::QUANTIZED && MATRIX::COLUMNS == 8 ? 2 : 1;
   constexpr int WARP_ROWS = TILE_ROWS / ROW_WARPS, TILES = WARP_ROWS / 8;
   constexpr int BLOCKS = divide_up(MATRIX::OUTPUTS, 16), THREADS = OUTPUT_WARPS * ROW_WARPS * 32;
   static_assert(MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % 32 == 0, "a stage of 32 columns lies in one group");

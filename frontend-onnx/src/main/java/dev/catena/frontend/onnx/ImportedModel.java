@@ -35,6 +35,11 @@ public final class ImportedModel implements AutoCloseable {
     sources.forEach((stage, source) -> filesOf.put(stage, filesUsed(stage, source)));
   }
 
+  /** A module that was made otherwise, whose weights lie in no file. */
+  public static ImportedModel of(Module module) {
+    return new ImportedModel(module, new OpenFiles(), Map.of(), Set.of(), List.of(), List.of());
+  }
+
   private static List<MappedFile> filesUsed(Stage stage, MappedFile source) {
     Set<MappedFile> used = new LinkedHashSet<>(List.of(source));
     for (Operation op : stage.operations()) {

@@ -28,7 +28,7 @@ public final class CpuProvider implements DeviceProvider {
     }
 
     @Override
-    public DeviceModel load(ArtifactReader reader) {
+    public DeviceModel load(ArtifactReader reader, String device) {
         return new CpuModel(reader);
     }
 

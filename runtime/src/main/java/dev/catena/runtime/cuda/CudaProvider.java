@@ -16,6 +16,7 @@ import java.util.Map;
 
 /** NVIDIA's GPUs. The driver is looked for when somebody asks for them, once. */
 public final class CudaProvider implements DeviceProvider {
+    private static final String ALL = "cuda devices";
     /** GPUs older than this have no code (docs/cuda-abi.md). */
     private static final int LEAST_CAPABILITY = 75;
 
@@ -28,7 +29,8 @@ public final class CudaProvider implements DeviceProvider {
         return "cuda";
     }
 
-    private synchronized CudaDriver driver() {
+    /** @param wanted what can't be used without it, for messages */
+    private synchronized CudaDriver driver(String wanted) {
         String library = DriverLibrary.name();
         if (!drivers.containsKey(library) && !refusals.containsKey(library)) {
             try {
@@ -38,7 +40,7 @@ public final class CudaProvider implements DeviceProvider {
             }
         }
         if (refusals.containsKey(library)) {
-            throw new DeviceException("cuda devices can't be used: " + refusals.get(library).getMessage());
+            throw new DeviceException(wanted + " can't be used: " + refusals.get(library).getMessage());
         }
         return drivers.get(library);
     }
@@ -47,8 +49,8 @@ public final class CudaProvider implements DeviceProvider {
     public List<Devices.Info> list() {
         List<Devices.Info> list = new ArrayList<>();
         try {
-            for (int i = 0; i < driver().count(); i++) {
-                GpuFacts facts = driver().facts(i);
+            for (int i = 0; i < driver(ALL).count(); i++) {
+                GpuFacts facts = driver(ALL).facts(i);
                 if (facts.capability() >= LEAST_CAPABILITY) {
                     list.add(new Devices.Info("cuda:" + i, facts.description(), facts.multiprocessors(), facts.memoryBytes(),
                             List.of("sm_" + facts.capability())));
@@ -64,13 +66,13 @@ public final class CudaProvider implements DeviceProvider {
     public List<String> problems() {
         List<String> problems = new ArrayList<>();
         try {
-            int count = driver().count();
+            int count = driver(ALL).count();
             if (count == 0) {
                 problems.add("cuda devices can't be used: the driver sees no GPU; see nvidia-smi, and whether CUDA_VISIBLE_DEVICES "
                         + "hides it");
             }
             for (int i = 0; i < count; i++) {
-                GpuFacts facts = driver().facts(i);
+                GpuFacts facts = driver(ALL).facts(i);
                 if (facts.capability() < LEAST_CAPABILITY) {
                     problems.add("cuda:" + i + " can't be used: " + facts.description() + " has compute capability "
                             + facts.capability() / 10 + "." + facts.capability() % 10 + ", Catena's code needs 7.5 (Turing) or later");
@@ -88,12 +90,12 @@ public final class CudaProvider implements DeviceProvider {
     }
 
     @Override
-    public GpuDriver gpus() {
-        return driver();
+    public GpuDriver gpus(String device) {
+        return driver(device);
     }
 
     @Override
-    public DeviceModel load(ArtifactReader reader) {
-        return new GpuModel(reader, driver());
+    public DeviceModel load(ArtifactReader reader, String device) {
+        return new GpuModel(reader, driver(device));
     }
 }

@@ -23,6 +23,7 @@ final class ChainMemory {
     private static final int PAGE_POSITIONS = 64;
 
     private final List<Region> regions = new ArrayList<>();
+    private final int sampledRows;
     private final int[] caches;
     private final int[] outputs;
 
@@ -49,9 +50,10 @@ final class ChainMemory {
         Manifest.Stage last = stages.get(stages.size() - 1);
         regions.add(Region.of("output of " + last.name(), rowBytes(last.output(), step.maxRows(), liveRows)));
         outputs[stages.size() - 1] = OUTPUT;
-        regions.add(Region.of("sampling", SAMPLING_BYTES));
-        regions.add(Region.of("history", (long) PAGE_POSITIONS * 4 * step.pageTableStride()));
-        regions.add(Region.of("sampled", 4));
+        sampledRows = Math.min(step.maxSequences(), liveRows);
+        regions.add(Region.of("sampling", (long) SAMPLING_BYTES * sampledRows));
+        regions.add(Region.of("history", (long) PAGE_POSITIONS * 4 * step.pageTableStride() * sampledRows));
+        regions.add(Region.of("sampled", 4L * sampledRows));
         regions.add(Region.of("counters", COUNTER_BYTES));
         caches = new int[stages.size()];
         for (int i = 0; i < caches.length; i++) {
@@ -69,6 +71,16 @@ final class ChainMemory {
 
     List<Region> regions() {
         return regions;
+    }
+
+    /** Rows that tokens can be chosen for in one step: one of each sequence. */
+    int sampledRows() {
+        return sampledRows;
+    }
+
+    /** What goes to and fro when tokens are chosen: parameters, histories, tokens. */
+    List<Region> samplingRegions() {
+        return regions.subList(SAMPLING, SAMPLED + 1);
     }
 
     /** The region of a stage's cache, or −1. */

@@ -94,6 +94,11 @@ public interface Gpu extends AutoCloseable {
 
     void closeGraph(long graph);
 
+    /** Instructions that lanes have executed here so far, where that is what stands for time; −1 where a clock does. */
+    default long laneInstructions() {
+        return -1;
+    }
+
     /** Gives it back; all that was taken from it must have been given back, and nothing may be running. */
     @Override
     void close();

@@ -3,6 +3,7 @@ package dev.catena.runtime.gpu;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.DeviceChain;
+import dev.catena.runtime.RowSampling;
 import dev.catena.runtime.Step;
 import dev.catena.runtime.sampling.SamplingParameters;
 import java.nio.ByteBuffer;
@@ -47,6 +48,9 @@ final class GpuChain implements DeviceChain {
     /** Null where the host samples. */
     private final StepGraphs sampling;
     private final PinnedMemory samplingBytes;
+    /** Where histories and tokens lie in it. */
+    private final int historyAt;
+    private final int sampledAt;
 
     /** @param passing entries of weights that don't stay on the GPU */
     GpuChain(ModelOnGpu model, List<Manifest.Stage> stages, Step step, int pages, int liveRows, Set<String> passing) {
@@ -57,6 +61,9 @@ final class GpuChain implements DeviceChain {
         inputWidth = stages.get(0).input().kind().equals("tokens") ? 0 : stages.get(0).input().width();
         withoutSelected = (int) stages.stream().filter(stage -> stage.output().kind().equals("rows")).count();
         layout = new ChainMemory(model, stages, step, pages, liveRows);
+        long[] samplingPlaces = Region.offsets(layout.samplingRegions());
+        historyAt = Math.toIntExact(samplingPlaces[1]);
+        sampledAt = Math.toIntExact(samplingPlaces[2]);
         boolean built = false;
         try {
             memory = own(gpu.allocate(layout.regions()));
@@ -79,8 +86,7 @@ final class GpuChain implements DeviceChain {
             graphs = own(new StepGraphs(gpu, programs, withoutSelected, model.dependentLaunches()));
             KernelProgram sampler = outputSelected() ? model.samplingProgram() : null;
             sampling = sampler == null ? null : own(samplingGraphs(model, sampler));
-            samplingBytes = sampler == null ? null : own(gpu.pin(ChainMemory.SAMPLING_BYTES + 256
-                    + (int) layout.regions().get(ChainMemory.HISTORY).bytes()));
+            samplingBytes = sampler == null ? null : own(gpu.pin(Math.toIntExact(Region.totalBytes(layout.samplingRegions()))));
             gpu.zero(stream, memory.address(ChainMemory.SCRATCH), layout.regions().get(ChainMemory.SCRATCH).bytes());
             gpu.zero(stream, memory.address(ChainMemory.COUNTERS), layout.regions().get(ChainMemory.COUNTERS).bytes());
             gpu.synchronize(stream);
@@ -185,34 +191,40 @@ final class GpuChain implements DeviceChain {
     }
 
     @Override
-    public boolean samples() {
-        return sampling != null;
+    public int mostSampledRows() {
+        return sampling == null ? 0 : layout.sampledRows();
     }
 
     @Override
-    public int sample(SamplingParameters p, int[] ids, int count, int position) {
-        if (step.selected() != 1) {
-            throw new IllegalStateException("a step with one selected row, not " + step.selected());
+    public void sample(RowSampling rows) {
+        if (step.selected() != rows.rows() || rows.rows() < 1 || rows.rows() > mostSampledRows()) {
+            throw new IllegalStateException(rows.rows() + " rows of " + step.selected() + ", at most " + mostSampledRows());
         }
-        int historyLength = p.repeatPenalty() == 1 ? 0 : count; // it serves nothing else
         ByteBuffer bytes = samplingBytes.bytes();
-        bytes.putDouble(0, p.temperature()).putDouble(8, p.topP()).putDouble(16, p.minP()).putDouble(24, p.repeatPenalty())
-                .putLong(32, p.seed()).putLong(40, 0).putInt(48, p.topK()).putInt(52, position).putInt(56, historyLength)
-                .putInt(60, 0);
-        gpu.copyIn(stream, memory.address(ChainMemory.SAMPLING), samplingBytes, 0, ChainMemory.SAMPLING_BYTES);
-        int historyAt = ChainMemory.SAMPLING_BYTES;
-        for (int i = 0; i < historyLength; i++) {
-            bytes.putInt(historyAt + 4 * i, ids[i]);
+        int ids = 0;
+        for (int row = 0; row < rows.rows(); row++) {
+            SamplingParameters p = rows.parameters(row);
+            int historyLength = p.repeatPenalty() == 1 ? 0 : rows.historyLength(row); // it serves nothing else
+            int at = ChainMemory.SAMPLING_BYTES * row;
+            bytes.putDouble(at, p.temperature()).putDouble(at + 8, p.topP()).putDouble(at + 16, p.minP()).putDouble(at + 24, p.repeatPenalty())
+                    .putLong(at + 32, p.seed()).putLong(at + 40, ids).putInt(at + 48, p.topK()).putInt(at + 52, rows.position(row))
+                    .putInt(at + 56, historyLength).putInt(at + 60, 0);
+            for (int i = 0; i < historyLength; i++) {
+                bytes.putInt(historyAt + 4 * ids++, rows.history(row)[i]);
+            }
         }
+        gpu.forget(stream, memory.address(ChainMemory.SAMPLING));
+        gpu.copyIn(stream, memory.address(ChainMemory.SAMPLING), samplingBytes, 0, (long) ChainMemory.SAMPLING_BYTES * rows.rows());
         gpu.forget(stream, memory.address(ChainMemory.HISTORY));
-        if (historyLength > 0) {
-            gpu.copyIn(stream, memory.address(ChainMemory.HISTORY), samplingBytes, historyAt, 4L * historyLength);
+        if (ids > 0) {
+            gpu.copyIn(stream, memory.address(ChainMemory.HISTORY), samplingBytes, historyAt, 4L * ids);
         }
-        sampling.launch(stream, 1, true);
-        int sampledAt = samplingBytes.bytes().capacity() - 256;
-        gpu.copyOut(stream, samplingBytes, sampledAt, memory.address(ChainMemory.SAMPLED), 4);
+        sampling.launch(stream, rows.rows(), true);
+        gpu.copyOut(stream, samplingBytes, sampledAt, memory.address(ChainMemory.SAMPLED), 4L * rows.rows());
         gpu.synchronize(stream);
-        return bytes.getInt(sampledAt);
+        for (int row = 0; row < rows.rows(); row++) {
+            rows.choose(row, bytes.getInt(sampledAt + 4 * row));
+        }
     }
 
     @Override

@@ -63,7 +63,7 @@ class RunMistakeTest {
 
   @Test
   void aGpuThatTheArtifactHasNoCodeForOrTheMachineLacks() {
-    runRefused(List.of("run", "m.catena", "--ids", "1", "--device=cuda:0"), "cuda");
+    runRefused(List.of("run", "m.catena", "--ids", "1", "--device=cuda:0"), "cuda:0");
   }
 
   @Test

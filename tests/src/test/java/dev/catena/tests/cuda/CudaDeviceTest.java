@@ -8,8 +8,13 @@ import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.CatenaModel;
+import dev.catena.runtime.DeviceLostException;
+import dev.catena.runtime.FinishReason;
 import dev.catena.runtime.Generation;
 import dev.catena.runtime.GenerationOptions;
+import dev.catena.runtime.Request;
+import dev.catena.runtime.Scheduler;
+import dev.catena.runtime.SchedulerOptions;
 import dev.catena.runtime.Session;
 import dev.catena.runtime.SessionOptions;
 import dev.catena.tests.command.CatenaCommand;
@@ -200,7 +205,7 @@ class CudaDeviceTest {
     try {
       CommandResult result = run(artifact, "--device", "cuda:0");
       assertEquals(2, result.status(), result.err());
-      assertTrue(lastLine(result).contains("cuda devices can't be used: " + said), result.err());
+      assertTrue(lastLine(result).contains("cuda:0 can't be used: " + said), result.err());
       assertTrue(CatenaCommand.run("devices").out().contains(said));
     } finally {
       System.clearProperty("catena.cuda.library");
@@ -249,6 +254,40 @@ class CudaDeviceTest {
       CommandResult result = run(20, artifact, "--device", "cuda:0");
       assertEquals(1, result.status(), result.err());
       assertTrue(lastLine(result).startsWith("catena: cuda:0: ") && lastLine(result).contains(said), result.err());
+      assertEquals(1, fake.log("FAILS").size());
+    }
+  }
+
+  /** Only tokens come back from steps that several requests share, and a card that fails ends the requests, not the process. */
+  @Test
+  void aSchedulerBringsBackTokensAndEndsItsRequestsWhenTheCardFails() throws Exception {
+    SchedulerOptions options = SchedulerOptions.defaults().withMaxSequences(3)
+        .withSession(SessionOptions.defaults().withKvCapacity(512).withDevices(List.of("cuda:0")));
+    GenerationOptions greedy = GenerationOptions.greedy().withMaxTokens(6).withIgnoreEos(true);
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB))) {
+      try (CatenaModel model = CatenaModel.open(artifact); Scheduler scheduler = model.newScheduler(options)) {
+        List<Request> requests = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+          requests.add(scheduler.submit(new int[] {3, i, 7}, greedy));
+        }
+        for (Request request : requests) {
+          assertEquals(FinishReason.LENGTH, request.await());
+        }
+      }
+      List<String> out = fake.log("out");
+      assertTrue(out.size() >= 6 && out.stream().allMatch(line -> line.matches("out (4|8|12) .*")), () -> String.join("\n", out));
+      assertEquals(List.of(), fake.log().stream().filter(line -> line.contains("BAD")).toList());
+      fake.assertNothingLeft();
+    }
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB).failing("cuGraphLaunch", 5, 719));
+        CatenaModel model = CatenaModel.open(artifact)) {
+      try (Scheduler scheduler = model.newScheduler(options)) {
+        for (int i = 0; i < 2; i++) {     // also one that comes afterwards
+          Request request = scheduler.submit(PROMPT, greedy);
+          assertEquals(FinishReason.FAILED, request.await());
+          assertTrue(request.failure() instanceof DeviceLostException && request.failure().getMessage().startsWith("cuda:0: "), "" + request.failure());
+        }
+      }
       assertEquals(1, fake.log("FAILS").size());
     }
   }

@@ -4,8 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.catena.runtime.CatenaModel;
+import dev.catena.runtime.FinishReason;
 import dev.catena.runtime.Generation;
 import dev.catena.runtime.GenerationOptions;
+import dev.catena.runtime.Request;
+import dev.catena.runtime.Scheduler;
+import dev.catena.runtime.SchedulerOptions;
 import dev.catena.runtime.Session;
 import dev.catena.runtime.SessionOptions;
 import dev.catena.runtime.sampling.Sampler;
@@ -16,7 +20,11 @@ import dev.catena.tests.model.LlamaModel;
 import dev.catena.tests.model.LlamaShape;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -107,5 +115,34 @@ class DeviceSamplingTest {
       best = logits[id] > logits[best] ? id : best;
     }
     return best;
+  }
+
+  /** In steps that several requests share each gets the token that the host's sampler chooses from its logits. */
+  @Test
+  void requestsOfOneSchedulerChooseTheirOwn() throws Exception {
+    List<SamplingParameters> ways = List.of(new SamplingParameters(1.1, 30, 0.9, 0.01, 1.4, 1L << 40), SamplingParameters.greedy(),
+        SamplingParameters.random(2.5, -3));
+    int tokens = 5;
+    try (Scheduler scheduler = model.newScheduler(SchedulerOptions.defaults().withMaxSequences(ways.size())
+        .withSession(SessionOptions.defaults().withThreads(2).withKvCapacity(512).withDevices(List.of("sim:0"))))) {
+      List<Map<Integer, FloatBuffer>> logits = new ArrayList<>();
+      List<Request> requests = new ArrayList<>();
+      for (int i = 0; i < ways.size(); i++) {
+        Map<Integer, FloatBuffer> own = new ConcurrentHashMap<>();
+        logits.add(own);
+        requests.add(scheduler.submit(new int[] {3, 104 - i, 7}, GenerationOptions.sampling(ways.get(i)).withMaxTokens(tokens).withIgnoreEos(true)
+            .withLogits((position, row) -> own.put(position, FloatBuffer.allocate(VOCABULARY).put(row).flip()))));
+      }
+      for (int i = 0; i < ways.size(); i++) {
+        assertEquals(FinishReason.LENGTH, requests.get(i).await());
+        int[] ids = Arrays.copyOf(new int[] {3, 104 - i, 7}, 3 + tokens);
+        for (int n = 0; n < tokens; n++) {
+          int position = 3 + n;
+          ids[position] = requests.get(i).tokens()[n];
+          assertEquals(new Sampler(ways.get(i), VOCABULARY).sample(logits.get(i).get(position - 1), ids, position, position), ids[position],
+              ways.get(i) + " at position " + position);
+        }
+      }
+    }
   }
 }

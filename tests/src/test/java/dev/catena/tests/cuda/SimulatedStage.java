@@ -9,6 +9,7 @@ import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.codegen.cuda.KernelLaunch;
 import dev.catena.codegen.cuda.NvrtcCompiler;
 import dev.catena.codegen.cuda.RowBucket;
+import dev.catena.codegen.cuda.TunedKernels;
 import dev.catena.sim.machine.Allocation;
 import dev.catena.sim.machine.KernelCounters;
 import dev.catena.sim.machine.SimMachine;
@@ -39,7 +40,7 @@ final class SimulatedStage {
 
   /** With kernels that may overlap, as sm_90 gets them. */
   static SimulatedStage overlapping(List<Launch> launches, int maxRows, long seed) throws IOException {
-    return new SimulatedStage(CudaProgram.of(List.of(launches), maxRows, 32, true), "compute_90", CudaTarget.parse("sm_90"), seed);
+    return new SimulatedStage(CudaProgram.of(List.of(launches), maxRows, 32, TunedKernels.none(), true), "compute_90", CudaTarget.parse("sm_90"), seed);
   }
 
   private SimulatedStage(CudaProgram program, String ptxFamily, CudaTarget architecture, long seed) throws IOException {

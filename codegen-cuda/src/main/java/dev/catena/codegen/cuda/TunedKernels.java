@@ -1,0 +1,80 @@
+package dev.catena.codegen.cuda;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.Reader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Properties;
+
+/**
+ * What was found to be fastest on one card: a configuration for each kernel by its name. A table is lines of
+ * {@code NAME = CONFIGURATION}, of which all behind a second blank (times) is for the reader; {@code catena tune} writes it.
+ *
+ * @param name           of the table, {@code none} without one
+ * @param configurations by the kernel's name
+ */
+public record TunedKernels(String name, Map<String, LinearConfiguration> configurations) {
+    /** Which table an architecture takes: lines of {@code sm_90 = NAME}, for {@code NAME.tuned} beside it. */
+    private static final String INDEX = "tuned/index.properties";
+
+    public TunedKernels {
+        configurations = Map.copyOf(configurations);
+    }
+
+    /** No table: kernels are configured as they were written. */
+    public static TunedKernels none() {
+        return new TunedKernels("none", Map.of());
+    }
+
+    /** The table of the architecture's card, if one was measured. */
+    public static TunedKernels of(CudaTarget target) {
+        Properties index = new Properties();
+        try (InputStream in = TunedKernels.class.getResourceAsStream(INDEX)) {
+            index.load(in);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        String name = index.getProperty(target.name());
+        if (name == null) {
+            return none();
+        }
+        try (InputStream in = TunedKernels.class.getResourceAsStream("tuned/" + name + ".tuned")) {
+            return read(name, new InputStreamReader(in, StandardCharsets.UTF_8));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** @throws IllegalArgumentException in one line that names table and line */
+    public static TunedKernels read(String name, Reader from) throws IOException {
+        Map<String, LinearConfiguration> found = new LinkedHashMap<>();
+        BufferedReader lines = new BufferedReader(from);
+        int number = 0;
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            number++;
+            if (line.isBlank() || line.startsWith("#")) {
+                continue;
+            }
+            String[] words = line.strip().split("\\s+");
+            try {
+                if (words.length < 3 || !words[1].equals("=") || found.put(words[0], LinearConfiguration.parse(words[2])) != null) {
+                    throw new IllegalArgumentException("expected KERNEL = CONFIGURATION, each kernel once");
+                }
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException(name + ", line " + number + ": " + e.getMessage(), e);
+            }
+        }
+        return new TunedKernels(name, found);
+    }
+
+    /** For the kernel of this name, if it was tuned and is of that kind. */
+    Optional<LinearConfiguration> of(String kernel, LinearConfiguration.Kind kind) {
+        return Optional.ofNullable(configurations.get(kernel)).filter(configuration -> configuration.kind() == kind);
+    }
+}

@@ -1,0 +1,117 @@
+package dev.catena.tools;
+
+import dev.catena.artifact.KernelProgram;
+import dev.catena.codegen.Buffer;
+import dev.catena.codegen.Launch;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.RmsNormLaunch;
+import dev.catena.codegen.StageLaunches;
+import dev.catena.codegen.cuda.CodeStore;
+import dev.catena.codegen.cuda.CudaTarget;
+import dev.catena.codegen.cuda.LinearCandidates;
+import dev.catena.codegen.cuda.LinearCase;
+import dev.catena.codegen.cuda.LinearConfiguration;
+import dev.catena.codegen.cuda.NvrtcCompiler;
+import dev.catena.ir.Module;
+import dev.catena.passes.DefaultPipeline;
+import dev.catena.passes.PassContext;
+import dev.catena.passes.Pipeline;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+/** Makes a {@link TunePack} from models' shapes; needs NVRTC and no GPU. */
+final class TunePackMaker {
+  private static final int GROUP = 128;
+  private static final int MOST_ROWS = 256;
+
+  private final CudaTarget target;
+  private final int configurations;
+
+  /** @param configurations of each kernel, at most */
+  TunePackMaker(CudaTarget target, int configurations) {
+    this.target = target;
+    this.configurations = configurations;
+  }
+
+  /** @param rows of the steps whose kernels are wanted, those first that are to be measured first; so with bits */
+  TunePack make(List<ModelShape> shapes, List<Integer> weightBits, List<Integer> rows) throws IOException {
+    Map<String, LinearCase> cases = new LinkedHashMap<>();
+    for (int count : rows) {      // what matters most first: where time is short the last ones are left out
+      for (int bits : weightBits) {
+        for (ModelShape shape : shapes) {
+          LinearCase.of(launches(shape, bits), count).forEach(each -> cases.putIfAbsent(each.kernel(), each));
+        }
+      }
+    }
+    Map<String, byte[]> code = new LinkedHashMap<>();
+    List<TunePack.Case> packed = new ArrayList<>();
+    List<LinearCandidates.Compiled> compiled = compile(List.copyOf(cases.values()));
+    for (int i = 0; i < compiled.size(); i++) {
+      String name = "code/" + i;
+      code.put(name + ".cubin", compiled.get(i).cubin());
+      code.put(name + ".ptx", compiled.get(i).ptx());
+      packed.add(packed(compiled.get(i), name));
+    }
+    return new TunePack(target.name(), packed, code);
+  }
+
+  /** Stages of one layer: all layers have the same. */
+  private static List<List<Launch>> launches(ModelShape shape, int bits) {
+    Module module = ShapeModel.of(shape.withLayers(1));
+    Pipeline.parse(DefaultPipeline.afterRaising(new DefaultPipeline.Settings(bits, GROUP, false, bits == 32 ? 32 : 16, Math.max(8, bits),
+        16, 16, MOST_ROWS, shape.positions(), "range", ""))).run(module, new PassContext());
+    return module.stages().stream().map(stage -> StageLaunches.of(stage, LinearLaunch.Activations.F32).launches()).toList();
+  }
+
+  private List<LinearCandidates.Compiled> compile(List<LinearCase> cases) throws IOException {
+    NvrtcCompiler compiler = new NvrtcCompiler(CodeStore.none());
+    ExecutorService workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
+    try (Console.Progress progress = Console.progress("compiling kernels for " + target.name(), cases.size(), "", 1)) {
+      List<Future<LinearCandidates.Compiled>> started = cases.stream().map(each -> workers.submit(() ->
+          LinearCandidates.of(each, chosen(each)).compile(target, compiler))).toList();
+      List<LinearCandidates.Compiled> done = new ArrayList<>();
+      for (Future<LinearCandidates.Compiled> each : started) {
+        done.add(each.get());
+        progress.step(1);
+      }
+      return done;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while kernels were compiled", e);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RuntimeException failure) {
+        throw failure;
+      }
+      throw new IOException("kernels can't be compiled: " + e.getCause(), e.getCause());
+    } finally {
+      workers.shutdownNow();
+    }
+  }
+
+  /** What is taken untuned, so that this is measured whatever the time, then the likeliest to be fast. */
+  private List<LinearConfiguration> chosen(LinearCase of) {
+    Set<LinearConfiguration> chosen = new LinkedHashSet<>(List.of(of.standard()));
+    chosen.addAll(of.configurations(target));
+    return chosen.stream().limit(configurations).toList();
+  }
+
+  private static TunePack.Case packed(LinearCandidates.Compiled compiled, String name) {
+    LinearCase of = compiled.of();
+    LinearLaunch linear = of.linear();
+    long residualAt = linear.residual().map(view -> ((Buffer.Arena) view.buffer()).offset()).orElse(-1L);
+    List<TunePack.Candidate> candidates = compiled.candidates().stream().map(c -> new TunePack.Candidate(c.configuration().text(),
+        c.launches().stream().map(l -> new KernelProgram.Launch(l.kernel(), l.grid(), l.block(), l.sharedBytes(), l.arguments())).toList())).toList();
+    return new TunePack.Case(of.kernel(), of.rows(), TunePack.Matrix.of(linear.type()), of.norm().map(RmsNormLaunch::epsilon).orElse(null),
+        linear.bias().isPresent(), residualAt, of.swiglu(), of.arenaBytes(), of.scratchBytes(), of.standard().text(), name + ".cubin",
+        name + ".ptx", candidates);
+  }
+}
