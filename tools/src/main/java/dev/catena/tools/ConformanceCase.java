@@ -6,10 +6,8 @@ import dev.catena.codegen.tensor.TensorProgram;
 import dev.catena.codegen.tensor.TensorWork;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxImporter;
-import dev.catena.frontend.onnx.TensorFile;
 import dev.catena.frontend.onnx.UnsupportedTypeException;
 import dev.catena.ir.ElementType;
-import dev.catena.ir.HalfFloat;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
 import dev.catena.ir.Tensor;
@@ -28,7 +26,6 @@ import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -39,12 +36,6 @@ import java.util.stream.Stream;
  * first, so that the code of many cases can be made at once.
  */
 final class ConformanceCase {
-  /** What ONNX's own test runner allows. */
-  private static final double RELATIVE = 1e-3;
-  private static final double ABSOLUTE = 1e-7;
-  /** ONNX 1.12 truncated to bf16 where the standard rounds: half a unit is 2^-8. */
-  private static final double BF16_UNIT = 0x1p-7;
-
   private final Path folder;
   private String operation = "?";
   private String skipped;
@@ -134,7 +125,7 @@ final class ConformanceCase {
   double work() {
     double most = 0;
     for (Path set : sets()) {
-      List<Tensor> inputs = tensors(set, "input", inputTypes);
+      List<Tensor> inputs = NodeTestData.read(set, "input", inputTypes);
       if (inputs.size() == inputTypes.size()) {
         most = Math.max(most, TensorWork.of(program, inputs));
       }
@@ -172,7 +163,7 @@ final class ConformanceCase {
 
   private String difference(TensorRunner runner, Path set) {
     List<TensorValue> given = new ArrayList<>();
-    List<Tensor> inputs = tensors(set, "input", inputTypes);
+    List<Tensor> inputs = NodeTestData.read(set, "input", inputTypes);
     for (Tensor t : inputs) {
       given.add(new TensorValue(t.element().keyword(), t.shape(), ByteBuffer.wrap(TensorBytes.of(t))));
     }
@@ -180,13 +171,13 @@ final class ConformanceCase {
       return given.size() + " inputs are given, the model takes " + description.inputs().size();
     }
     List<TensorValue> got = runner.run(given);
-    List<Tensor> wanted = tensors(set, "output", got.stream().map(v -> element(v.type())).toList());
+    List<Tensor> wanted = NodeTestData.read(set, "output", got.stream().map(v -> element(v.type())).toList());
     if (wanted.isEmpty()) {
       return "no output is given to compare with";
     }
     for (int i = 0; i < wanted.size(); i++) {
       TensorValue value = got.get(i);
-      String difference = difference(wanted.get(i), TensorBytes.read(element(value.type()), value.dims(), value.data()));
+      String difference = NodeTestData.difference(wanted.get(i), TensorBytes.read(element(value.type()), value.dims(), value.data()));
       if (difference != null) {
         return "output " + i + ": " + difference;
       }
@@ -196,43 +187,6 @@ final class ConformanceCase {
 
   private static ElementType element(String type) {
     return ElementType.valueOf(type.toUpperCase(Locale.ROOT));
-  }
-
-  private static List<Tensor> tensors(Path set, String kind, List<ElementType> declared) {
-    List<Tensor> tensors = new ArrayList<>();
-    for (int i = 0; Files.exists(set.resolve(kind + "_" + i + ".pb")); i++) {
-      Tensor t = TensorFile.read(set.resolve(kind + "_" + i + ".pb"));
-      tensors.add(i < declared.size() && declared.get(i) == ElementType.BF16 && t.element() == ElementType.U16 ? reals(t) : t);
-    }
-    return tensors;
-  }
-
-  /** ONNX 1.12 wrote the bits of bf16 data as u16. */
-  private static Tensor reals(Tensor bits) {
-    Tensor reals = new Tensor(ElementType.BF16, bits.shape());
-    for (int j = 0; j < bits.size(); j++) {
-      reals.set(j, HalfFloat.bf16ToFloat((short) bits.getLong(j)));
-    }
-    return reals;
-  }
-
-  /** The first difference beyond the tolerance, of integers and floats of 8 bits and less any difference; or null. */
-  static String difference(Tensor want, Tensor got) {
-    if (want.element() != got.element() || !Arrays.equals(want.shape(), got.shape())) {
-      return "got " + got.type().text() + ", wanted " + want.type().text();
-    }
-    double relative = want.element() == ElementType.BF16 ? BF16_UNIT : RELATIVE;
-    boolean exact = !want.element().isFloat() || want.element().isNarrowFloat();
-    for (int i = 0; i < want.size(); i++) {
-      double a = got.get(i);
-      double b = want.get(i);
-      boolean equal = want.element().isFloat() ? a == b || Double.isNaN(a) && Double.isNaN(b) : got.getLong(i) == want.getLong(i);
-      if (!equal && (exact || !(Math.abs(a - b) <= ABSOLUTE + relative * Math.abs(b)))) {
-        return "element " + i + " is " + (want.element().isFloat() ? a : got.getLong(i)) + ", wanted "
-            + (want.element().isFloat() ? b : want.getLong(i));
-      }
-    }
-    return null;
   }
 
   private static String line(RuntimeException e) {

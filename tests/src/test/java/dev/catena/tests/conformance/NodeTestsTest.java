@@ -20,6 +20,7 @@ import dev.catena.ir.Verifier;
 import dev.catena.ir.text.CirReader;
 import dev.catena.ir.text.WeightFiles;
 import dev.catena.tests.shared.SharedFiles;
+import dev.catena.tools.NodeTestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -87,8 +88,8 @@ class NodeTestsTest {
         return difference;
       }
       Path data = modelFile.resolveSibling("test_data_set_0");
-      List<Tensor> given = NodeTestData.read(data, "input", stage.arguments());
-      List<Tensor> want = NodeTestData.read(data, "output", stage.outputs());
+      List<Tensor> given = NodeTestData.read(data, "input", elements(stage.arguments()));
+      List<Tensor> want = NodeTestData.read(data, "output", elements(stage.outputs()));
       List<EvalValue> got = new Evaluator().run(stage, new ArrayList<>(given));
       for (int i = 0; i < want.size(); i++) {
         difference = NodeTestData.difference(want.get(i), (Tensor) got.get(i));
@@ -101,6 +102,10 @@ class NodeTestsTest {
       }
       return withKnownContents(stage, given, got);
     }
+  }
+
+  private static List<ElementType> elements(List<Value> values) {
+    return values.stream().map(v -> v.tensorType().element()).toList();
   }
 
   private static String roundTrip(Module module) {
