@@ -82,8 +82,8 @@ template <class SHAPE> struct MatrixTiles {
   /* Chunks that one load brings. */
   static constexpr int KEY_JOIN = Key::BITS < 16 && DIM % 64 == 0 ? Key::BITS == 4 && DIM % 128 == 0 ? 4 : 2 : 1;
   static constexpr int VALUE_JOIN = Value::BITS < 16 && DIM % 128 == 0 ? Value::BITS == 4 && DIM % 256 == 0 ? 4 : 2 : 1;
-  /* Whether values are under way while keys are multiplied: they need registers until then. */
-  static constexpr bool VALUES_EARLY = COLUMN_TILES == 1 && POSITIONS * DIM * Value::BITS <= 16 * 128 * 16;
+  /* Whether values are under way while keys are multiplied: they need registers until then, of which large heads leave none. */
+  static constexpr bool VALUES_EARLY = COLUMN_TILES == 1 && DIM <= 128 && POSITIONS * DIM * Value::BITS <= 16 * 128 * 16;
   static_assert(DIM % 8 == 0 && SHAPE::COLUMNS % 8 == 0 && PAGE % POSITIONS == 0, "");
   /* Weights, between 0 and 1, times this: what halves lose of them is then far below f32's last place. */
   static constexpr float WEIGHT_ONE = 8192;
