@@ -25,9 +25,9 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
 
     /** The three kernels of linear layers. */
     public enum Kind {
-        /** Up to 8 rows with quantized weights: {@code linear_few_tokens.cuh}. */
+        /** Up to 8 rows with f16 or quantized weights: {@code linear_few_tokens.cuh}. */
         TOKENS,
-        /** Up to 8 rows with floats: {@code linear_few_rows.cuh}. */
+        /** Up to 8 rows with f32 weights, and any number with groups that chunks of 32 columns don't fit: {@code linear_few_rows.cuh}. */
         FEW_ROWS,
         /** More rows: {@code linear_many_rows.cuh}. */
         MANY_ROWS
