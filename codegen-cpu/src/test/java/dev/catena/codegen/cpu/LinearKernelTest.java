@@ -85,7 +85,7 @@ class LinearKernelTest {
             for (int i = 0; i < types.size(); i++) {
                 boolean quantized = types.get(i).element().quantized();
                 DoubleUnaryOperator rounding =
-                        !quantized && target.has("avx512bf16") ? LinearKernelTest::bf16 : DoubleUnaryOperator.identity();
+                        !quantized && (target.has("avx512bf16") || target.hasBf16Tiles()) ? LinearKernelTest::bf16 : DoubleUnaryOperator.identity();
                 check(loaded, i, types.get(i), types.get(i).rows() % 2 == 1, quantized ? 2e-4 : 4e-6, rounding, new Random(i));
             }
         }
