@@ -35,15 +35,17 @@ final class AttentionKernels {
     static KernelCall of(AttentionLaunch launch) {
         KvFormat kv = launch.kv();
         String name = "attention_h" + launch.heads() + "_" + suffix(kv) + (launch.window() > 0 ? "_w" + launch.window() : "")
-                + (launch.softcap() > 0 ? "_capped" : "");
+                + (launch.softcap() > 0 ? "_capped" : "") + (launch.slopes().isPresent() ? "_sloped" : "");
         Map<String, Object> values = cacheValues(name, launch.heads(), kv);
         values.put("window", launch.window());
         values.put("capped", launch.softcap() > 0 ? 1 : 0);
+        values.put("sloped", launch.slopes().isPresent() ? 1 : 0);
         values.put("k_codes", kv.k().quantized() ? 1 : 0);
         values.put("v_codes_stored", kv.v().quantized() ? 1 : 0);
         return new KernelCall(name, CTemplate.fill(values, "attention.c"),
                 scratchBytes(launch), new CArguments().plain("step").view(launch.q()).plain("stage->kv").view(launch.y())
-                        .plain(CArguments.literal(launch.scale())).plain(CArguments.literal(launch.softcap())).plain("scratch").plain("thread").list());
+                        .plain(CArguments.literal(launch.scale())).plain(CArguments.literal(launch.softcap()))
+                        .weight(launch.slopes()).weight(launch.sinks()).plain("scratch").plain("thread").list());
     }
 
     /** The macros that this target's attention kernels share. */
@@ -87,6 +89,6 @@ final class AttentionKernels {
         long queries = (group >= 32 ? 1 : 32 / group) * (long) group;
         long dim = launch.kv().dim();
         long padded = (dim + 15) / 16 * 16;
-        return 4 * (dim * 64 + 64 * padded + queries * (dim + padded + 64 + 6) + 4 * 64);
+        return 4 * (dim * 64 + 64 * padded + queries * (dim + padded + 64 + 7) + 4 * 64);
     }
 }

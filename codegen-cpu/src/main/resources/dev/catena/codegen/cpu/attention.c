@@ -9,6 +9,7 @@
 #define QUERIES (BLOCK_ROWS * GROUP)
 #define WINDOW ${window} /* positions that a row sees, its own among them; 0: all */
 #define CAPPED ${capped} /* whether a score s is cap * tanh(s / cap) */
+#define SLOPED ${sloped} /* whether a score falls by its head's slope for each position back (ALiBi) */
 #define PAGE_BYTES ${page_bytes}ll
 #define HEAD_BYTES ${head_bytes}
 #define K_CODES ${k_codes} /* whether keys are codes: s (q . c) + m sum(q) is a score, nothing is dequantized element by element */
@@ -25,6 +26,7 @@ typedef struct {
   int32_t position[QUERIES];
   float key_scale[64], key_minimum[64], value_scale[64], value_minimum[64]; /* of codes */
   float query_sum[QUERIES], offset[QUERIES]; /* sum(q); sum(p m) of this page */
+  float slope[QUERIES];
 } ${name}_scratch;
 
 /* The first `count` positions of a page; those after it may never have been written. */
@@ -81,8 +83,15 @@ INLINE s32x16 ${name}_within(int32_t slot, int32_t from, int32_t seen) {
   return WINDOW ? (lanes + slot < seen) & (lanes + slot >= from) : lanes + slot < seen;
 }
 
-/* Scores become weights against the new maximum; the page's positions from `from` to `seen` - 1 are in the query's sight. */
-static void ${name}_weigh(${name}_scratch *s, int32_t query, int32_t from, int32_t seen) {
+/* How far 16 positions from `slot` on lie from the row's own: negative before it. */
+INLINE f32x16 ${name}_distance(int32_t slot, int32_t own) {
+  const f32x16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return lanes + (float)(slot - own);
+}
+
+/* Scores become weights against the new maximum; the page's positions from `from` to `seen` - 1 are in the query's sight, of which
+   `own` would be its own. */
+static void ${name}_weigh(${name}_scratch *s, int32_t query, int32_t from, int32_t seen, int32_t own) {
   float *weights = s->weights[query];
   if (seen <= 0 || WINDOW && from >= 64) {
     __builtin_memset(weights, 0, 64 * sizeof(float));
@@ -94,6 +103,7 @@ static void ${name}_weigh(${name}_scratch *s, int32_t query, int32_t from, int32
   UNROLL for (int i = 0; i < 4; i++) {
     f32x16 scores = load16(weights + 16 * i);
     const s32x16 within = ${name}_within(16 * i, from, seen);
+    if (SLOPED) scores = fma16(splat(s->slope[query]), ${name}_distance(16 * i, own), scores);
     scores = within ? scores : splat(-__builtin_inff());
     store16(weights + 16 * i, scores);
     largest = __builtin_elementwise_max(largest, scores);
@@ -140,7 +150,7 @@ INLINE void ${name}_meet_page(const int Q, ${name}_scratch *s, int32_t query, in
   ${name}_scores(Q, s, query, cap, next);
   for (int32_t q = query; q < query + Q; q++) {
     const int32_t seen = s->position[q] - 64 * page + 1;
-    ${name}_weigh(s, q, WINDOW ? seen - WINDOW : 0, least(64, seen));
+    ${name}_weigh(s, q, WINDOW ? seen - WINDOW : 0, least(64, seen), seen - 1);
   }
   int32_t d = 0;
   for (; d + 16 * VALUES_TOGETHER <= DIM_PADDED; d += 16 * VALUES_TOGETHER)
@@ -150,7 +160,8 @@ INLINE void ${name}_meet_page(const int Q, ${name}_scratch *s, int32_t query, in
 
 /* Rows first ... end - 1, all of one sequence, for the query heads of one KV head. */
 static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stride, const char *kv, float *y, int32_t y_stride,
-                         float scale, float cap, ${name}_scratch *s, int32_t first, int32_t end, int32_t kv_head) {
+                         float scale, float cap, const float *slopes, const float *sinks, ${name}_scratch *s, int32_t first,
+                         int32_t end, int32_t kv_head) {
   const int32_t queries = (end - first) * GROUP;
   int32_t first_position = step->positions[first], last_position = 0;
   for (int32_t i = 0; i < queries; i++) {
@@ -162,8 +173,10 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
       if (K_CODES) s->query_sum[i] += s->queries[i][d];
     }
     __builtin_memset(s->sums[i], 0, sizeof s->sums[i]);
-    s->maximum[i] = -__builtin_inff();
-    s->total[i] = 0;
+    const int32_t head = kv_head * GROUP + i % GROUP;
+    if (SLOPED) s->slope[i] = slopes[head];
+    s->maximum[i] = sinks ? sinks[head] : -__builtin_inff(); /* a sink is the logit of a value that is zero */
+    s->total[i] = sinks ? 1 : 0;
     s->position[i] = step->positions[r];
     first_position = least(step->positions[r], first_position);
     last_position = step->positions[r] > last_position ? step->positions[r] : last_position;
@@ -186,7 +199,7 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
 }
 
 static void ${name}(const catena_step *step, const float *q, int32_t q_stride, const char *kv, float *y, int32_t y_stride,
-                    float scale, float cap, char *scratch, const catena_thread *thread) {
+                    float scale, float cap, const float *slopes, const float *sinks, char *scratch, const catena_thread *thread) {
   const int32_t rows = step->rows;
   /* How rows are grouped changes no result, so it may follow the number of threads. */
   int32_t block_rows = BLOCK_ROWS;
@@ -197,7 +210,7 @@ static void ${name}(const catena_step *step, const float *q, int32_t q_stride, c
     const int32_t block_end = least(rows, (item / KV_HEADS + 1) * block_rows);
     for (int32_t first = item / KV_HEADS * block_rows, end; first < block_end; first = end) {
       for (end = first + 1; end < block_end && step->row_sequence[end] == step->row_sequence[first];) end++;
-      ${name}_rows(step, q, q_stride, kv, y, y_stride, scale, cap, (${name}_scratch *)scratch, first, end, item % KV_HEADS);
+      ${name}_rows(step, q, q_stride, kv, y, y_stride, scale, cap, slopes, sinks, (${name}_scratch *)scratch, first, end, item % KV_HEADS);
     }
   }
 }
