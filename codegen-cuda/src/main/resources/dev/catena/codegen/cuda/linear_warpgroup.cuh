@@ -1,7 +1,6 @@
 /* y = x W^T (+ bias) (+ residual) for many rows by wgmma, whose code only sm_90a takes (PTX ISA 9.7.15). No GPU has run this yet. One warp
    copies x and weights to shared memory, stage by stage, in bulk; two groups of four warps wait for stages by mbarrier. A is the weights, made
    halves of in registers; B is x in shared memory. */
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__)
 typedef unsigned long long uint64;
 
 constexpr int STAGE_COLUMNS = 64, WARPGROUP_ROWS = 128, WARPGROUP_OUTPUTS = 128;
@@ -10,17 +9,17 @@ constexpr int STAGE_COLUMNS = 64, WARPGROUP_ROWS = 128, WARPGROUP_OUTPUTS = 128;
 template <int PARTS> constexpr int TILE_BYTES = PARTS * STAGE_COLUMNS * WARPGROUP_ROWS * 2;
 
 /* Rows of x as images of shared memory, [tile of 128 rows][64 columns], scaled as rows_to_half does it. Rows behind the last one are zeros up
-   to the tile's end. Which column stands at which k is as MATRIX::two_outputs has it. A warp has a row. */
-template <class MATRIX, int PARTS, int X_STRIDE, int WARPS>
+   to the tile's end. Of 32 columns, lane t of four multiplies every fourth run of WORD_COLUMNS (two_outputs of the matrix). A warp has a row. */
+template <int COLUMNS, int WORD_COLUMNS, int PARTS, int X_STRIDE, int WARPS>
 void rows_to_tiles(int rows, const float *x, uint16 *tiles, float *row_scale) {
-  constexpr int DEPTH = divide_up(MATRIX::INPUTS, STAGE_COLUMNS);
+  constexpr int DEPTH = divide_up(COLUMNS, STAGE_COLUMNS);
   const int r = blockIdx.x * WARPS + warp_id();
   if (r >= divide_up(rows, WARPGROUP_ROWS) * WARPGROUP_ROWS) return;
   const bool present = r < rows;
   x += (int64)r * X_STRIDE;
   float largest = 0;
   if (present)
-    for (int c = lane_id(); c < MATRIX::INPUTS; c += 32) largest = fmaxf(largest, fabsf(x[c]));
+    for (int c = lane_id(); c < COLUMNS; c += 32) largest = fmaxf(largest, fabsf(x[c]));
   const RowScaling scaling = scaling_of(warp_max(largest));
   tiles += ((int64)(r / WARPGROUP_ROWS) * DEPTH * PARTS * STAGE_COLUMNS * WARPGROUP_ROWS) + r % WARPGROUP_ROWS * 8;
   for (int eight = lane_id(); eight < DEPTH * 8; eight += 32) {
@@ -28,8 +27,8 @@ void rows_to_tiles(int rows, const float *x, uint16 *tiles, float *row_scale) {
 #pragma unroll
     for (int i = 0; i < 8; i++) {
       const int of_lane = eight % 4 * 2 + i % 2; /* of the 8 columns that lane t of four multiplies */
-      const int c = eight / 4 * 32 + (of_lane / MATRIX::WORD_COLUMNS * 4 + i / 2) * MATRIX::WORD_COLUMNS + of_lane % MATRIX::WORD_COLUMNS;
-      rest[i] = present && c < MATRIX::INPUTS ? scaling.scaled(x[c]) : 0;
+      const int c = eight / 4 * 32 + (of_lane / WORD_COLUMNS * 4 + i / 2) * WORD_COLUMNS + of_lane % WORD_COLUMNS;
+      rest[i] = present && c < COLUMNS ? scaling.scaled(x[c]) : 0;
     }
 #pragma unroll
     for (int part = 0; part < PARTS; part++) {
@@ -222,7 +221,7 @@ void linear_warpgroup(int rows, const uint16 *x_tiles, const float *row_scale, c
     if (++stage == STAGES) stage = 0, round++;
   }
   await_products<0>(group_sums);
-  if (MATRIX::GROUPS == 1 || MATRIX::INPUTS % MATRIX::GROUP_COLUMNS != 0)
+  if (MATRIX::GROUPS == 1 || DEPTH * STAGE_COLUMNS % MATRIX::GROUP_COLUMNS != 0)
 #pragma unroll
     for (int i = 0; i < 64; i++) sums[i] = fmaf(group_sums[i], scales[i / 2 % 2], sums[i]);
 
@@ -242,4 +241,3 @@ void linear_warpgroup(int rows, const uint16 *x_tiles, const float *row_scale, c
 
 #undef SUMS_OF
 #undef ALL_SUMS
-#endif

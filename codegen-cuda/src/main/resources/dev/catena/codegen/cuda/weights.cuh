@@ -7,8 +7,8 @@
    Chunk          what a lane holds of 32 columns for mma.sync: 8 columns of each of two outputs
    fragments      a chunk as the A operand of two mma.m16n8k16. Which column stands at which k doesn't matter as long as B
                   agrees: lane (g, t) has columns 8 t ... 8 t + 7 of the chunk
-   WORD_COLUMNS, two_outputs    a chunk from shared memory, of which a warp has 16 outputs: lane (g, t) loads two of them, WORD_COLUMNS columns
-                  at a time, so that no bank is met twice
+   two_outputs    a chunk from shared memory, where a warp has 16 outputs: lane (g, t) loads two of them, as many columns at a time as lie
+                  side by side, then every fourth such run, so that no bank is met twice
    FourOutputs    two chunks, of 4 neighbouring outputs, of which two are a chunk's; `load_four` loads them
    MIDDLE_ZEROS, STORED_ZEROS, zero_halves    zeros, as `fragments` takes them */
 enum class Zeros { MIDDLE, STORED };
@@ -68,7 +68,7 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
     }
   }
 
-  static constexpr int CHUNK_WORDS = 8 / COLUMNS, WORD_COLUMNS = COLUMNS;
+  static constexpr int CHUNK_WORDS = 8 / COLUMNS;
   static constexpr int COLUMN_BITS = 16 * BITS, CODE_BYTES = WORDS * 64; /* of a block of 16 outputs */
   struct Chunk { uint32 words[2][CHUNK_WORDS]; };
 
@@ -147,7 +147,7 @@ template <int N, int K> struct Halves {
   }
 
   static constexpr uint32 MIDDLE_ZEROS = 0;
-  static constexpr int WORD_COLUMNS = 1, COLUMN_BITS = 16 * 16, CODE_BYTES = K * 32;
+  static constexpr int COLUMN_BITS = 16 * 16, CODE_BYTES = K * 32;
 
   struct Chunk { uint32 outputs[8]; }; /* two neighbouring outputs at each of 8 columns */
 
