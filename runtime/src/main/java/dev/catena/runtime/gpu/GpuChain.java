@@ -228,6 +228,17 @@ final class GpuChain implements DeviceChain {
         }
     }
 
+    @Override
+    public double stepCost(int repetitions) {
+        long before = gpu.laneInstructions();
+        if (before < 0) {
+            return DeviceChain.super.stepCost(repetitions);
+        }
+        submit();
+        await();
+        return gpu.laneInstructions() - before;
+    }
+
     /** Weights that pass through aren't there to be read again. */
     @Override
     public List<LaunchCost> launchCosts() {
