@@ -147,6 +147,11 @@ public final class CatenaModel implements AutoCloseable {
         return names.stream().map(name -> measured.computeIfAbsent(name, device -> stageCosts(device, threads, options.deviceMemory()))).toList();
     }
 
+    /** The names of the stages that each device gets; with more devices than stages, the last ones are missing. */
+    public List<List<String>> placedStages(SessionOptions options) {
+        return Placement.of(manifest().stages(), options).stream().map(stages -> stages.stream().map(Manifest.Stage::name).toList()).toList();
+    }
+
     private List<Double> stageCosts(String name, int threads, long memoryLimit) {
         DeviceModel model;
         synchronized (this) {

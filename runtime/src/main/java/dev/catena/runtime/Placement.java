@@ -9,6 +9,13 @@ import java.util.List;
 final class Placement {
     private Placement() {}
 
+    /** As the options say. @return one list of stages for each device; with more devices than stages, the last ones are missing */
+    static List<List<Manifest.Stage>> of(List<Manifest.Stage> stages, SessionOptions options) {
+        return !options.stageCosts().isEmpty() ? byCosts(stages, options.stageCosts())
+                : options.split().isEmpty() ? split(stages, options.devices().size())
+                : byLayers(stages, options.devices().size(), options.split());
+    }
+
     /** By weight bytes. @return one list of stages for each device; with more devices than stages, the last ones are missing */
     static List<List<Manifest.Stage>> split(List<Manifest.Stage> stages, int devices) {
         int parts = Math.min(devices, stages.size());

@@ -87,7 +87,13 @@ final class DeviceOptions {
     }
     sums.forEach((device, sum) -> Console.note(sim ? String.format(Locale.ROOT, "%s runs %.0f instructions for all stages of a step", device, sum)
         : String.format(Locale.ROOT, "%s takes %.3f ms for all stages of a step", device, sum * 1e3)));
-    return options.withStageCosts(costs);
+    SessionOptions placed = options.withStageCosts(costs);
+    List<List<String>> stages = model.placedStages(placed);
+    for (int i = 0; i < stages.size(); i++) {
+      List<String> its = stages.get(i);
+      Console.note(devices().get(i) + " gets " + its.size() + " of " + costs.get(0).size() + " stages, " + its.get(0) + " to " + its.get(its.size() - 1));
+    }
+    return placed;
   }
 
   private static boolean isSimulated(String device) {
