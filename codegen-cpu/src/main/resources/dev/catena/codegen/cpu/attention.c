@@ -129,8 +129,10 @@ static void ${name}(const catena_step *step, const float *q, int32_t q_stride, c
   int32_t block_rows = BLOCK_ROWS;
   while (block_rows > 1 && (rows + block_rows - 1) / block_rows * KV_HEADS < 4 * thread->count) block_rows /= 2;
   const int32_t items = (rows + block_rows - 1) / block_rows * KV_HEADS;
-  /* Later rows see more positions: neighbours go to different threads. */
-  for (int32_t item = thread->id; item < items; item += thread->count) {
+  chunks work = share_work(thread, items, 1);
+  for (chunk c; next_chunk(&work, thread, &c);) for (int32_t i = c.first; i < c.end; i++) {
+    /* Later rows see more positions: each share begins with the last of its own. */
+    const int32_t item = c.begin + c.share_end - 1 - i;
     const int32_t block_end = least(rows, (item / KV_HEADS + 1) * block_rows);
     for (int32_t first = item / KV_HEADS * block_rows, end; first < block_end; first = end) {
       for (end = first + 1; end < block_end && step->row_sequence[end] == step->row_sequence[first];) end++;
