@@ -133,13 +133,21 @@ public final class CatenaModel implements AutoCloseable {
     }
 
     /**
+     * What was measured of decode steps.
+     *
+     * @param stepSeconds of each repetition
+     * @param launches    kernel by kernel, where that was asked for and the device can
+     */
+    public record DecodeTimes(double[] stepSeconds, List<LaunchCost> launches) {}
+
+    /**
      * Measures decode steps of {@code sequences} sequences that each have {@code context} positions before the first step.
      *
-     * @return seconds a step, of each repetition
+     * @param byLaunch whether each kernel is measured by itself, too
      * @throws DeviceException      when there isn't enough memory: the message has the bytes
      * @throws ContextFullException when the model has fewer positions
      */
-    public double[] decodeSeconds(SessionOptions options, int sequences, int context, int steps, int repetitions) {
+    public DecodeTimes decodeTimes(SessionOptions options, int sequences, int context, int steps, int repetitions, boolean byLaunch) {
         int rows = manifest().memory().maxRows();
         if (sequences > rows) {
             throw new DeviceException(sequences + " sequences: the model's steps have at most " + rows + " rows");
@@ -150,7 +158,7 @@ public final class CatenaModel implements AutoCloseable {
         StageChain chain = chain(options, positions, (int) Math.min(Integer.MAX_VALUE / 2, capacity), sequences);
         try {
             double[] seconds = new DecodeTiming(chain, manifest().model().vocab(), sequences, context, positions).run(steps, repetitions);
-            return Arrays.stream(seconds).map(all -> all / steps).toArray();
+            return new DecodeTimes(Arrays.stream(seconds).map(all -> all / steps).toArray(), byLaunch ? chain.launchCosts() : List.of());
         } finally {
             chain.release();
         }

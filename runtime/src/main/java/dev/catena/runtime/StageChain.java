@@ -193,6 +193,11 @@ final class StageChain implements PageTable.Copier {
         return logitsOwner;
     }
 
+    /** What the launches of the step that ran last cost, device by device. */
+    List<LaunchCost> launchCosts() {
+        return parts.stream().flatMap(part -> part.launchCosts().stream()).toList();
+    }
+
     private DeviceChain last() {
         return parts.get(parts.size() - 1);
     }

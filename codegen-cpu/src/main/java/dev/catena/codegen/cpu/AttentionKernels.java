@@ -35,17 +35,19 @@ final class AttentionKernels {
     static KernelCall of(AttentionLaunch launch) {
         KvFormat kv = launch.kv();
         String name = "attention_h" + launch.heads() + "_" + suffix(kv) + (launch.window() > 0 ? "_w" + launch.window() : "")
-                + (launch.softcap() > 0 ? "_capped" : "");
+                + (launch.softcap() > 0 ? "_capped" : "") + (launch.slopes().isPresent() ? "_sloped" : "");
         Map<String, Object> values = cacheValues(name, launch.heads(), kv);
         values.put("window", launch.window());
         values.put("capped", launch.softcap() > 0 ? 1 : 0);
+        values.put("sloped", launch.slopes().isPresent() ? 1 : 0);
         values.put("scratch_bytes", scratchBytes(launch));
         values.keySet().removeIf(key -> key.equals("k_pairs") && !kv.k().quantized() || key.equals("v_pairs") && !kv.v().quantized());
         String source = CTemplate.fill(values, "attention_head.c",
                 kv.k().quantized() ? "attention_keys_codes.c" : "attention_keys_numbers.c",
                 kv.v().quantized() ? "attention_values_codes.c" : "attention_values_numbers.c", "attention.c");
-        return new KernelCall(name, source, scratchBytes(launch), new CArguments().plain("step").view(launch.q()).plain("stage->kv").view(launch.y())
-                        .plain(CArguments.literal(launch.scale())).plain(CArguments.literal(launch.softcap())).plain("scratch").plain("thread").list());
+        return new KernelCall(name, source, scratchBytes(launch), new CArguments().plain("step").view(launch.q()).plain("stage->kv")
+                .view(launch.y()).plain(CArguments.literal(launch.scale())).plain(CArguments.literal(launch.softcap()))
+                .weight(launch.slopes()).weight(launch.sinks()).plain("scratch").plain("thread").list());
     }
 
     /** The macros that this target's attention kernels share. */
@@ -88,6 +90,6 @@ final class AttentionKernels {
         int group = launch.heads() / launch.kv().heads();
         long queries = (group >= 32 ? 1 : 32 / group) * (long) group;
         long padded = (launch.kv().dim() + 63) / 64 * 64;
-        return 4 * (2 * 64 * (padded + 2) + queries * (2 * padded + 64 + 64 + 32 + 8) + 4 * 16 + 16);
+        return 4 * (2 * 64 * (padded + 2) + queries * (2 * padded + 64 + 64 + 32 + 9) + 4 * 16 + 16);
     }
 }

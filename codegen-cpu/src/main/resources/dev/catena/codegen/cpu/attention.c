@@ -10,6 +10,7 @@ typedef struct {
   float maximum[QUERIES_PADDED], page_maximum[QUERIES_PADDED];
   float rescale[QUERIES_PADDED], factor[QUERIES_PADDED]; /* of what was summed, and of the page's sums */
   int32_t position[QUERIES];
+  float slope[QUERIES];
 } ${name}_scratch;
 _Static_assert(sizeof(${name}_scratch) <= ${scratch_bytes}, "scratch");
 
@@ -19,12 +20,21 @@ INLINE s32x16 ${name}_within(int32_t slot, int32_t from, int32_t seen) {
   return WINDOW ? (lanes + slot < seen) & (lanes + slot >= from) : lanes + slot < seen;
 }
 
-/* The largest score of a page's positions from `from` to `seen` - 1, which are in the query's sight; scores are capped. */
-INLINE f32x16 ${name}_largest(float *scores, int32_t from, int32_t seen, float cap) {
+/* How far 16 positions from `slot` on lie from the row's own: negative before it. */
+INLINE f32x16 ${name}_distance(int32_t slot, int32_t own) {
+  const f32x16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return lanes + (float)(slot - own);
+}
+
+/* The largest score of a page's positions from `from` to `seen` - 1, which are in the query's sight, the last its own; scores
+   are capped and sloped on the way. */
+INLINE f32x16 ${name}_largest(float *scores, int32_t from, int32_t seen, float cap, float slope) {
   f32x16 largest = splat(-__builtin_inff());
   UNROLL for (int i = 0; i < 4; i++) {
     f32x16 score = load16(scores + 16 * i);
-    if (CAPPED) store16(scores + 16 * i, score = tanh16(score / cap) * cap);
+    if (CAPPED) score = tanh16(score / cap) * cap;
+    if (SLOPED) score = fma16(splat(slope), ${name}_distance(16 * i, seen - 1), score);
+    if (CAPPED || SLOPED) store16(scores + 16 * i, score);
     score = ${name}_within(16 * i, from, seen) ? score : splat(-__builtin_inff());
     largest = score > largest ? score : largest;
   }
@@ -76,7 +86,7 @@ static void ${name}_meet_page(${name}_scratch *s, int32_t queries, int32_t page,
   for (; q < queries; q++) ${name}_scores(1, &s->keys, &s->queries[q], &s->scores[q], &ahead);
   for (q = 0; q < queries; q++) {
     const int32_t seen = ${name}_seen(s, q, page);
-    s->page_maximum[q] = max_lanes(${name}_largest(s->scores[q], ${name}_from(seen), seen, cap));
+    s->page_maximum[q] = max_lanes(${name}_largest(s->scores[q], ${name}_from(seen), seen, cap, s->slope[q]));
   }
   ${name}_raise(s, queries);
   for (q = 0; q < queries; q++) {
@@ -89,7 +99,8 @@ static void ${name}_meet_page(${name}_scratch *s, int32_t queries, int32_t page,
 
 /* Rows first ... end - 1, all of one sequence, for the query heads of one KV head. */
 static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stride, const char *kv, float *y, int32_t y_stride,
-                         float scale, float cap, ${name}_scratch *s, int32_t first, int32_t end, int32_t kv_head) {
+                         float scale, float cap, const float *slopes, const float *sinks, ${name}_scratch *s, int32_t first,
+                         int32_t end, int32_t kv_head) {
   const int32_t queries = (end - first) * GROUP;
   int32_t first_position = step->positions[first], last_position = 0;
   for (int32_t i = 0; i < queries; i++) {
@@ -99,7 +110,10 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
     ${name}_begin_sums(&s->weights[i]);
     __builtin_memset(s->sums[i], 0, sizeof s->sums[i]);
     __builtin_memset(s->total[i], 0, sizeof s->total[i]);
-    s->maximum[i] = -__builtin_inff();
+    const int32_t head = kv_head * GROUP + i % GROUP;
+    s->slope[i] = SLOPED ? slopes[head] : 0;
+    s->maximum[i] = sinks ? sinks[head] : -__builtin_inff(); /* a sink is the logit of a value that is zero */
+    s->total[i][0] = sinks ? 1 : 0;
     s->position[i] = step->positions[r];
     first_position = least(step->positions[r], first_position);
     last_position = step->positions[r] > last_position ? step->positions[r] : last_position;
@@ -123,7 +137,7 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
 }
 
 static void ${name}(const catena_step *step, const float *q, int32_t q_stride, const char *kv, float *y, int32_t y_stride,
-                    float scale, float cap, char *scratch, const catena_thread *thread) {
+                    float scale, float cap, const float *slopes, const float *sinks, char *scratch, const catena_thread *thread) {
   const int32_t rows = step->rows;
   /* How rows are grouped changes no result, so it may follow the number of threads. */
   int32_t block_rows = BLOCK_ROWS;
@@ -136,7 +150,8 @@ static void ${name}(const catena_step *step, const float *q, int32_t q_stride, c
     const int32_t block_end = least(rows, (item / KV_HEADS + 1) * block_rows);
     for (int32_t first = item / KV_HEADS * block_rows, end; first < block_end; first = end) {
       for (end = first + 1; end < block_end && step->row_sequence[end] == step->row_sequence[first];) end++;
-      ${name}_rows(step, q, q_stride, kv, y, y_stride, scale, cap, (${name}_scratch *)scratch, first, end, item % KV_HEADS);
+      ${name}_rows(step, q, q_stride, kv, y, y_stride, scale, cap, slopes, sinks, (${name}_scratch *)scratch, first, end,
+                  item % KV_HEADS);
     }
   }
 }

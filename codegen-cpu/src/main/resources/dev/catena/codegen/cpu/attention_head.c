@@ -10,6 +10,7 @@
 #define QUERIES_PADDED ((QUERIES + 15) / 16 * 16)
 #define WINDOW ${window} /* positions that a row sees, its own among them; 0: all */
 #define CAPPED ${capped} /* whether a score s is cap * tanh(s / cap) */
+#define SLOPED ${sloped} /* whether a score falls by its head's slope for each position back (ALiBi) */
 #define PAGE_BYTES ${page_bytes}ll
 #define HEAD_BYTES ${head_bytes}
 

@@ -14,6 +14,7 @@ import dev.catena.codegen.View;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -23,7 +24,20 @@ class AttentionKernelsTest {
     private static final int TABLE_ROWS = 300;
 
     /** A model's attention, and how far its cache's storage may move the result. */
-    private record Shape(int heads, KvFormat kv, int rotary, boolean tablesF16, double tolerance) {
+    private record Shape(int heads, KvFormat kv, int rotary, boolean tablesF16, double tolerance, float slope, float sink) {
+        Shape(int heads, KvFormat kv, int rotary, boolean tablesF16, double tolerance) {
+            this(heads, kv, rotary, tablesF16, tolerance, 0, 0);
+        }
+
+        /** A head's number, the larger the further back the head stands. */
+        float[] ofHeads(float first) {
+            float[] numbers = new float[heads];
+            for (int h = 0; h < heads; h++) {
+                numbers[h] = first * (h + 1);
+            }
+            return numbers;
+        }
+
         int width() {
             return (heads + 2 * kv.heads()) * kv.dim();
         }
@@ -40,7 +54,9 @@ class AttentionKernelsTest {
                     new RopeAppendLaunch(qkv.slice(0, heads * dim), qkv.slice(heads * dim, kv.heads() * dim),
                             qkv.slice((heads + kv.heads()) * dim, kv.heads() * dim), rotated, new Buffer.Weight(0),
                             new Buffer.Weight(1), tablesF16, TABLE_ROWS, rotary, heads, kv),
-                    new AttentionLaunch(rotated, View.of(new Buffer.StageOutput(), outWidth()), heads, scale(), kv));
+                    new AttentionLaunch(rotated, View.of(new Buffer.StageOutput(), outWidth()), heads, scale(), 0, 0,
+                            slope == 0 ? Optional.empty() : Optional.of(new Buffer.Weight(2)),
+                            sink == 0 ? Optional.empty() : Optional.of(new Buffer.Weight(3)), kv));
         }
 
         float scale() {
@@ -55,6 +71,9 @@ class AttentionKernelsTest {
             new Shape(5, new KvFormat(Element.F16, Element.F16, 1, 80), 80, false, 2e-3),
             new Shape(6, new KvFormat(Element.F16, Element.F32, 2, 256), 0, false, 2e-3),
             new Shape(4, new KvFormat(Element.U8, Element.U8, 2, 20), 20, false, 2e-2),
+            new Shape(6, new KvFormat(Element.F32, Element.F32, 2, 16), 0, false, 2e-6, 0.02f, 0),
+            new Shape(4, new KvFormat(Element.U8, Element.U8, 2, 20), 20, false, 2e-2, 0.01f, 0.7f),
+            new Shape(6, new KvFormat(Element.F16, Element.F16, 3, 24), 24, false, 2e-3, 0, -0.5f),
             new Shape(4, new KvFormat(Element.F16, Element.U4, 4, 48), 48, false, 2e-3),
             // Nothing is turned, so the codes are known to the last one, and what is left is how exactly they are multiplied.
             new Shape(8, new KvFormat(Element.U8, Element.U8, 1, 64), 0, false, 2e-4),
@@ -165,6 +184,7 @@ class AttentionKernelsTest {
                 } else {
                     stage.weight(cos).weight(sin);
                 }
+                stage.weight(shape.ofHeads(shape.slope())).weight(shape.ofHeads(shape.sink()));
             }
             for (int[] step : steps) {
                 int rows = step[0] + step[1];
@@ -247,14 +267,14 @@ class AttentionKernelsTest {
     private static void attend(Shape shape, double[] query, int head, Cached cached, double[] result, int offset) {
         int dim = shape.kv().dim();
         int kvHead = head / (shape.heads() / shape.kv().heads());
-        double total = 0;
+        double total = shape.sink() == 0 ? 0 : Math.exp(shape.sink() * (head + 1));
         double[] sum = new double[dim];
         for (int p = 0; p < cached.keys.size(); p++) {
             double score = 0;
             for (int d = 0; d < dim; d++) {
                 score += query[head * dim + d] * cached.keys.get(p)[kvHead * dim + d];
             }
-            double weight = Math.exp(score * shape.scale());
+            double weight = Math.exp(score * shape.scale() - shape.slope() * (head + 1) * (cached.keys.size() - 1 - p));
             total += weight;
             for (int d = 0; d < dim; d++) {
                 sum[d] += weight * cached.values.get(p)[kvHead * dim + d];

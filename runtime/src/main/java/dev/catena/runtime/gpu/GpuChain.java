@@ -3,6 +3,7 @@ package dev.catena.runtime.gpu;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.DeviceChain;
+import dev.catena.runtime.LaunchCost;
 import dev.catena.runtime.RowSampling;
 import dev.catena.runtime.Step;
 import dev.catena.runtime.sampling.SamplingParameters;
@@ -225,6 +226,13 @@ final class GpuChain implements DeviceChain {
         for (int row = 0; row < rows.rows(); row++) {
             rows.choose(row, bytes.getInt(sampledAt + 4 * row));
         }
+    }
+
+    /** Weights that pass through aren't there to be read again. */
+    @Override
+    public List<LaunchCost> launchCosts() {
+        return weightStream != null ? List.of() : new LaunchTiming(gpu, stream).of(List.of(programs).subList(0,
+                step.selected() > 0 ? programs.length : withoutSelected), step.rows());
     }
 
     @Override
