@@ -5,6 +5,7 @@ import dev.catena.codegen.StageLaunches;
 import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuLibrary;
 import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.codegen.cpu.DefaultActivations;
 import dev.catena.codegen.cuda.CudaProgram;
 import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.codegen.cuda.TunedKernels;
@@ -26,12 +27,15 @@ final class CodeGeneration {
   private final int vocabulary;
   private final Map<Target, TunedKernels> tuned;
   private final boolean experimental;
+  private final boolean defaultActivations;
 
   /**
+   * @param defaultActivations whether linear layers multiply in what each target does by default, where the stages say f32
    * @param tuned        what kernels were tuned to, for targets that have such a table
    * @param experimental whether GPU code may do what no GPU has run yet
    */
-  CodeGeneration(List<StageLaunches> stages, Map<Target, TunedKernels> tuned, boolean experimental) {
+  CodeGeneration(List<StageLaunches> stages, boolean defaultActivations, Map<Target, TunedKernels> tuned, boolean experimental) {
+    this.defaultActivations = defaultActivations;
     this.tuned = tuned;
     this.experimental = experimental;
     this.stages = stages.stream().map(StageLaunches::launches).toList();
@@ -47,7 +51,7 @@ final class CodeGeneration {
       GpuPrograms gpus = new GpuPrograms(workers);
       List<Future<? extends TargetCode>> started = new ArrayList<>();
       for (Target target : targets) {
-        started.add(target instanceof CpuTarget cpu ? workers.submit(() -> new CpuCode(CpuLibrary.build(stages, cpu)))
+        started.add(target instanceof CpuTarget cpu ? workers.submit(() -> new CpuCode(CpuLibrary.build(launches(cpu), cpu)))
             : gpus.start((CudaTarget) target));
       }
       List<TargetCode> code = new ArrayList<>();
@@ -61,6 +65,10 @@ final class CodeGeneration {
     }
   }
 
+  private List<List<Launch>> launches(CpuTarget target) {
+    return defaultActivations ? DefaultActivations.of(stages, target) : stages;
+  }
+
   /**
    * Targets that no table tunes share a program and its PTX. What is tuned for a card has a program of its own, and PTX, since
    * launches depend on it.
@@ -68,6 +76,7 @@ final class CodeGeneration {
   private final class GpuPrograms {
     private final ExecutorService workers;
     private final Map<TunedKernels, CudaProgram> programs = new HashMap<>();
+    private final Map<TunedKernels, CudaProgram> warpgroupPrograms = new HashMap<>();
     private final Map<String, CudaCompilation> compilations = new HashMap<>();
 
     GpuPrograms(ExecutorService workers) {
@@ -75,7 +84,9 @@ final class CodeGeneration {
     }
 
     Future<CudaCode> start(CudaTarget target) {
-      CudaProgram program = program(tuned.getOrDefault(target, TunedKernels.none()));
+      TunedKernels table = tuned.getOrDefault(target, TunedKernels.none());
+      CudaProgram program = target.multipliesByWarpgroup() && experimental ? warpgroupPrograms.computeIfAbsent(table,
+          its -> CudaProgram.withWarpgroups(stages, maxRows, vocabulary, its)) : program(table);
       boolean shared = program.source().equals(program(TunedKernels.none()).source());
       String ptxEntry = "code/" + (shared ? "" : target.name() + "/") + target.ptxFamily() + "/model.ptx";
       return compilations.computeIfAbsent(program.source(), source -> new CudaCompilation(program.code(), workers))

@@ -65,8 +65,8 @@ final class CompileCommand implements Callable<Integer> {
   @Option(names = "--kv-bits", paramLabel = "N|K,V", description = "Bits of the KV cache: 32, 16, 8, 4. Default: 16 (32 at --wbits 32)")
   private String kvBits;
 
-  @Option(names = "--activations", defaultValue = "f32",
-      description = "What linear layers multiply in: f32, bf16, int8. Default: ${DEFAULT-VALUE}")
+  @Option(names = "--activations", description = "What linear layers multiply in: f32, bf16, int8. Default: f32; with AMX bf16 for "
+      + "quantized matrices, which meet whole numbers of 16 bits then")
   private Activations activations;
 
   @Option(names = "--quant", paramLabel = "METHOD", description = "How codes are chosen: rtn (round to nearest), gptq or awq "
@@ -106,7 +106,8 @@ final class CompileCommand implements Callable<Integer> {
       description = "The most rows of a step; a longer prompt takes several. Default: ${DEFAULT-VALUE}")
   private int stepRows;
 
-  @Option(names = "--experimental", description = "GPU code may do what no GPU has run yet: from sm_90 on kernels of a step overlap.")
+  @Option(names = "--experimental", description = "GPU code may do what no GPU has run yet: from sm_90 on kernels of a step overlap, "
+      + "and --target sm_90a multiplies many rows by wgmma.")
   private boolean experimental;
 
   @Option(names = "--pipeline", paramLabel = "TEXT", description = "Passes in place of the default ones.")
@@ -151,11 +152,16 @@ final class CompileCommand implements Callable<Integer> {
         throw new UserError("--target " + t.name() + ": GPU kernels for 3 and 2 bits aren't there yet; choose 4 bits or more");
       }
     }
+    for (Target t : generated) {
+      if (t instanceof CudaTarget cuda && cuda.multipliesByWarpgroup() && !experimental) {
+        throw new UserError("--target " + t.name() + ": its matrix products by wgmma have run on no GPU yet; add --experimental, or choose sm_90");
+      }
+    }
     if (experimental && generated.stream().noneMatch(t -> t instanceof CudaTarget cuda && cuda.overlapsLaunches())) {
       Console.warn("--experimental has no effect without a target from sm_90 on");
     }
     return new CompileSettings(input, output != null ? output : defaultOutput(), generated, weightBits, group,
-        symmetric, embed, head, embedBits == null, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
+        symmetric, embed, head, embedBits == null, kv[0], kv[1], Optional.ofNullable(activations), Optional.ofNullable(tokenizer), maxSeqLen,
         Optional.ofNullable(pipeline), watching, stepRows, quantization(), tunedKernels(generated), experimental);
   }
 

@@ -64,17 +64,21 @@ final class LinearKernel {
                     const int32_t panel = least(PANEL_ROWS, rows - r);
                     const float *these = residual ? residual + (int64_t)r * residual_stride : 0;
                     %s_pairs(panel, x + (int64_t)r * x_stride, x_stride, pairs);
-                    if (panel <= MOST_STREAMED)
-                      %s_streamed(panel, pairs, PAIRS_STRIDE, y + (int64_t)r * y_stride, y_stride, weight, bias, these, residual_stride,
-                                  first, end);
-                    else
-                      %s_tiled(panel, pairs, PAIRS_STRIDE, y + (int64_t)r * y_stride, y_stride, weight, bias, these, residual_stride,
-                               scratch, first, end);
+                    chunks work = share_work(thread, BLOCKS, panel <= MOST_STREAMED ? 4 : TILE_BLOCKS);
+                    for (chunk c; next_chunk(&work, thread, &c);)
+                      if (panel <= MOST_STREAMED)
+                        %s_streamed(panel, pairs, PAIRS_STRIDE, y + (int64_t)r * y_stride, y_stride, weight, bias, these,
+                                    residual_stride, c.first, c.end);
+                      else
+                        %s_tiled(panel, pairs, PAIRS_STRIDE, y + (int64_t)r * y_stride, y_stride, weight, bias, these,
+                                 residual_stride, scratch, c.first, c.end);
                   }""" : """
-                  if (rows <= MOST_STREAMED)
-                    %s_streamed(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, first, end);
-                  else
-                    %s_tiled(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, scratch, first, end);""")
+                  chunks work = share_work(thread, BLOCKS, rows <= MOST_STREAMED ? 4 : TILE_BLOCKS);
+                  for (chunk c; next_chunk(&work, thread, &c);)
+                    if (rows <= MOST_STREAMED)
+                      %s_streamed(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, c.first, c.end);
+                    else
+                      %s_tiled(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, scratch, c.first, c.end);""")
                 .replace("%s", name));
         String source = CTemplate.fill(values, "linear_float.c", pairs ? "bf16_pairs.c" : "float_columns.c", "linear_finish.c",
                 "linear_float_streamed.c", "linear_tiled.c", "linear.c");
@@ -143,7 +147,7 @@ final class LinearKernel {
                   const int32_t panel = %s;
                   for (int32_t r = 0; r < rows; r += panel)
                     %s_panel(least(panel, rows - r), x + (int64_t)r * x_stride, x_stride, y + (int64_t)r * y_stride, y_stride, weight, bias,
-                             residual ? residual + (int64_t)r * residual_stride : 0, residual_stride, scratch, first, end);"""
+                             residual ? residual + (int64_t)r * residual_stride : 0, residual_stride, scratch, thread);"""
                 .formatted(panel, name);
     }
 

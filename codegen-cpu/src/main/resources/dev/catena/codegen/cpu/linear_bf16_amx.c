@@ -165,17 +165,18 @@ static void ${name}_streamed(amx_tiles *tiles, int32_t rows, float *y, int32_t y
 
 static void ${name}_panel(int32_t rows, const float *x, int32_t x_stride, float *y, int32_t y_stride,
                           const char *weight, const float *bias, const float *residual, int32_t residual_stride,
-                          char *scratch, int32_t first, int32_t end) {
+                          char *scratch, const catena_thread *thread) {
   ${name}_tile_scratch *s = (${name}_tile_scratch *)(scratch + PANEL / 16 * SIXTEEN_ROWS);
   ${name}_lay(rows, x, x_stride, scratch);
   amx_tiles tiles;
   tile_begin(&tiles);
-  if (rows <= 16) {
-    ${name}_streamed(&tiles, rows, y, y_stride, weight, bias, residual, residual_stride, scratch, s, first, end);
-  } else {
-    for (int32_t block = first; block < end; block += 2 * TILE_PAIRS)
-      ${name}_tiles(&tiles, rows, y, y_stride, weight, bias, residual, residual_stride, scratch, s, block,
-                    least(block + 2 * TILE_PAIRS, end), end);
-  }
+  chunks work = share_work(thread, BLOCKS, rows <= 16 ? 4 : 2 * TILE_PAIRS);
+  for (chunk c; next_chunk(&work, thread, &c);)
+    if (rows <= 16)
+      ${name}_streamed(&tiles, rows, y, y_stride, weight, bias, residual, residual_stride, scratch, s, c.first, c.end);
+    else
+      for (int32_t block = c.first; block < c.end; block += 2 * TILE_PAIRS)
+        ${name}_tiles(&tiles, rows, y, y_stride, weight, bias, residual, residual_stride, scratch, s, block,
+                      least(block + 2 * TILE_PAIRS, c.end), c.of == thread->id ? c.share_end : c.end);
   tile_end(&tiles);
 }

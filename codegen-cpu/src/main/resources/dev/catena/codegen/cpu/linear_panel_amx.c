@@ -39,14 +39,17 @@ INLINE void ${name}_add_sums(const int B, const int BEGINS, const int ENDS, cons
   float(*y)[2][16] = of->y;
   int32_t(*all)[2][32][16] = of->sums;
   _Pragma("clang loop unroll_count(2)")
-  for (int64_t m = from; m < to; m++)
+  for (int64_t m = from; m < to; m++) {
+    f32x16 x_scale = splat(scales[m]), x_sum = splat(x_sums[m]);
+    __asm__("" : "+v"(x_scale), "+v"(x_sum)); /* both blocks take them from a register: loads are what there is most of */
     UNROLL for (int b = 0; b < B; b++) {
       s32x16 sums[DIGITS];
       UNROLL for (int d = 0; d < DIGITS; d++) sums[d] = *(const s32x16 *)all[d][b][m];
-      const f32x16 sum = fma16(${name}_join_digits(sums), splat(scales[m]), BEGINS ? splat(0) : load16(groups[m][b]));
+      const f32x16 sum = fma16(${name}_join_digits(sums), x_scale, BEGINS ? splat(0) : load16(groups[m][b]));
       if (!ENDS) store16(groups[m][b], sum);
-      else store16(y[m][b], fma16(scale[b], fma16(zero[b], splat(x_sums[m]), sum), BEGINS_Y ? splat(0) : load16(y[m][b])));
+      else store16(y[m][b], fma16(scale[b], fma16(zero[b], x_sum, sum), BEGINS_Y ? splat(0) : load16(y[m][b])));
     }
+  }
 }
 
 INLINE void ${name}_add_blocks(const int B, const ${name}_meeting *of, float (*groups)[2][16], int32_t from, int32_t to) {
@@ -180,18 +183,23 @@ static void ${name}_lay(int32_t rows, const float *x, int32_t x_stride, char *di
 
 static void ${name}_panel(int32_t rows, const float *x, int32_t x_stride, float *y, int32_t y_stride,
                           const char *weight, const float *bias, const float *residual, int32_t residual_stride,
-                          char *scratch, int32_t first, int32_t end) {
+                          char *scratch, const catena_thread *thread) {
   if (rows < LEAST_TILE_ROWS) {
     for (int32_t r = 0; r < rows; r++) ${name}_prepare(x + (int64_t)r * x_stride, scratch + r * PREPARED_BYTES);
-    ${name}_streamed(rows, y, y_stride, weight, bias, residual, residual_stride, scratch, first, end);
+    chunks work = share_work(thread, BLOCKS, BLOCKS_BY_1);
+    for (chunk c; next_chunk(&work, thread, &c);)
+      ${name}_streamed(rows, y, y_stride, weight, bias, residual, residual_stride, scratch, c.first, c.end,
+                       c.of == thread->id ? c.share_end : c.end);
     return;
   }
   ${name}_tile_scratch *s = (${name}_tile_scratch *)(scratch + PANEL / 16 * SIXTEEN_ROWS);
   ${name}_lay(rows, x, x_stride, scratch, s);
   amx_tiles tiles;
   tile_begin(&tiles);
-  for (int32_t block = first; block < end; block += 2 * TILE_PAIRS)
-    ${name}_tiles(&tiles, rows, y, y_stride, weight, bias, residual, residual_stride, scratch, s, block,
-                  least(block + 2 * TILE_PAIRS, end), end);
+  chunks work = share_work(thread, BLOCKS, 2 * TILE_PAIRS);
+  for (chunk c; next_chunk(&work, thread, &c);)
+    for (int32_t block = c.first; block < c.end; block += 2 * TILE_PAIRS)
+      ${name}_tiles(&tiles, rows, y, y_stride, weight, bias, residual, residual_stride, scratch, s, block,
+                    least(block + 2 * TILE_PAIRS, c.end), c.of == thread->id ? c.share_end : c.end);
   tile_end(&tiles);
 }
