@@ -40,7 +40,7 @@ class TuneTest {
     Files.writeString(folder.resolve("tiny.shape"), SHAPE);
     pack = folder.resolve("tiny.pack");
     CatenaCommand.run("tune", "--make-pack", pack, folder.resolve("tiny.shape"), "--target", "sm_86", "--wbits", 4, "--rows", 1,
-        "--configurations", 2).succeeded();
+        "--configurations", 2, "--ptx").succeeded();
   }
 
   private CommandResult tune(Path of, String name) {
