@@ -23,14 +23,14 @@ if [ ! -e "$out/java/bin/java" ]; then
 fi
 rm -rf "$out/lib"
 mkdir "$out/lib"
-# Neither what only compiling needs (NVRTC, clang), nor the page's layout, nor the tokenizers: ids are fed.
+# Neither what only compiling needs (NVRTC, clang; the IR's parser is for predictions), nor the page's layout, nor the tokenizers: ids are fed.
 for jar in "$root"/tools/target/catena/lib/*.jar; do
   case ${jar##*/} in
-    cuda-* | llvm-* | javacpp-* | tokenizers-* | org.eclipse.* | guava-* | jline-* | antlr4-* | commons-* | gson-* | jna-* | api-*) ;;
+    cuda-* | llvm-* | javacpp-* | tokenizers-* | org.eclipse.* | guava-* | jline-* | commons-* | gson-* | jna-* | api-*) ;;
     *) cp "$jar" "$out/lib/" ;;
   esac
 done
-cp "$here/run.sh" "$here/compare_logits.awk" "$here"/{cells,report,longest,peer}.awk "$here/peer_torch.py" "$out/"
+cp "$here/run.sh" "$here/compare_logits.awk" "$here"/{cells,report,longest,longest_launches,peer,predicted}.awk "$here/peer_torch.py" "$out/"
 
 compile() { # ARTIFACT MODEL OPTION...
   [ -e "$out/$1" ] || "$catena" compile "$2" -o "$out/$1" "${@:3}" >&2
@@ -78,7 +78,7 @@ for kind in "${kinds[@]}"; do
   done
 done
 if [ ! -e "$out/linear.pack" ]; then
-  "$catena" tune --make-pack "$out/linear.pack" --target "$card" $([ -z "${PACK_TOY:-}" ] || echo --configurations 3 --rows 1 --wbits 4) \
+  "$catena" tune --make-pack "$out/linear.pack" --target "$card" $([ -z "${PACK_TOY:-}" ] || echo --configurations 3 --rows 1 --wbits 4 --ptx) \
     $(printf "$here/shapes/%s.shape " "${shapes[@]}") >&2
 fi
 tar czf "$out.tar.gz.part" -C "$(dirname -- "$out")" --exclude results -- "$(basename -- "$out")" && mv "$out.tar.gz.part" "$out.tar.gz"

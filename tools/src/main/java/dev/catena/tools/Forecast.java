@@ -3,6 +3,7 @@ package dev.catena.tools;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
 import dev.catena.sim.timing.Card;
+import dev.catena.sim.timing.PredictedTime;
 import dev.catena.sim.timing.StepShape;
 import dev.catena.sim.timing.StepWork;
 import java.nio.charset.StandardCharsets;
@@ -72,6 +73,16 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
     return !step.startsWith(PREFILL);
   }
 
+  private static Map<String, Object> json(StepWork.Counted launch, Card card) {
+    PredictedTime time = PredictedTime.of(launch.work(), card);
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("kernel", launch.launch().kernel());
+    json.put("times", launch.stages().size());
+    json.put("predicted_s", time.seconds());
+    json.put("limit", time.limit().text());
+    return json;
+  }
+
   /** For {@code --json}. Everything in it is a prediction. */
   Map<String, Object> json() {
     Map<String, Object> json = new LinkedHashMap<>();
@@ -91,6 +102,7 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
         s.put("rows", step.shape().rows());
         s.put("predicted_tokens_per_s", tokensPerSecond(step, card));
         s.put("predicted_share_of_bandwidth", shareOfBandwidth(step, card));
+        s.put("launches", step.launches().stream().map(launch -> json(launch, card)).toList());
         ofSteps.add(s);
       });
       of.put("steps", ofSteps);
