@@ -35,31 +35,34 @@ public final class CpuToolchain {
     }
 
     /**
-     * Compiles the sources, two at a time, and links them into one shared library.
+     * Compiles the sources, as many at a time as there are processors, and links them into one shared library.
      *
      * @throws CompileError if clang or lld refuses; generated code never should, so it names the lines
      */
     public byte[] compile(List<CSource> sources, CpuTarget target) throws IOException, InterruptedException {
-        return build(sources, target.clangOptions());
+        return build(sources, target.clangOptions(), Math.max(1, Runtime.getRuntime().availableProcessors()));
     }
 
-    /** Like {@link #compile}, with signed integers that wrap: what a tensor's elements do is no reason for surprises. */
+    /**
+     * Like {@link #compile}, one after the other, since each takes a hundred MB and files of a stranger's graph may be many; and
+     * with signed integers that wrap: what a tensor's elements do is no reason for surprises.
+     */
     byte[] compileWrapping(List<CSource> sources, CpuTarget target) throws IOException, InterruptedException {
         List<String> options = new ArrayList<>(target.clangOptions());
         options.add("-fwrapv");
-        return build(sources, options);
+        return build(sources, options, 1);
     }
 
     /** Like {@link #compile}, for any x86-64 CPU at all: for code that runs before the CPU's features are checked. */
     public byte[] compileForAnyCpu(List<CSource> sources) throws IOException, InterruptedException {
-        return build(sources, BASELINE_OPTIONS);
+        return build(sources, BASELINE_OPTIONS, 1);
     }
 
-    private byte[] build(List<CSource> sources, List<String> targetOptions) throws IOException, InterruptedException {
+    /** @param parallel how many are compiled at a time */
+    private byte[] build(List<CSource> sources, List<String> targetOptions, int parallel) throws IOException, InterruptedException {
         Path folder = Files.createTempDirectory("catena-cc");
         try {
             List<Process> running = new ArrayList<>();
-            int parallel = Math.max(1, Runtime.getRuntime().availableProcessors());
             try {
                 for (CSource source : sources) {
                     Files.writeString(folder.resolve(source.name()), source.text());

@@ -59,12 +59,11 @@ final class AttentionKernels {
         CudaKernel kernel = new CudaKernel("attention_h" + launch.heads() + "_" + suffix(launch),
                 "Attention over the cache, " + queries + " query heads of " + together + (together == 1 ? " row" : " rows") + " a block.", THREADS,
                 templates(kv, "attention.cuh"));
-        rowTables(kernel).read("q", launch.q()).parameter("const uint8 *__restrict__ kv", "kv").write("y", launch.y());
+        ofHeads(rowTables(kernel).read("q", launch.q()), launch).parameter("const uint8 *__restrict__ kv", "kv").write("y", launch.y());
         return sizes(kernel, launch).size("Q_STRIDE", launch.q().rowStride())
                 .body(shape(launch, columns, 0) + """
                 attend<Shape, %s<Shape>, GROUP, QUERIES, Q_STRIDE, Y_STRIDE>(
-                    step, positions, row_sequence, page_table, q, %s, %s, kv, y);""".formatted(tiles(kv),
-                        CudaKernel.literal(launch.scale()), CudaKernel.literal(launch.softcap())))
+                    step, positions, row_sequence, page_table, q, %s, kv, y);""".formatted(tiles(kv), numbers(launch)))
                 .launch(kernels, (rows + together - 1) / together, blocks(launch));
     }
 
@@ -86,14 +85,14 @@ final class AttentionKernels {
         if (rotates) {
             kernel.weight("cos", append.cos()).weight("sin", append.sin());
         }
-        kernel.parameter("uint8 *kv", "kv").parameter("float *parts", "scratch+0").parameter("uint32 *counters", "counters").write("y", launch.y());
+        ofHeads(kernel, launch).parameter("uint8 *kv", "kv").parameter("float *parts", "scratch+0").parameter("uint32 *counters", "counters").write("y", launch.y());
         return sizes(kernel, launch).size("ROTARY", append.rotary()).size("TABLE_ROWS", Math.max(1, append.tableRows()))
                 .size("Q_STRIDE", append.q().rowStride()).size("K_STRIDE", append.k().rowStride()).size("V_STRIDE", append.v().rowStride())
                 .body(shape(launch, onTensorCores(kv) ? 8 : queries, MOST_STEP_ROWS) + """
                 attention_step<Shape, %s<Shape>, %s, GROUP, QUERIES, ROTARY, %s, TABLE_ROWS, Q_STRIDE, K_STRIDE, V_STRIDE, Y_STRIDE>(
-                    step, positions, row_sequence, page_table, q, k, v, %s, %s, %s, kv, parts, counters, y);""".formatted(tiles(kv),
+                    step, positions, row_sequence, page_table, q, k, v, %s, %s, kv, parts, counters, y);""".formatted(tiles(kv),
                         append.tablesF16() ? "HalfPositions" : "FloatPositions", append.interleaved(), rotates ? "cos, sin" : "nullptr, nullptr",
-                        CudaKernel.literal(launch.scale()), CudaKernel.literal(launch.softcap())))
+                        numbers(launch)))
                 .launch(kernels, rows, blocks(launch), MOST_SPLITS);
     }
 
@@ -136,7 +135,18 @@ final class AttentionKernels {
 
     /** A line that says what {@code Shape} is. */
     private static String shape(AttentionLaunch launch, int columns, int made) {
-        return "using Shape = AttentionShape<%s, DIM, %d, %d, WINDOW, %s>;\n".formatted(pages(launch.kv()), columns, made, launch.softcap() > 0);
+        return "using Shape = AttentionShape<%s, DIM, %d, %d, WINDOW, %s, %s, %s>;\n".formatted(pages(launch.kv()), columns, made,
+                launch.softcap() > 0, launch.slopes().isPresent(), launch.sinks().isPresent());
+    }
+
+    private static CudaKernel ofHeads(CudaKernel kernel, AttentionLaunch launch) {
+        return kernel.vector("slopes", launch.slopes()).vector("sinks", launch.sinks());
+    }
+
+    /** The arguments scale, cap, slopes, sinks. */
+    private static String numbers(AttentionLaunch launch) {
+        return "%s, %s, %s, %s".formatted(CudaKernel.literal(launch.scale()), CudaKernel.literal(launch.softcap()),
+                launch.slopes().isPresent() ? "slopes" : "nullptr", launch.sinks().isPresent() ? "sinks" : "nullptr");
     }
 
     private static String tiles(KvFormat kv) {
@@ -167,7 +177,8 @@ final class AttentionKernels {
     }
 
     private static String suffix(AttentionLaunch launch) {
-        return suffix(launch.kv()) + (launch.window() > 0 ? "_w" + launch.window() : "") + (launch.softcap() > 0 ? "_capped" : "");
+        return suffix(launch.kv()) + (launch.window() > 0 ? "_w" + launch.window() : "") + (launch.softcap() > 0 ? "_capped" : "")
+                + (launch.slopes().isPresent() ? "_sloped" : "") + (launch.sinks().isPresent() ? "_sinks" : "");
     }
 
     private static String suffix(KvFormat kv) {

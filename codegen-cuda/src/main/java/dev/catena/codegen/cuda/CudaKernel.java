@@ -21,6 +21,7 @@ final class CudaKernel {
     private String body;
     private int residentBlocks = 1;
     private boolean loadsWeightsFirst;
+    private int sharedBytes;
 
     /**
      * @param name what it is called unless another kernel has the name
@@ -51,6 +52,12 @@ final class CudaKernel {
     /** Its template waits for the launches before it, after it has asked for weights. */
     CudaKernel loadsWeightsFirst() {
         loadsWeightsFirst = true;
+        return this;
+    }
+
+    /** Shared memory that the launch gives it, beside what the template declares. */
+    CudaKernel sharedBytes(int count) {
+        sharedBytes = count;
         return this;
     }
 
@@ -123,7 +130,7 @@ final class CudaKernel {
         while (blocks.size() < 3) {
             blocks.add(1);
         }
-        return new KernelLaunch(kernels.add(this), blocks, List.of(threads, 1, 1), 0, arguments);
+        return new KernelLaunch(kernels.add(this), blocks, List.of(threads, 1, 1), sharedBytes, arguments);
     }
 
     /** Where a kernel finds how many rows there are. */

@@ -46,6 +46,6 @@ public record LinearCandidates(LinearCase of, List<Candidate> candidates, CudaSo
     /** The kernels as PTX of the target's family. @throws CompileError as {@link #compile} */
     public byte[] ptx(CudaTarget target, NvrtcCompiler compiler) throws IOException {
         String ptx = new String(compiler.ptx(SOURCE_NAME, source, target.ptxFamily(), false).code(), StandardCharsets.UTF_8);
-        return PtxVersion.lowered(ptx).getBytes(StandardCharsets.UTF_8);
+        return PtxVersion.lowered(ptx, target.ptxFamily()).getBytes(StandardCharsets.UTF_8);
     }
 }

@@ -21,6 +21,9 @@ final class LinearKernels {
     private LinearKernels() {}
 
     static List<KernelLaunch> of(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
+        if (kernels.warpgroups() && WarpgroupLinear.takes(launch, rows)) {
+            return WarpgroupLinear.of(launch, rows, maxRows, kernels);
+        }
         return kind(launch, rows) == LinearConfiguration.Kind.FEW_ROWS ? List.of(fewRows(launch, rows, kernels))
                 : List.of(rowsToHalf(launch, rows, maxRows, kernels), manyRows(launch, rows, maxRows, kernels));
     }
@@ -31,7 +34,7 @@ final class LinearKernels {
                 : scalesOffset(launch, maxRows) + 4L * maxRows;
     }
 
-    private static boolean fitsTensorCores(MatrixType type) {
+    static boolean fitsTensorCores(MatrixType type) {
         return type.element() != MatrixType.Element.F32
                 && (!type.element().quantized() || type.groups() == 1 || type.group() % 32 == 0);
     }
@@ -153,7 +156,7 @@ final class LinearKernels {
         return chosen.equals(LinearConfiguration.standard(chosen.kind(), launch, rows)) ? name : name + "_" + chosen.text();
     }
 
-    private static CudaKernel finish(CudaKernel kernel, LinearLaunch launch) {
+    static CudaKernel finish(CudaKernel kernel, LinearLaunch launch) {
         launch.residual().ifPresent(view -> kernel.readAliased("residual", view));
         return kernel.write("y", launch.y());
     }
@@ -171,20 +174,20 @@ final class LinearKernels {
         return (2L * parts(launch) * maxRows * paddedColumns(launch.type()) + 255) / 256 * 256;
     }
 
-    private static int residualStride(LinearLaunch launch) {
+    static int residualStride(LinearLaunch launch) {
         return launch.residual().map(View::rowStride).orElse(0);
     }
 
-    private static String bias(LinearLaunch launch) {
+    static String bias(LinearLaunch launch) {
         return launch.bias().isPresent() ? "bias" : "nullptr";
     }
 
-    private static String residual(LinearLaunch launch) {
+    static String residual(LinearLaunch launch) {
         return launch.residual().isPresent() ? "residual" : "nullptr";
     }
 
     /** A line that says what {@code Matrix} is. */
-    private static String matrix(MatrixType type) {
+    static String matrix(MatrixType type) {
         String sizes = "constexpr int OUTPUTS = %d, INPUTS = %d%s;\nusing Matrix = ".formatted(type.rows(), type.columns(),
                 type.element().quantized() ? ", GROUP = " + type.group() : "");
         return sizes + switch (type.element()) {
@@ -197,7 +200,7 @@ final class LinearKernels {
     }
 
     /** Such as {@code linear_w4_g128_4096x11008_residual}. */
-    private static String name(LinearLaunch launch) {
+    static String name(LinearLaunch launch) {
         MatrixType type = launch.type();
         return "linear_w" + type.element().bits() + (type.element().quantized() ? "_g" + type.group() : "") + "_" + type.rows()
                 + "x" + type.columns() + (type.element().quantized() && type.symmetric() ? "_symmetric" : "") + (type.f32Scales() ? "_f32_scales" : "")
@@ -205,7 +208,7 @@ final class LinearKernels {
                 + CudaKernel.selected(launch.rows());
     }
 
-    private static String purpose(LinearLaunch launch) {
+    static String purpose(LinearLaunch launch) {
         MatrixType type = launch.type();
         String stored = type.element().quantized()
                 ? type.element().bits() + "-bit codes in groups of " + type.group() : type.element().bits() + "-bit floats";

@@ -7,6 +7,8 @@
    Chunk          what a lane holds of 32 columns for mma.sync: 8 columns of each of two outputs
    fragments      a chunk as the A operand of two mma.m16n8k16. Which column stands at which k doesn't matter as long as B
                   agrees: lane (g, t) has columns 8 t ... 8 t + 7 of the chunk
+   two_outputs    a chunk from shared memory, where a warp has 16 outputs: lane (g, t) loads two of them, as many columns at a time as lie
+                  side by side, then every fourth such run, so that no bank is met twice
    FourOutputs    two chunks, of 4 neighbouring outputs, of which two are a chunk's; `load_four` loads them
    MIDDLE_ZEROS, STORED_ZEROS, zero_halves    zeros, as `fragments` takes them */
 enum class Zeros { MIDDLE, STORED };
@@ -55,7 +57,19 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
     return ZEROS == Zeros::STORED ? block[ZERO_CODES + group * 16 + output] : 1 << (BITS - 1);
   }
 
+  static void two_scales(const uint8 *block, int group, int first_output, float (&to)[2]) {
+    const int at = group * 16 + first_output;
+    if constexpr (SCALE_TYPE == Scales::F32) {
+      const float2 two = *(const float2 *)(block + SCALES + at * 4);
+      to[0] = two.x, to[1] = two.y;
+    } else {
+      const uint32 two = *(const uint32 *)(block + SCALES + at * 2);
+      to[0] = low_half(two), to[1] = high_half(two);
+    }
+  }
+
   static constexpr int CHUNK_WORDS = 8 / COLUMNS;
+  static constexpr int COLUMN_BITS = 16 * BITS, CODE_BYTES = WORDS * 64; /* of a block of 16 outputs */
   struct Chunk { uint32 words[2][CHUNK_WORDS]; };
 
   struct FourOutputs {
@@ -82,6 +96,19 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
       if (word < WORDS) loaded.words[i] = *(const uint4 *)(block + (word * 16 + quarter * 4) * 4);
     }
     return loaded;
+  }
+
+  /* Of the outputs 2 g and 2 g + 1 in `chunk` of the image `tile`, which begins at `first_chunk` of the matrix. Zeros behind the last. */
+  static Chunk two_outputs(const uint8 *tile, int first_chunk, int chunk, int g, int t) {
+    Chunk two;
+#pragma unroll
+    for (int i = 0; i < CHUNK_WORDS; i++) {
+      const int word = (chunk * CHUNK_WORDS + i) * 4 + t;
+      uint2 pair = {0, 0};
+      if (K % 64 == 0 || first_chunk * CHUNK_WORDS * 4 + word < WORDS) pair = *(const uint2 *)(tile + (word * 16 + g * 2) * 4);
+      two.words[0][i] = pair.x, two.words[1][i] = pair.y;
+    }
+    return two;
   }
 
   /* Two codes as halves 1024 + code: in f16, 0x6400 is 1024, whose last place is 1. */
@@ -120,6 +147,7 @@ template <int N, int K> struct Halves {
   }
 
   static constexpr uint32 MIDDLE_ZEROS = 0;
+  static constexpr int COLUMN_BITS = 16 * 16, CODE_BYTES = K * 32;
 
   struct Chunk { uint32 outputs[8]; }; /* two neighbouring outputs at each of 8 columns */
 
@@ -143,6 +171,16 @@ template <int N, int K> struct Halves {
       if (column < K) loaded.columns[i] = *(const uint2 *)(block + (column * 16 + quarter * 4) * 2);
     }
     return loaded;
+  }
+
+  static Chunk two_outputs(const uint8 *tile, int first_chunk, int chunk, int g, int t) {
+    Chunk two;
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+      const int column = chunk * 32 + i * 4 + t;
+      two.outputs[i] = K % 64 == 0 || first_chunk * 32 + column < K ? *(const uint32 *)(tile + column * 32 + g * 4) : 0;
+    }
+    return two;
   }
 
   static void fragments(const Chunk &chunk, const uint32 (&)[2], uint32 (&a)[2][4]) {

@@ -27,7 +27,8 @@ record InstructionCost(ExecutionUnit unit, int slots, int multiplyAdds) {
                 return none();
             case "ld", "st":
                 return i.modifiers().stream().anyMatch(m -> m.startsWith("param")) ? none() : one(ExecutionUnit.LSU);
-            case "bra", "brx", "call", "ret", "exit", "trap", "nanosleep", "bar", "barrier", "membar", "fence", "griddepcontrol":
+            case "bra", "brx", "call", "ret", "exit", "trap", "nanosleep", "bar", "barrier", "membar", "fence", "griddepcontrol",
+                    "setmaxnreg":
                 return one(ExecutionUnit.BRANCH);
             case "mma", "wgmma":
                 return matrix(i);

@@ -43,6 +43,11 @@ final class SimulatedStage {
     return new SimulatedStage(CudaProgram.of(List.of(launches), maxRows, 32, TunedKernels.none(), true), "compute_90", CudaTarget.parse("sm_90"), seed);
   }
 
+  /** With products of many rows by wgmma, as sm_90a gets them. */
+  static SimulatedStage byWarpgroups(List<Launch> launches, int maxRows, long seed) throws IOException {
+    return new SimulatedStage(CudaProgram.withWarpgroups(List.of(launches), maxRows, 32, TunedKernels.none()), "compute_90a", CudaTarget.parse("sm_90a"), seed);
+  }
+
   private SimulatedStage(CudaProgram program, String ptxFamily, CudaTarget architecture, long seed) throws IOException {
     this.program = program;
     byte[] ptx = CudaLibrary.ptx(program.code(), ptxFamily, new NvrtcCompiler(CodeStore.none()));
