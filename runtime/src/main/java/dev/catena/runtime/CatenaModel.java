@@ -3,6 +3,7 @@ package dev.catena.runtime;
 import dev.catena.artifact.ArtifactException;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.cpu.CpuTopology;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -130,6 +131,36 @@ public final class CatenaModel implements AutoCloseable {
         int positions = options.session().kvCapacity() != 0 ? options.session().kvCapacity()
                 : (int) Math.min(Integer.MAX_VALUE / 2, (long) maxSequence * Math.min(sequences, SchedulerOptions.DEFAULT_FULL_SEQUENCES));
         return new Scheduler(manifest(), chain(options.session(), maxSequence, positions, sequences), options, maxSequence);
+    }
+
+    /**
+     * Measures what each stage takes for a decode step on each of these devices, for {@link SessionOptions#withStageCosts}: seconds, or
+     * instructions on a simulated device.
+     *
+     * @return of each device, in their order, what each stage takes
+     * @throws DeviceException for an unknown device, or when not even some stages fit it
+     */
+    public List<List<Double>> stageCosts(SessionOptions options) {
+        Map<String, List<Double>> measured = new HashMap<>();
+        List<String> names = options.devices().stream().map(Devices::canonical).toList();
+        int threads = Math.max(1, (options.threads() == 0 ? CpuTopology.physicalCores() : options.threads()) / (int) names.stream().distinct().count());
+        return names.stream().map(name -> measured.computeIfAbsent(name, device -> stageCosts(device, threads, options.deviceMemory()))).toList();
+    }
+
+    /** The names of the stages that each device gets; with more devices than stages, the last ones are missing. */
+    public List<List<String>> placedStages(SessionOptions options) {
+        return Placement.of(manifest().stages(), options).stream().map(stages -> stages.stream().map(Manifest.Stage::name).toList()).toList();
+    }
+
+    private List<Double> stageCosts(String name, int threads, long memoryLimit) {
+        DeviceModel model;
+        synchronized (this) {
+            checkOpen();
+            model = load(name).retain();
+        }
+        try (DeviceModel held = model; Device device = held.open(name, threads)) {
+            return new StageTiming(manifest(), held.target(name), device, memoryLimit).costs();
+        }
     }
 
     /**

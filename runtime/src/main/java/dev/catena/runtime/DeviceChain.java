@@ -60,6 +60,22 @@ public interface DeviceChain extends AutoCloseable {
         throw new UnsupportedOperationException("this device leaves sampling to the host");
     }
 
+    /**
+     * What the step that {@link Step} now says costs when it is run {@code repetitions} times, once: seconds, or instructions on a device
+     * where these stand for time.
+     */
+    default double stepCost(int repetitions) {
+        long start = System.nanoTime();
+        for (int i = 0; i < repetitions; i++) {
+            submit();
+            if (!runsAhead()) {
+                await();
+            }
+        }
+        await();
+        return (System.nanoTime() - start) / 1e9 / repetitions;
+    }
+
     /** What the launches of the step that {@link Step} now says cost, one by one; the step has run. None where that can't be told. */
     default List<LaunchCost> launchCosts() {
         return List.of();
