@@ -29,8 +29,8 @@ class WarpgroupGateTest {
     private static final int SUMS = 64;
 
     @ParameterizedTest
-    @CsvSource({"4, 128, F32", "8, 128, INT8", "16, 0, F32", "4, 32, INT8"})
-    void productsDominate(int bits, int group, Activations activations) throws IOException {
+    @CsvSource({"4, 128, F32, 18", "8, 128, INT8, 32", "16, 0, F32, 16", "4, 32, F32, 64"})
+    void productsDominate(int bits, int group, Activations activations, int most) throws IOException {
         CudaTarget target = CudaTarget.parse("sm_90a");
         MatrixType type = bits == 16 ? MatrixType.f16(SIZE, SIZE) : MatrixType.quantized(SIZE, SIZE, bits, group, false);
         LinearLaunch linear = new LinearLaunch(RowCount.STEP, View.of(new Buffer.StageInput(), SIZE),
@@ -61,8 +61,7 @@ class WarpgroupGateTest {
         long scaling = bits == 16 ? 0 : 2 * SUMS;
         double perStage = bits == 16 ? 0 : SUMS * 64.0 / group;
         double each = (loop.size() - products - scaling + perStage) / products;
-        System.out.println(bits + " " + group + " " + activations + ": " + loop.size() + " in the loop, " + each + " " + facts.get(launches.get(1).kernel()));
-        assertTrue(each < CLOCKS_OF_PRODUCT, each + " instructions beside each product");
+        assertTrue(each < most && most <= CLOCKS_OF_PRODUCT, each + " instructions beside each product");
         assertTrue(launches.get(1).sharedBytes() <= 227 << 10, "shared memory of a block");
     }
 }
