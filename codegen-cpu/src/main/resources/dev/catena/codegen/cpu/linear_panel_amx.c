@@ -63,11 +63,10 @@ INLINE void ${name}_add_blocks(const int B, const ${name}_meeting *of, float (*g
   else ${name}_add_sums(B, 0, 1, 0, of, groups, from, to);
 }
 
-/* The part-th of `parts` equal parts of the rows. */
-INLINE void ${name}_add_part(const ${name}_meeting *of, float (*groups)[2][16], const int part, const int parts) {
-  const int32_t from = 16 * part / parts * 2, to = least(16 * (part + 1) / parts * 2, of->live);
-  if (of->blocks == 2) ${name}_add_blocks(2, of, groups, from, to);
-  else ${name}_add_blocks(1, of, groups, from, to);
+/* Called in many places, and of some size: not to be copied into them. */
+static __attribute__((noinline)) void ${name}_add_rows(const ${name}_meeting *of, float (*groups)[2][16], int32_t from, int32_t to) {
+  if (of->blocks == 2) ${name}_add_blocks(2, of, groups, from, least(to, of->live));
+  else ${name}_add_blocks(1, of, groups, from, least(to, of->live));
 }
 
 /* A segment's whole sums of A times 16 rows with B blocks, digit by digit: the same numbers that vectors come to. Between the
@@ -94,7 +93,8 @@ INLINE void ${name}_meet(const int A, const int B, amx_tiles *tiles, const char 
       }
       if (A > 1 && B > 1) tile_multiply(tiles, 3, 5, 7);
       ask_for(next, ask);
-      ${name}_add_part(before, groups, d * STEPS + step, DIGITS * STEPS);
+      const int part = d * STEPS + step, parts = DIGITS * STEPS;
+      ${name}_add_rows(before, groups, 16 * part / parts * 2, 16 * (part + 1) / parts * 2);
     }
     tile_store(tiles, 0, now->sums[d][0][0], 64);
     if (B > 1) tile_store(tiles, 1, now->sums[d][1][0], 64);
@@ -160,7 +160,7 @@ static void ${name}_tiles(amx_tiles *tiles, int32_t rows, float *y, int32_t y_st
           before = now;
         }
   }
-  ${name}_add_part(&before, s->groups, 0, 1);
+  ${name}_add_rows(&before, s->groups, 0, 32);
   for (int32_t r = 0; r < rows; r++)
     for (int32_t b = 0; b < count; b++)
       ${name}_finish(load16(s->y[b / 2][r][b % 2]), y + (int64_t)r * y_stride, bias,
