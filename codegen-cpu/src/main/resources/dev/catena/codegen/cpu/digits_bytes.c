@@ -3,7 +3,7 @@ INLINE void ${name}_store_digits(char *prepared, int32_t k, s32x16 whole) {
   UNROLL for (int d = DIGITS - 1; d >= 0; d--) {
     const s8x16 digit = __builtin_convertvector(whole, s8x16);
     *(s8x16_memory *)(prepared + d * DIGIT_STRIDE + k) = digit;
-    whole = (whole - __builtin_convertvector(digit, s32x16)) >> 8;
+    whole = (whole + 128) >> 8; /* what is left beside that digit */
   }
 }
 

@@ -18,7 +18,7 @@ static void ${name}_prepare(const float *x, char *prepared) {
       s32x16 whole_sum = (s32x16)(0);
       for (int32_t k = begin; k < end; k += 16) {
         const f32x16 v = load_first(x + k, least(16, end - k));
-        const s32x16 whole = __builtin_convertvector(__builtin_elementwise_rint(v * to_whole), s32x16);
+        const s32x16 whole = nearest_whole(v * to_whole);
         whole_sum += whole;
         /* Lanes beyond the segment are 0, and are either padding or overwritten by the next segment. */
         ${name}_store_digits(prepared, k, whole);
