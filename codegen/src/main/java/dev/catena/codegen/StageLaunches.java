@@ -111,13 +111,14 @@ public final class StageLaunches {
           columns(op.operand(1)), weight(op.operand(1), StageWeight.Use.DENSE), (float) op.realAttribute("eps")));
       case "kernel.layer_norm" -> launches.add(new LayerNormLaunch(rows(op.result()), view(op.operand(0)), place(op),
           columns(op.operand(1)), weight(op.operand(1), StageWeight.Use.DENSE),
-          Optional.ofNullable(op.operand(2)).map(b -> weight(b, StageWeight.Use.DENSE)), (float) op.realAttribute("eps")));
+          vector(op.operand(2)), (float) op.realAttribute("eps")));
       case "kernel.linear" -> launches.add(linear(op));
       case "kernel.elementwise" -> launches.add(elementwise(op));
       case "kernel.rope_append" -> launches.add(ropeAppend(op));
       case "kernel.attention" -> launches.add(new AttentionLaunch(view(op.operand(0)), place(op),
           Math.toIntExact(op.intAttribute("heads")), (float) op.realAttribute("scale"),
-          Math.toIntExact(op.intAttribute("window")), (float) op.realAttribute("softcap"), format((KvType) op.operand(1).type())));
+          Math.toIntExact(op.intAttribute("window")), (float) op.realAttribute("softcap"), vector(op.operand(3)), vector(op.operand(4)),
+          format((KvType) op.operand(1).type())));
       default -> throw op.broken("isn't a kernel launch");
     }
   }
@@ -131,8 +132,7 @@ public final class StageLaunches {
   private LinearLaunch linear(Operation op) {
     return new LinearLaunch(rows(op.result()), view(op.operand(0)), place(op), matrix(op.operand(1)),
         weight(op.operand(1), StageWeight.Use.LINEAR),
-        Optional.ofNullable(op.operand(2)).map(b -> weight(b, StageWeight.Use.DENSE)),
-        Optional.ofNullable(op.operand(3)).map(this::view), activations);
+        vector(op.operand(2)), Optional.ofNullable(op.operand(3)).map(this::view), activations);
   }
 
   private LoopNestLaunch elementwise(Operation op) {
@@ -168,6 +168,10 @@ public final class StageLaunches {
     return new RopeAppendLaunch(view(op.operand(0)), view(op.operand(1)), view(op.operand(2)), place(op), cos, sin,
         rotates && table.element() == ElementType.F16, rotates ? Math.toIntExact(table.dim(0).value()) : 0,
         rotates ? columns(op.operand(3)) : 0, op.intAttribute("interleaved") != 0, Math.toIntExact(op.intAttribute("heads")), kv);
+  }
+
+  private Optional<Buffer.Weight> vector(Value v) {
+    return Optional.ofNullable(v).map(weight -> weight(weight, StageWeight.Use.DENSE));
   }
 
   private View view(Value v) {

@@ -57,6 +57,9 @@ public final class Operation {
   }
 
   public void setOperand(int index, Value value) {
+    while (operands.size() <= index) {
+      operands.add(null); // optional ones that were left out
+    }
     Value old = operands.get(index);
     if (old != null) {
       old.removeUse(this, index);

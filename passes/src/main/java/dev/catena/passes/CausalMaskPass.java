@@ -2,12 +2,14 @@ package dev.catena.passes;
 
 import dev.catena.ir.Attribute;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Module;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Stage;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
+import dev.catena.ir.Weight;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -18,6 +20,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 
 /**
  * A mask that a decoder computes itself becomes a property of its attention where it is causal. Exporters write it in
@@ -25,7 +28,8 @@ import java.util.TreeSet;
  * is evaluated at steps of different kinds: first and later ones, short and long, one row and many. How many of the last
  * positions a row sees, if not all, is told by steps beyond each number that the mask is computed from; where that would
  * take too long (without a cache a mask has a row for each position), by what the mask becomes with smaller numbers in its
- * place. A mask that reads activations is never taken for causal. That the steps between behave alike is written on the
+ * place. A mask that falls with the distance, by a slope of each head, gives the attention its slopes ({@link SlopedMask}). A mask
+ * that reads activations is never taken for causal. That the steps between behave alike is written on the
  * stage.
  */
 public final class CausalMaskPass extends Pass {
@@ -47,6 +51,7 @@ public final class CausalMaskPass extends Pass {
 
   @Override
   protected void run(Module module, PassOptions options, PassContext context) {
+    List<Weight> made = new ArrayList<>();
     for (Stage stage : module.stages()) {
       if (!StepProbe.canProbe(stage)) {
         continue;
@@ -58,8 +63,19 @@ public final class CausalMaskPass extends Pass {
           probe = probe == null ? new StepProbe(stage) : probe;
           Constants constants = Constants.of(mask);
           Window window = window(probe, mask, constants);
-          long positions = positions(probe, mask, window, constants);
+          StepProbe at = probe;
+          long positions = positions(probe, mask, step -> at.isCausal(mask, step[0], step[1], window.tried, window.instead),
+              steps(window.tried), constants);
+          SlopedMask sloped = positions > 0 || !probe.dependsOnStepOnly(mask) ? null
+              : SlopedMask.of(probe, mask, Math.toIntExact(op.intAttribute("heads")), op.operand(7) != null);
+          if (sloped != null) {
+            positions = positions(probe, mask, step -> sloped.holds(step[0], step[1]), steps(0), constants);
+          }
           if (positions > 0) {
+            if (sloped != null) {
+              op.setOperand(6, vector(module, sloped.slopes(), made));
+              context.count("causal-mask.slopes", 1);
+            }
             if (positions < Long.MAX_VALUE) {
               stage.setAttribute("assume.positions_below", Attribute.of(positions));
             }
@@ -95,12 +111,11 @@ public final class CausalMaskPass extends Pass {
    * Below which position the mask is causal: below all, or, where it is cut from a constant of so many rows, below those; 0
    * where it isn't.
    */
-  private static long positions(StepProbe probe, Value mask, Window window, Constants constants) {
+  private static long positions(StepProbe probe, Value mask, Predicate<long[]> isCausal, List<long[]> steps, Constants constants) {
     if (!probe.dependsOnStepOnly(mask)) {
       return 0;
     }
-    List<long[]> steps = steps(window.tried);
-    if (isCausal(probe, mask, window, steps)) {
+    if (steps.stream().allMatch(isCausal)) {
       return Long.MAX_VALUE;
     }
     for (long rows : constants.sizes().descendingSet()) {
@@ -109,15 +124,23 @@ public final class CausalMaskPass extends Pass {
       }
       List<long[]> within = new ArrayList<>(List.of(new long[] {rows - 1, 1}, new long[] {rows - 2, 2}, new long[] {0, Math.min(rows, 33)}));
       steps.stream().filter(step -> step[0] + step[1] <= rows).forEach(within::add);
-      if (isCausal(probe, mask, window, within)) {
+      if (within.stream().allMatch(isCausal)) {
         return rows;
       }
     }
     return 0;
   }
 
-  private static boolean isCausal(StepProbe probe, Value mask, Window window, List<long[]> steps) {
-    return steps.stream().allMatch(step -> probe.isCausal(mask, step[0], step[1], window.tried, window.instead));
+  /** Equal vectors of several layers are one weight. */
+  private static Value vector(Module module, Tensor vector, List<Weight> made) {
+    for (Weight w : made) {
+      if (w.data().tensor().equals(vector)) {
+        return w.value();
+      }
+    }
+    Weight w = module.addWeight("alibi.slopes", new LiteralWeight(vector));
+    made.add(w);
+    return w.value();
   }
 
   private static List<long[]> steps(long window) {

@@ -12,6 +12,7 @@ import dev.catena.ir.Stage;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import dev.catena.passes.rules.RuleExplanation;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -97,7 +98,7 @@ public final class KvCachePass extends Pass {
     properties.keySet().removeAll(List.of("kv_heads", "causal"));
     properties.put("mask", Attribute.of("causal"));
     Operation attention = stage.insertBefore(past, Dialects.get("nn.attention"),
-        List.of(past.operand(0), append.result(), seqs), properties);
+        Arrays.asList(past.operand(0), append.result(), seqs, past.operand(6), past.operand(7)), properties);
     attention.setOrigin(past.origin()).result().rename("attended");
     stage.replaceUses(past.result(0), attention.result());
     int hiddenOutput = stage.outputNames().indexOf(stage.textAttribute("out.hidden"));

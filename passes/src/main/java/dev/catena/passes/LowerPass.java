@@ -68,7 +68,7 @@ public final class LowerPass extends Pass {
     if (op.is("nn.split")) {
       splitToViews(stage, op);
     } else if (op.is("nn.attention")) {
-      lowerAttention(stage, op, context); // with the rotation and the cache write before it
+      lowerAttention(module, stage, op, inF32, context); // with the rotation and the cache write before it
     } else if (kernel != null && op.definition() != kernel) { // a launch of the same name takes the same operands first
       List<Value> operands = new ArrayList<>();
       op.operands().forEach(v -> operands.add(v == null ? null : f32(module, v, inF32)));
@@ -127,7 +127,7 @@ public final class LowerPass extends Pass {
     stage.remove(split);
   }
 
-  private static void lowerAttention(Stage stage, Operation attention, PassContext context) {
+  private static void lowerAttention(Module module, Stage stage, Operation attention, Map<Weight, Value> inF32, PassContext context) {
     Operation append = attention.operand(1).producer();
     if (append == null || !append.is("nn.kv_append")) {
       throw new PassException("lower: stage @" + stage.name() + ": nothing is written to the cache before "
@@ -152,12 +152,17 @@ public final class LowerPass extends Pass {
     joined.setOrigin(append.origin());
     stage.replaceUses(append.result(), joined.result(1));
     Operation launch = stage.insertBefore(attention, Dialects.get("kernel.attention"),
-        List.of(joined.result(0), joined.result(1), attention.operand(2)), properties(attention));
+        Arrays.asList(joined.result(0), joined.result(1), attention.operand(2), vector(module, attention, 3, inF32),
+            vector(module, attention, 4, inF32)), properties(attention));
     launch.setOrigin(attention.origin()).result().rename("attended");
     stage.replaceUses(attention.result(), launch.result());
     stage.remove(attention);
     stage.remove(append);
     context.count("lower.rope_append", 1);
+  }
+
+  private static Value vector(Module module, Operation op, int operand, Map<Weight, Value> inF32) {
+    return op.operand(operand) == null ? null : f32(module, op.operand(operand), inF32);
   }
 
   /** All of an attention's attributes but the mask, which is causal. */

@@ -29,7 +29,7 @@ import java.util.Set;
 final class StepProbe {
   /** Deep enough for f16's masks; exp of it is zero. */
   private static final double HIDDEN = -65504;
-  private static final double LEAST_HIDDEN = -9999;
+  static final double LEAST_HIDDEN = -9999;
 
   private final Stage stage;
   private final boolean fromStart;

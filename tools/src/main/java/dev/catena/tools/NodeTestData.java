@@ -14,8 +14,8 @@ import java.util.List;
 public final class NodeTestData {
   private static final double RELATIVE = 1e-3;
   private static final double ABSOLUTE = 1e-7;
-  /** ONNX 1.12 truncated to bf16 where the standard rounds: half a unit is 2^-8. */
-  private static final double BF16_UNIT = 0x1p-7;
+  /** Two units of bf16, as the standard's own runner allows (onnx/backend/test/runner): a case's sums are rounded at each step. */
+  private static final double BF16_RELATIVE = 0x1p-6;
 
   private NodeTestData() {}
 
@@ -49,7 +49,7 @@ public final class NodeTestData {
     if (want.element() != got.element() || !Arrays.equals(want.shape(), got.shape())) {
       return "got " + got.type().text() + ", wanted " + want.type().text();
     }
-    double relative = want.element() == ElementType.BF16 ? BF16_UNIT : RELATIVE;
+    double relative = want.element() == ElementType.BF16 ? BF16_RELATIVE : RELATIVE;
     boolean exact = !want.element().isFloat() || want.element().isNarrowFloat();
     for (int i = 0; i < want.size(); i++) {
       double a = got.get(i);

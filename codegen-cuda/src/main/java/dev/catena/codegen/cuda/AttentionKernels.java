@@ -11,9 +11,11 @@ import java.util.stream.Stream;
  * in which the positions of a row are split over several blocks.
  */
 final class AttentionKernels {
-    /** attention_step.cuh's and attention.cuh's constants of these names. */
-    private static final int MOST_STEP_ROWS = 8;
+    /** attention.cuh's constant of this name. */
     private static final int MOST_SPLITS = 16;
+    /** Rows of a step that attention is one kernel for, and of those the ones for which a block keeps less shared memory. */
+    private static final int MOST_STEP_ROWS = 16;
+    private static final int FEWER_STEP_ROWS = 8;
     private static final int THREADS = 128;
     /** Query heads of a block: what its lanes sum up must fit their registers. */
     private static final int MOST_QUERIES = 8;
@@ -59,12 +61,11 @@ final class AttentionKernels {
         CudaKernel kernel = new CudaKernel("attention_h" + launch.heads() + "_" + suffix(launch),
                 "Attention over the cache, " + queries + " query heads of " + together + (together == 1 ? " row" : " rows") + " a block.", THREADS,
                 templates(kv, "attention.cuh"));
-        rowTables(kernel).read("q", launch.q()).parameter("const uint8 *__restrict__ kv", "kv").write("y", launch.y());
+        ofHeads(rowTables(kernel).read("q", launch.q()), launch).parameter("const uint8 *__restrict__ kv", "kv").write("y", launch.y());
         return sizes(kernel, launch).size("Q_STRIDE", launch.q().rowStride())
                 .body(shape(launch, columns, 0) + """
                 attend<Shape, %s<Shape>, GROUP, QUERIES, Q_STRIDE, Y_STRIDE>(
-                    step, positions, row_sequence, page_table, q, %s, %s, kv, y);""".formatted(tiles(kv),
-                        CudaKernel.literal(launch.scale()), CudaKernel.literal(launch.softcap())))
+                    step, positions, row_sequence, page_table, q, %s, kv, y);""".formatted(tiles(kv), numbers(launch)))
                 .launch(kernels, (rows + together - 1) / together, blocks(launch));
     }
 
@@ -76,7 +77,8 @@ final class AttentionKernels {
         boolean rotates = append.rotary() > 0;
         int queries = queries(launch);
         CudaKernel kernel = new CudaKernel("attention_step_h" + launch.heads() + "_" + suffix(launch) + "_r" + append.rotary()
-                + (append.interleaved() ? "_interleaved" : ""), "Rotates queries and keys, writes keys and values to the cache, attends; "
+                + (append.interleaved() ? "_interleaved" : "") + (rows > FEWER_STEP_ROWS ? "_rows" + MOST_STEP_ROWS : ""),
+                "Rotates queries and keys, writes keys and values to the cache, attends; "
                 + queries + " query heads of a row and a split of its positions a block.", THREADS,
                 templates(kv, "rope_append.cuh", "attention.cuh", "attention_step.cuh"));
         if (onTensorCores(kv) && kv.dim() <= LARGEST_PAIRED_DIM) {
@@ -86,22 +88,26 @@ final class AttentionKernels {
         if (rotates) {
             kernel.weight("cos", append.cos()).weight("sin", append.sin());
         }
-        kernel.parameter("uint8 *kv", "kv").parameter("float *parts", "scratch+0").parameter("uint32 *counters", "counters").write("y", launch.y());
+        ofHeads(kernel, launch).parameter("uint8 *kv", "kv").parameter("float *parts", "scratch+0").parameter("uint32 *counters", "counters").write("y", launch.y());
         return sizes(kernel, launch).size("ROTARY", append.rotary()).size("TABLE_ROWS", Math.max(1, append.tableRows()))
                 .size("Q_STRIDE", append.q().rowStride()).size("K_STRIDE", append.k().rowStride()).size("V_STRIDE", append.v().rowStride())
-                .body(shape(launch, onTensorCores(kv) ? 8 : queries, MOST_STEP_ROWS) + """
+                .body(shape(launch, onTensorCores(kv) ? 8 : queries, stepRows(rows)) + """
                 attention_step<Shape, %s<Shape>, %s, GROUP, QUERIES, ROTARY, %s, TABLE_ROWS, Q_STRIDE, K_STRIDE, V_STRIDE, Y_STRIDE>(
-                    step, positions, row_sequence, page_table, q, k, v, %s, %s, %s, kv, parts, counters, y);""".formatted(tiles(kv),
+                    step, positions, row_sequence, page_table, q, k, v, %s, %s, kv, parts, counters, y);""".formatted(tiles(kv),
                         append.tablesF16() ? "HalfPositions" : "FloatPositions", append.interleaved(), rotates ? "cos, sin" : "nullptr, nullptr",
-                        CudaKernel.literal(launch.scale()), CudaKernel.literal(launch.softcap())))
+                        numbers(launch)))
                 .launch(kernels, rows, blocks(launch), MOST_SPLITS);
     }
 
     /** Whether a step's keys and values have room in a block, and its blocks counters. */
-    static boolean fitsOneKernel(AttentionLaunch launch) {
+    static boolean fitsOneKernel(AttentionLaunch launch, int rows) {
         KvFormat kv = launch.kv();
-        long made = (long) MOST_STEP_ROWS * (kv.dim() * (kv.k().bits() + kv.v().bits()) / 8 + 8);
-        return made <= MOST_MADE_BYTES && MOST_STEP_ROWS * blocks(launch) <= CudaProgram.COUNTERS;
+        long made = (long) stepRows(rows) * (kv.dim() * (kv.k().bits() + kv.v().bits()) / 8 + 8);
+        return rows <= MOST_STEP_ROWS && made <= MOST_MADE_BYTES && stepRows(rows) * blocks(launch) <= CudaProgram.COUNTERS;
+    }
+
+    private static int stepRows(int rows) {
+        return rows <= FEWER_STEP_ROWS ? FEWER_STEP_ROWS : MOST_STEP_ROWS;
     }
 
     /** What the launches need of the device's scratch. */
@@ -136,7 +142,18 @@ final class AttentionKernels {
 
     /** A line that says what {@code Shape} is. */
     private static String shape(AttentionLaunch launch, int columns, int made) {
-        return "using Shape = AttentionShape<%s, DIM, %d, %d, WINDOW, %s>;\n".formatted(pages(launch.kv()), columns, made, launch.softcap() > 0);
+        return "using Shape = AttentionShape<%s, DIM, %d, %d, WINDOW, %s, %s, %s>;\n".formatted(pages(launch.kv()), columns, made,
+                launch.softcap() > 0, launch.slopes().isPresent(), launch.sinks().isPresent());
+    }
+
+    private static CudaKernel ofHeads(CudaKernel kernel, AttentionLaunch launch) {
+        return kernel.vector("slopes", launch.slopes()).vector("sinks", launch.sinks());
+    }
+
+    /** The arguments scale, cap, slopes, sinks. */
+    private static String numbers(AttentionLaunch launch) {
+        return "%s, %s, %s, %s".formatted(CudaKernel.literal(launch.scale()), CudaKernel.literal(launch.softcap()),
+                launch.slopes().isPresent() ? "slopes" : "nullptr", launch.sinks().isPresent() ? "sinks" : "nullptr");
     }
 
     private static String tiles(KvFormat kv) {
@@ -167,7 +184,8 @@ final class AttentionKernels {
     }
 
     private static String suffix(AttentionLaunch launch) {
-        return suffix(launch.kv()) + (launch.window() > 0 ? "_w" + launch.window() : "") + (launch.softcap() > 0 ? "_capped" : "");
+        return suffix(launch.kv()) + (launch.window() > 0 ? "_w" + launch.window() : "") + (launch.softcap() > 0 ? "_capped" : "")
+                + (launch.slopes().isPresent() ? "_sloped" : "") + (launch.sinks().isPresent() ? "_sinks" : "");
     }
 
     private static String suffix(KvFormat kv) {

@@ -33,14 +33,17 @@ struct Sight {
 };
 
 /* What a block's kernel is for. MADE: positions at most of a sequence whose keys and values the block makes itself. WINDOW:
-   positions that a row sees, its own among them, or 0 for all; CAPPED: a score s is cap * tanh(s / cap). */
-template <class PAGES, int HEAD_DIM, int BLOCK_COLUMNS, int MOST_MADE, int WINDOW_POSITIONS, bool SCORES_CAPPED> struct AttentionShape {
+   positions that a row sees, its own among them, or 0 for all; CAPPED: a score s is cap * tanh(s / cap); SLOPED: it falls by its
+   head's slope for each position back (ALiBi); SINKS: the softmax has one more logit of the head's, of a value that is zero. */
+template <class PAGES, int HEAD_DIM, int BLOCK_COLUMNS, int MOST_MADE, int WINDOW_POSITIONS, bool SCORES_CAPPED, bool SCORES_SLOPED,
+          bool HEADS_WITH_SINKS>
+struct AttentionShape {
   using Pages = PAGES;
   using Key = typename PAGES::Key;
   using Value = typename PAGES::Value;
   using Made = KvHead<Key, Value, HEAD_DIM, MOST_MADE>;
   static constexpr int DIM = HEAD_DIM, COLUMNS = BLOCK_COLUMNS, MADE = MOST_MADE, WINDOW = WINDOW_POSITIONS;
-  static constexpr bool CAPPED = SCORES_CAPPED;
+  static constexpr bool CAPPED = SCORES_CAPPED, SLOPED = SCORES_SLOPED, SINKS = HEADS_WITH_SINKS;
 
   /* Where element d of a column's sums stands: what lanes of a matrix tile have at a time lies in banks of its own. */
   static constexpr int SUMS = divide_up(DIM, 32) * 32 + 4;
@@ -80,12 +83,17 @@ template <class SHAPE> struct KeysAndValues {
     return {page + Pages::V_CODES, page + Pages::V_PAIRS, position % PAGE};
   }
 
-  float capped(float score) const { return SHAPE::CAPPED ? cap * tanhf(score / cap) : score; }
+  /* The score of scaled products of a position that lies `distance` from the row's own, below 0 before it. */
+  float score(float product, float slope, int distance) const {
+    const float capped = SHAPE::CAPPED ? cap * tanhf(product / cap) : product;
+    return SHAPE::SLOPED ? fmaf(slope, (float)distance, capped) : capped;
+  }
 };
 
 template <class SHAPE, class TILES> struct AttentionShared {
   typename TILES::Queries queries;
   Sight sight[SHAPE::COLUMNS];
+  float slopes[SHAPE::SLOPED ? SHAPE::COLUMNS : 1];
   union {
     alignas(16) uint8 made[most(16, SHAPE::Made::HEAD_BYTES)];
     alignas(16) float sums[ATTENTION_WARPS][SHAPE::COLUMNS][SHAPE::SUMS];
@@ -97,10 +105,16 @@ template <class SHAPE, class TILES> struct AttentionShared {
   SplitFactors of_split[SHAPE::COLUMNS];
 };
 
+/* What a head's softmax begins with. */
+template <class SHAPE, class TILES> Summary beginning(const float *sinks, int head) {
+  if (SHAPE::SINKS) return {sinks[head], TILES::WEIGHT_ONE};
+  return {-infinity(), 0};
+}
+
 /* Positions begin ... end - 1 of one split; every warp leaves its share in shared memory. */
 template <class SHAPE, class TILES>
 void meet(const KeysAndValues<SHAPE> &source, AttentionShared<SHAPE, TILES> &shared, int begin, int end) {
-  TILES tiles(shared.queries, shared.sight);
+  TILES tiles(shared.queries, shared.sight, shared.slopes);
   for (int first = begin + warp_id() * TILES::POSITIONS; first < end; first += ATTENTION_WARPS * TILES::POSITIONS) {
     if (SHAPE::WINDOW > 0 && first + TILES::POSITIONS <= source.lowest) continue;
     const uint8 *page = source.page(first);
@@ -147,7 +161,7 @@ inline float join_splits(float before, float next, SplitFactors factors) {
    head and chunk of its queries. */
 template <class SHAPE, class TILES, int GROUP, int QUERIES, int Q_STRIDE, int Y_STRIDE>
 void attend(const int *step, const int *positions, const int *row_sequence, const int *page_table, const float *q, float scale,
-            float cap, const uint8 *kv, float *y) {
+            float cap, const float *slopes, const float *sinks, const uint8 *kv, float *y) {
   constexpr int ROWS = SHAPE::COLUMNS / QUERIES, CHUNKS = divide_up(GROUP, QUERIES), DIM = SHAPE::DIM;
   __shared__ AttentionShared<SHAPE, TILES> shared;
   const int first_row = blockIdx.x * ROWS, rows = least(ROWS, step[STEP_ROWS] - first_row);
@@ -157,6 +171,8 @@ void attend(const int *step, const int *positions, const int *row_sequence, cons
   auto head_offset = [&](int column, int stride) {
     return (int64)(first_row + column / QUERIES) * stride + (kv_head * GROUP + first_query + column % QUERIES) * DIM;
   };
+  auto head = [&](int column) { return kv_head * GROUP + first_query + column % QUERIES; };
+  if (SHAPE::SLOPED && threadIdx.x < SHAPE::COLUMNS) shared.slopes[threadIdx.x] = is_column(threadIdx.x) ? slopes[head(threadIdx.x)] : 0;
   for (int column = warp_id(); column < SHAPE::COLUMNS; column += ATTENTION_WARPS) {
     float x[divide_up(DIM, 32)];
 #pragma unroll
@@ -179,7 +195,7 @@ void attend(const int *step, const int *positions, const int *row_sequence, cons
     if (threadIdx.x < SHAPE::COLUMNS) {
       const int row = threadIdx.x / QUERIES;
       shared.sight[threadIdx.x] = row >= begin_row && row < end_row ? SHAPE::sight(positions[first_row + row] + 1) : Sight{0, 0};
-      shared.joined[threadIdx.x] = {-infinity(), 0};
+      shared.joined[threadIdx.x] = beginning<SHAPE, TILES>(sinks, is_column(threadIdx.x) ? head(threadIdx.x) : 0);
     }
     __syncthreads();
     const KeysAndValues<SHAPE> source = {step, page_table, kv, nullptr, sequence, kv_head, count, lowest, cap};

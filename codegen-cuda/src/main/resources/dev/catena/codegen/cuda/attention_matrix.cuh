@@ -95,13 +95,17 @@ template <class SHAPE> struct MatrixTiles {
 
   const Queries &queries;
   Sight sight[COLUMN_TILES]; /* a lane's column in each tile is g */
+  float slope[COLUMN_TILES] = {};
   float sums[COLUMN_TILES][VALUE_CHUNKS][8][2] = {};
   float maximum[COLUMN_TILES], total[COLUMN_TILES] = {}, of_minima[COLUMN_TILES] = {};
   const int g = lane_id() / 4, t = lane_id() % 4;
 
-  MatrixTiles(const Queries &queries, const Sight *sights) : queries(queries) {
+  MatrixTiles(const Queries &queries, const Sight *sights, const float *slopes) : queries(queries) {
 #pragma unroll
-    for (int tile = 0; tile < COLUMN_TILES; tile++) sight[tile] = sights[tile * 8 + g], maximum[tile] = -infinity();
+    for (int tile = 0; tile < COLUMN_TILES; tile++) {
+      sight[tile] = sights[tile * 8 + g], maximum[tile] = -infinity();
+      if (SHAPE::SLOPED) slope[tile] = slopes[tile * 8 + g];
+    }
   }
 
   /* Where a lane's 8 elements of a chunk begin. */
@@ -226,7 +230,7 @@ template <class SHAPE> struct MatrixTiles {
           const int position = first + n * 8 + 2 * t + i;
           float score = scores[tile][n][i] + scores[tile][n][i + 2];
           if constexpr (Key::CODES) score = fmaf(score, key_scale[n][i], key_middle[n][i] * query_sum);
-          score = source.capped(score * query_unscale);
+          score = source.score(score * query_unscale, slope[tile], position + 1 - sight[tile].end);
           const bool seen = position >= sight[tile].lowest && position < sight[tile].end;
           weights[n][i] = seen ? score : -infinity();
           largest = fmaxf(largest, weights[n][i]);

@@ -3,6 +3,7 @@
 template <class SHAPE> struct ScalarTiles {
   static constexpr int POSITIONS = 32, COLUMNS = SHAPE::COLUMNS, DIM = SHAPE::DIM;
   static constexpr int VALUES = divide_up(DIM, 32); /* elements of a head that a lane sums up */
+  static constexpr float WEIGHT_ONE = 1;
   static constexpr int TOGETHER = DIM % 8 == 0 ? 8 : DIM % 4 == 0 ? 4 : DIM % 2 == 0 ? 2 : 1;
   using Key = typename SHAPE::Key;
   using Value = typename SHAPE::Value;
@@ -13,10 +14,11 @@ template <class SHAPE> struct ScalarTiles {
 
   const Queries &queries;
   const Sight *sight;
+  const float *slopes;
   float sums[COLUMNS][VALUES] = {};
   Summary summaries[COLUMNS];
 
-  ScalarTiles(const Queries &queries, const Sight *sight) : queries(queries), sight(sight) {
+  ScalarTiles(const Queries &queries, const Sight *sight, const float *slopes) : queries(queries), sight(sight), slopes(slopes) {
 #pragma unroll
     for (int column = 0; column < COLUMNS; column++) summaries[column] = {-infinity(), 0};
   }
@@ -64,7 +66,8 @@ template <class SHAPE> struct ScalarTiles {
         for (int i = 0; i < TOGETHER; i++) scores[column] = fmaf(queries.of[column][d + i], key[i], scores[column]);
     }
 #pragma unroll
-    for (int column = 0; column < COLUMNS; column++) scores[column] = source.capped(scores[column]);
+    for (int column = 0; column < COLUMNS; column++)
+      scores[column] = source.score(scores[column], SHAPE::SLOPED ? slopes[column] : 0, position + 1 - sight[column].end);
   }
 
   /* Scores become weights against the new maximum. */

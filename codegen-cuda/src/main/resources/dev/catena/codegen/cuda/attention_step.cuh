@@ -2,15 +2,13 @@
    KV head, and one split of the row's positions. It rotates its queries; the keys and values that this step adds to the row's
    sequence it makes itself, in the cache's form, and uses them from shared memory: no block waits for another. The one that has
    the row's own position writes it to its page. The last block of a row and KV head to arrive joins the splits, in order. */
-constexpr int MOST_STEP_ROWS = 8;
-
 /* blockIdx.x: the row; blockIdx.y: KV head and chunk of its queries; blockIdx.z: the split. `parts` is [blocks of x and y]
    [MOST_SPLITS] of QUERIES summaries and [QUERIES][DIM] sums; `counters`, one for each block of x and y, are zero before and after. */
 template <class SHAPE, class TILES, class TABLE, int GROUP, int QUERIES, int ROTARY, bool INTERLEAVED, int TABLE_ROWS, int Q_STRIDE,
           int K_STRIDE, int V_STRIDE, int Y_STRIDE>
 void attention_step(const int *step, const int *positions, const int *row_sequence, const int *page_table, const float *q,
-                    const float *k, const float *v, const uint8 *cos, const uint8 *sin, float scale, float cap, uint8 *kv,
-                    float *parts, uint32 *counters, float *y) {
+                    const float *k, const float *v, const uint8 *cos, const uint8 *sin, float scale, float cap, const float *slopes,
+                    const float *sinks, uint8 *kv, float *parts, uint32 *counters, float *y) {
   constexpr int CHUNKS = divide_up(GROUP, QUERIES), DIM = SHAPE::DIM, COUNT = divide_up(DIM, 32);
   constexpr int PART = QUERIES * (DIM + 2);
   using Key = typename SHAPE::Key;
@@ -32,6 +30,7 @@ void attention_step(const int *step, const int *positions, const int *row_sequen
   const KeysAndValues<SHAPE> source = {step, page_table, kv, shared.made, sequence, kv_head, made_from,
                                        SHAPE::sight(count).lowest, cap};
   if (threadIdx.x < SHAPE::COLUMNS) shared.sight[threadIdx.x] = SHAPE::sight(count);
+  if (SHAPE::SLOPED && threadIdx.x < SHAPE::COLUMNS) shared.slopes[threadIdx.x] = threadIdx.x < queries ? slopes[first_head + threadIdx.x] : 0;
   const int made = most(0, end - most(begin, made_from)); /* the last positions of the split */
   for (int task = warp_id(); task < SHAPE::COLUMNS + 2 * made; task += ATTENTION_WARPS) {
     float x[COUNT] = {};
@@ -62,13 +61,24 @@ void attention_step(const int *step, const int *positions, const int *row_sequen
   meet(source, shared, begin, end);
   join_warps(shared);
   __syncthreads();
+  if (SHAPE::SINKS && splits == 1) {
+    if (threadIdx.x < queries) {
+      const Summary before = beginning<SHAPE, TILES>(sinks, first_head + threadIdx.x), next = shared.split[threadIdx.x];
+      const float maximum = fmaxf(before.maximum, next.maximum);
+      const SplitFactors factors = split_factors(before.maximum, next.maximum, maximum);
+      shared.of_split[threadIdx.x] = factors;
+      shared.joined[threadIdx.x] = {maximum, join_splits(before.total, next.total, factors)};
+    }
+    __syncthreads();
+  }
   y += (int64)row * Y_STRIDE + first_head * DIM;
   const int block = row * gridDim.y + blockIdx.y;
   parts += (int64)block * MOST_SPLITS * PART;
   for (int i = threadIdx.x; i < queries * DIM; i += ATTENTION_THREADS) {
     const int column = i / DIM;
     const float sum = sum_of_split(shared, column, i % DIM);
-    if (splits == 1) y[i] = sum / shared.split[column].total;
+    if (SHAPE::SINKS && splits == 1) y[i] = join_splits(0, sum, shared.of_split[column]) / shared.joined[column].total;
+    else if (splits == 1) y[i] = sum / shared.split[column].total;
     else parts[blockIdx.z * PART + 2 * QUERIES + i] = sum;
   }
   if (splits == 1) return;
@@ -95,13 +105,13 @@ void attention_step(const int *step, const int *positions, const int *row_sequen
   __syncthreads();
   for (int i = threadIdx.x; i < splits * QUERIES; i += ATTENTION_THREADS) {
     const int s = i / QUERIES, column = i % QUERIES;
-    float before = -infinity();
+    float before = beginning<SHAPE, TILES>(sinks, first_head + least(column, queries - 1)).maximum;
     for (int earlier = 0; earlier < s; earlier++) before = fmaxf(before, maxima[earlier][column]);
     factors[s][column] = split_factors(before, maxima[s][column], fmaxf(before, maxima[s][column]));
   }
   __syncthreads();
   if (threadIdx.x < queries) {
-    float sum = 0;
+    float sum = beginning<SHAPE, TILES>(sinks, first_head + threadIdx.x).total;
     for (int s = 0; s < splits; s++) sum = join_splits(sum, totals[s][threadIdx.x], factors[s][threadIdx.x]);
     total[threadIdx.x] = sum;
   }

@@ -29,7 +29,7 @@ public final class KernelDialect {
       like("nn.table_rows").operand("table").operand("positions").build(),
       like("nn.rms_norm").operand("x").operand("weight").attribute("eps", Attribute.Real.class).build(),
       like("nn.layer_norm").operand("x").operand("weight").optional("bias").attribute("eps", Attribute.Real.class).build(),
-      like("nn.attention").operand("q").operand("cache").operand("seqs")
+      like("nn.attention").operand("q").operand("cache").operand("seqs").optional("slopes").optional("sinks")
           .attribute("heads", Attribute.Int.class).attribute("scale", Attribute.Real.class)
           .attribute("window", Attribute.Int.class, Attribute.of(0)).attribute("softcap", Attribute.Real.class, Attribute.of(0.0))
           .build(),

@@ -47,12 +47,19 @@ final class AttentionOps {
           .attribute("times", Attribute.Int.class)
           .traits(Trait.PURE, Trait.MOVES_DATA)
           .shape(AttentionOps::repeatShape).meaning(AttentionOps::repeat).build(),
+      OpDefinition.named("nn.softmax_with_sinks",
+              "The softmax of scores [b, heads, s, t] along the last axis with one more logit for each head, the same for all rows, whose share "
+                  + "is left out.")
+          .operand("scores").operand("sinks")
+          .traits(Trait.PURE)
+          .shape(AttentionOps::sinksShape).meaning(AttentionOps::softmaxWithSinks).build(),
       OpDefinition.named("nn.past_attention",
               "Attention with the past as tensors: q [b, s, heads·dim], k and v [b, s, kv_heads·dim], past [b, kv_heads, "
                   + "past, dim] or absent, additive mask, causal where the flag says so, over the window's last positions unless that "
-                  + "is 0, scaled scores held within softcap unless that is 0; gives the output and the concatenated keys and "
-                  + "values.")
+                  + "is 0, scaled scores held within softcap unless that is 0, less a head's slope for each position back, with "
+                  + "a head's sink as one more logit; gives the output and the concatenated keys and values.")
           .operand("q").operand("k").operand("v").optional("past_key").optional("past_value").optional("mask")
+          .optional("slopes").optional("sinks")
           .result("out").result("present_key").result("present_value")
           .attribute("heads", Attribute.Int.class).attribute("kv_heads", Attribute.Int.class)
           .attribute("scale", Attribute.Real.class).attribute("causal", Attribute.Flag.class, Attribute.of(false))
@@ -64,8 +71,9 @@ final class AttentionOps {
           .shape(AttentionOps::appendShape).meaning(AttentionOps::append).build(),
       OpDefinition.named("nn.attention",
               "Attention of each row over its sequence's cache up to its own position, the window's last of them unless that is "
-                  + "0, scaled scores held within softcap unless that is 0: [tokens, heads·dim].")
-          .operand("q").operand("cache").operand("seqs")
+                  + "0, scaled scores held within softcap unless that is 0, less a head's slope for each position back (ALiBi, Press "
+                  + "2021), with a head's sink as one more logit, which weighs no value: [tokens, heads·dim].")
+          .operand("q").operand("cache").operand("seqs").optional("slopes").optional("sinks")
           .attribute("heads", Attribute.Int.class).attribute("scale", Attribute.Real.class)
           .attribute("mask", Attribute.Text.class, Attribute.of("causal"))
           .attribute("window", Attribute.Int.class, Attribute.of(0)).attribute("softcap", Attribute.Real.class, Attribute.of(0.0))
@@ -181,6 +189,33 @@ final class AttentionOps {
     return List.of(out);
   }
 
+  private static List<Inferred> sinksShape(Operation op) {
+    TensorType scores = op.operand(0).tensorType();
+    if (scores.rank() != 4 || !scores.element().isFloat() || !scores.dim(1).isKnown()) {
+      throw op.broken("takes scores [b, heads, s, t], not " + scores.text());
+    }
+    requireOfHeads(op, 1, scores.dim(1).value());
+    return List.of(Inferred.of(scores));
+  }
+
+  private static List<EvalValue> softmaxWithSinks(Operation op, List<EvalValue> in) {
+    Tensor scores = (Tensor) in.get(0);
+    Tensor sinks = (Tensor) in.get(1);
+    int columns = (int) scores.dim(3);
+    Tensor out = new Tensor(scores.element(), scores.shape());
+    double[] line = new double[columns];
+    for (int from = 0; columns > 0 && from < scores.size(); from += columns) {
+      for (int t = 0; t < columns; t++) {
+        line[t] = scores.get(from + t);
+      }
+      softmax(line, sinks.get((int) (from / columns / scores.dim(2) % scores.dim(1))));
+      for (int t = 0; t < columns; t++) {
+        out.set(from + t, line[t]);
+      }
+    }
+    return List.of(out);
+  }
+
   private static List<Inferred> pastShape(Operation op) {
     TensorType q = op.operand(0).tensorType();
     TensorType k = op.operand(1).tensorType();
@@ -192,10 +227,23 @@ final class AttentionOps {
       throw op.broken(heads + " heads over " + kvHeads + " KV heads of " + dim + " don't fit " + q.text() + " and "
           + k.text());
     }
+    requireOfHeads(op, 6, heads);
+    requireOfHeads(op, 7, heads);
     List<Dim> present = new ArrayList<>(past.shape());
     present.set(2, past.dim(2).plus(k.dim(1)));
     Inferred kv = Inferred.of(past.withShape(present));
     return List.of(Inferred.of(q), kv, kv);
+  }
+
+  private static void requireOfHeads(Operation op, int operand, long heads) {
+    Value v = op.operand(operand);
+    if (v != null && (v.tensorType().rank() != 1 || !v.tensorType().dim(0).is(heads) || !v.tensorType().element().isFloat())) {
+      throw op.broken("takes a number for each of " + heads + " heads, not " + v.type().text());
+    }
+  }
+
+  private static Tensor given(List<EvalValue> in, int operand) {
+    return in.size() > operand ? (Tensor) in.get(operand) : null;
   }
 
   /** The past's type; of an absent one what an empty past would have. */
@@ -218,7 +266,9 @@ final class AttentionOps {
     Tensor q = (Tensor) in.get(0);
     Tensor presentK = concat(pastOf(op, in, 3), (Tensor) in.get(1));
     Tensor presentV = concat(pastOf(op, in, 4), (Tensor) in.get(2));
-    Tensor mask = in.size() > 5 ? (Tensor) in.get(5) : null;
+    Tensor mask = given(in, 5);
+    Tensor slopes = given(in, 6);
+    Tensor sinks = given(in, 7);
     int heads = (int) op.intAttribute("heads");
     int group = heads / (int) op.intAttribute("kv_heads");
     int batch = (int) q.dim(0);
@@ -243,9 +293,9 @@ final class AttentionOps {
             int own = total - rows + r;
             boolean hidden = op.flagAttribute("causal") && t > own || window > 0 && t <= own - window;
             score[t] = hidden ? Double.NEGATIVE_INFINITY
-                : capped(s * op.realAttribute("scale"), cap) + (mask == null ? 0 : maskAt(mask, b, h, r, t));
+                : capped(s * op.realAttribute("scale"), cap) + (mask == null ? 0 : maskAt(mask, b, h, r, t)) - fall(slopes, h, own - t);
           }
-          softmax(score);
+          softmax(score, sinks == null ? Double.NEGATIVE_INFINITY : sinks.get(h));
           for (int i = 0; i < dim; i++) {
             double sum = 0;
             for (int t = 0; t < total; t++) {
@@ -272,6 +322,11 @@ final class AttentionOps {
     return cap == 0 ? score : ActivationOps.softcap(score, cap);
   }
 
+  /** What a head's score loses at a distance. */
+  private static double fall(Tensor slopes, int head, long distance) {
+    return slopes == null ? 0 : slopes.get(head) * distance;
+  }
+
   private static double maskAt(Tensor mask, int b, int h, int r, int t) {
     int at = 0;
     int[] index = {b, h, r, t};
@@ -282,12 +337,13 @@ final class AttentionOps {
     return mask.get(at);
   }
 
-  static void softmax(double[] score) {
-    double max = Double.NEGATIVE_INFINITY;
+  /** @param sink one more logit, which gets its share and is left out; minus infinity for none */
+  private static void softmax(double[] score, double sink) {
+    double max = sink;
     for (double s : score) {
       max = Math.max(max, s);
     }
-    double sum = 0;
+    double sum = Math.exp(sink - max);
     for (int i = 0; i < score.length; i++) {
       score[i] = Math.exp(score[i] - max);
       sum += score[i];
@@ -355,16 +411,19 @@ final class AttentionOps {
     if (!q.dim(-1).is(heads * kv.dim()) || heads % kv.heads() != 0) {
       throw op.broken(heads + " heads don't fit " + q.text() + " and " + kv.text());
     }
+    requireOfHeads(op, 3, heads);
+    requireOfHeads(op, 4, heads);
     return List.of(Inferred.of(q));
   }
 
   private static List<EvalValue> attention(Operation op, List<EvalValue> in) {
-    return List.of(attention((Tensor) in.get(0), (Cache) in.get(1), (Sequences) in.get(2),
+    return List.of(attention((Tensor) in.get(0), (Cache) in.get(1), (Sequences) in.get(2), given(in, 3), given(in, 4),
         (int) op.intAttribute("heads"), op.realAttribute("scale"), op.intAttribute("window", 0), op.realAttribute("softcap")));
   }
 
   /** q [tokens, heads·dim]; each row sees the window's last positions up to its own, all from 0 on without a window. */
-  private static Tensor attention(Tensor q, Cache cache, Sequences seqs, int heads, double scale, long window, double cap) {
+  private static Tensor attention(Tensor q, Cache cache, Sequences seqs, Tensor slopes, Tensor sinks, int heads, double scale,
+      long window, double cap) {
     int dim = (int) cache.type().dim();
     int group = heads / (int) cache.type().heads();
     Tensor out = new Tensor(q.element(), q.shape());
@@ -382,9 +441,9 @@ final class AttentionOps {
           for (int i = 0; i < dim; i++) {
             score[t] += q.get(at + i) * key[kv + i];
           }
-          score[t] = capped(score[t] * scale, cap);
+          score[t] = capped(score[t] * scale, cap) - fall(slopes, h, total - 1 - t);
         }
-        softmax(score);
+        softmax(score, sinks == null ? Double.NEGATIVE_INFINITY : sinks.get(h));
         for (int i = 0; i < dim; i++) {
           double sum = 0;
           for (int t = 0; t < total; t++) {

@@ -19,15 +19,19 @@ enum Architecture {
   /** Neighbours turned as pairs, attention and MLP side by side. */
   GPTJ,
   /** One projection that gives queries, keys and values of each head together; a quarter of a head turns, two norms side by side. */
-  GPT_NEOX;
+  GPT_NEOX,
+  /** ALiBi in place of positions: scores fall with the distance, by a slope of each head. */
+  BLOOM,
+  /** Sinks, one more logit of each head in the softmax, and a window in every other layer. */
+  GPT_OSS;
 
   boolean takesPositions() {
-    return this != OPT;
+    return this != OPT && this != BLOOM;
   }
 
   int kvHeads() {
     return switch (this) {
-      case QWEN2, QWEN3, GEMMA2 -> 2;
+      case QWEN2, QWEN3, GEMMA2, GPT_OSS -> 2;
       case MISTRAL -> 1;
       default -> 4;
     };
@@ -35,6 +39,6 @@ enum Architecture {
 
   /** Positions that the rows of a layer see; 0 for all. */
   int window(int layer) {
-    return this == MISTRAL ? 3 : this == GEMMA2 && layer % 2 == 0 ? 4 : 0;
+    return this == MISTRAL ? 3 : (this == GEMMA2 || this == GPT_OSS) && layer % 2 == 0 ? 4 : 0;
   }
 }

@@ -146,7 +146,7 @@ final class ArchitectureModel {
 
   private int rotary() {
     return switch (kind) {
-      case GPT2, OPT -> 0;
+      case GPT2, OPT, BLOOM -> 0;
       case PHI -> SIZE / 2 / 2 * 2;
       case GPT_NEOX -> 4;
       case GPTJ -> 8;
@@ -180,7 +180,7 @@ final class ArchitectureModel {
 
   private String norm(String x, int width) {
     return switch (kind) {
-      case GPT2, OPT, PHI, GPTJ, GPT_NEOX -> g.layerNorm(x, width, true);
+      case GPT2, OPT, PHI, GPTJ, GPT_NEOX, BLOOM -> g.layerNorm(x, width, true);
       default -> g.rmsNorm(x, width, kind == Architecture.GEMMA2);
     };
   }
@@ -269,12 +269,37 @@ final class ArchitectureModel {
     if (kind == Architecture.GEMMA2) {
       scores = g.softcap(scores, 2);
     }
-    String shares = g.op("Softmax", List.of(masked(layer, scores, presentKey)), OnnxAttribute.of("axis", -1));
+    if (kind == Architecture.BLOOM) {
+      scores = g.op("Add", List.of(alibi(), scores));
+    }
+    String shares = kind == Architecture.GPT_OSS ? sharesWithSinks(masked(layer, scores, presentKey))
+        : g.op("Softmax", List.of(masked(layer, scores, presentKey)), OnnxAttribute.of("axis", -1));
     String attended = g.turned(g.op("MatMul", List.of(shares, repeated(presentValue))));
     String side = g.op("Reshape", List.of(attended, g.op("Concat", List.of(g.size(x, 0), g.size(x, 1), g.longs(HEADS * SIZE)),
         OnnxAttribute.of("axis", 0))));
     return kind == Architecture.GPT2 ? g.conv1d(side, HEADS * SIZE, HIDDEN, 1)
         : g.linear(side, HEADS * SIZE, HIDDEN, 1, kind == Architecture.PHI || kind == Architecture.OPT || kind == Architecture.GPT_NEOX);
+  }
+
+  /** Bloom's: slopes · (cumsum(mask) − 1) · mask, [b, heads, 1, total]. */
+  private String alibi() {
+    String counted = g.op("Sub", List.of(g.op("CumSum", List.of("attention_mask", g.index(1))), g.longs(1)));
+    String positions = g.op("Cast", List.of(g.op("Mul", List.of(counted, "attention_mask"))), OnnxAttribute.of("to", 1));
+    float[] slopes = new float[HEADS];
+    for (int h = 0; h < HEADS; h++) {
+      slopes[h] = (float) Math.pow(2, -1.3 * (h + 1));
+    }
+    return g.op("Mul", List.of(g.given(slopes, 1, HEADS, 1, 1), g.op("Unsqueeze", List.of(positions, g.longs(1, 2)))));
+  }
+
+  /** As transformers' eager attention has it: sinks as one more column, of which the shares are thrown away. */
+  private String sharesWithSinks(String scores) {
+    String column = g.op("Expand", List.of(g.op("Reshape", List.of(g.weight(0.5, 1, HEADS), g.longs(1, -1, 1, 1))),
+        g.op("Concat", List.of(g.size(scores, 0), g.longs(HEADS), g.size(scores, 2), g.longs(1)), OnnxAttribute.of("axis", 0))));
+    String all = g.joined(-1, scores, column);
+    String shifted = g.op("Sub", List.of(all, g.op("ReduceMax", List.of(all), OnnxAttribute.ints("axes", -1), OnnxAttribute.of("keepdims", 1))));
+    String shares = g.op("Softmax", List.of(shifted), OnnxAttribute.of("axis", -1));
+    return g.op("Slice", List.of(shares, g.longs(0), g.longs(-1), g.longs(3), g.longs(1)));
   }
 
   /** Past keys and values, null where there are none. */

@@ -33,7 +33,7 @@ class ArchitectureTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"QWEN3", "PHI", "GEMMA2", "GPT2", "GPTJ"})
+  @EnumSource(names = {"QWEN3", "PHI", "GEMMA2", "GPT2", "GPTJ", "BLOOM", "GPT_OSS"})
   void compiledForAGpu(Architecture kind) {
     check(kind, 18, "sm_86", "sim:0");
   }

@@ -16,6 +16,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -37,6 +38,8 @@ class AttentionTest {
   private int window;
   private double cap;
   private float scale;
+  private float[] slopes;
+  private float[] sinks;
   private int[] lengths;
   private int[] pageTable;
   private int stride;
@@ -51,24 +54,26 @@ class AttentionTest {
 
   @ParameterizedTest
   @CsvSource({
-    // keys, values, KV heads, query heads of each, head size, window, cap, target; positions of sequences and how many are new
-    "F16,F16,2,4,32,0,0,sm_86,290:1 5:1 128:1 129:2",
-    "F16,F16,1,1,136,0,0,sm_75,300:3",
-    "F16,U8,1,9,72,100,0,sm_86,333:2 64:1",
-    "U8,U8,2,3,64,0,5,sm_90,290:8",
-    "U8,F16,1,8,128,0,0,sm_86,150:1",
-    "U4,U4,1,2,128,0,0,sm_86,257:4 256:1",
-    "U4,U8,1,5,24,37,3,sm_75,200:3 1:1",
-    "F32,F32,1,3,20,150,0,sm_86,300:2 2:2",
-    "F32,F16,2,1,33,0,2,sm_86,130:1",
-    "F16,F16,1,2,8,0,0,sm_86,2050:4 2048:1 31:1"})
-  void exactInAnyCompany(Element k, Element v, int kvHeads, int queriesOfEach, int dim, int windowPositions, float softcap, String target,
-      String sequences) throws IOException {
+    // keys, values, KV heads, query heads of each, head size, window, cap, what heads have, target; positions of sequences and how many are new
+    "F16,F16,2,4,32,0,0,'',sm_86,290:1 5:1 128:1 129:2",
+    "F16,F16,1,1,136,0,0,sinks,sm_75,300:3",
+    "F16,U8,1,9,72,100,0,sinks,sm_86,333:2 64:1",
+    "U8,U8,2,3,64,0,5,'',sm_90,290:8",
+    "U8,F16,1,8,128,0,0,slopes,sm_86,150:1",
+    "U4,U4,1,2,128,0,0,'',sm_86,257:4 256:1",
+    "U4,U8,1,5,24,37,3,'',sm_75,200:3 1:1",
+    "F32,F32,1,3,20,150,0,slopes and sinks,sm_86,300:2 2:2",
+    "F32,F16,2,1,33,0,2,'',sm_86,130:1",
+    "F16,F16,1,2,8,0,0,'',sm_86,2050:4 2048:1 31:1"})
+  void exactInAnyCompany(Element k, Element v, int kvHeads, int queriesOfEach, int dim, int windowPositions, float softcap, String ofHeads,
+      String target, String sequences) throws IOException {
     kv = new KvFormat(k, v, kvHeads, dim);
     group = queriesOfEach;
     window = windowPositions;
     cap = softcap;
     scale = (float) (1.3 / Math.sqrt(dim));
+    slopes = ofHeads.contains("slopes") ? ofHeads(0.02f) : null;
+    sinks = ofHeads.contains("sinks") ? ofHeads(1.5f) : null;
     String[] parts = sequences.split(" ");
     lengths = new int[parts.length + COMPANY.length];
     List<Row> rows = new ArrayList<>();
@@ -90,8 +95,15 @@ class AttentionTest {
     SimulatedStage stage = new SimulatedStage(List.of(
         new RopeAppendLaunch(all.slice(0, heads * dim), all.slice(heads * dim, kvHeads * dim), all.slice((heads + kvHeads) * dim, kvHeads * dim),
             rotated, new Buffer.Weight(0), new Buffer.Weight(1), false, 1, 0, heads, kv),
-        new AttentionLaunch(rotated, View.of(new Buffer.StageOutput(), heads * dim), heads, scale, window, softcap, kv)),
+        new AttentionLaunch(rotated, View.of(new Buffer.StageOutput(), heads * dim), heads, scale, window, softcap,
+            Optional.ofNullable(slopes).map(s -> new Buffer.Weight(2)), Optional.ofNullable(sinks).map(s -> new Buffer.Weight(3)), kv)),
         MAX_ROWS, 32, target, 11);
+    if (slopes != null) {
+      stage.floats("weight:2", slopes);
+    }
+    if (sinks != null) {
+      stage.floats("weight:3", sinks);
+    }
 
     int width = heads * dim;
     assertEquals(1, newCache(stage, () -> run(stage, rows)));
@@ -111,6 +123,14 @@ class AttentionTest {
     assertEquals(2, newCache(stage, () -> run(stage, company)));
     float[] prefill = stage.floats("output", company.size() * width);
     assertArrayEquals(together, Arrays.copyOfRange(prefill, prefill.length - together.length, prefill.length), "among many rows");
+  }
+
+  private float[] ofHeads(float step) {
+    float[] numbers = new float[kv.heads() * group];
+    for (int h = 0; h < numbers.length; h++) {
+      numbers[h] = step * (h + 1);
+    }
+    return numbers;
   }
 
   private interface Steps {
@@ -239,10 +259,10 @@ class AttentionTest {
           for (int d = 0; d < dim; d++) {
             scores[p] += (double) queries[row.sequence][row.position][h * dim + d] * scale * keys[row.sequence][p][h / group * dim + d];
           }
-          scores[p] = cap > 0 ? cap * Math.tanh(scores[p] / cap) : scores[p];
+          scores[p] = (cap > 0 ? cap * Math.tanh(scores[p] / cap) : scores[p]) - (slopes == null ? 0 : slopes[h] * (row.position - p));
         }
         double largest = Arrays.stream(scores).skip(from).max().orElseThrow();
-        double total = 0;
+        double total = sinks == null ? 0 : Math.exp(sinks[h] - largest);
         for (int p = from; p <= row.position; p++) {
           double weight = Math.exp(scores[p] - largest);
           total += weight;
