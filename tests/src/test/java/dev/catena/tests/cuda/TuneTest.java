@@ -82,7 +82,7 @@ class TuneTest {
     assertTrue(result.err().contains("the process ended while it was checked"), result.err());
   }
 
-  /** What is taken untuned is there, and of each candidate what the simulator counted: every byte of the matrix, once. */
+  /** What is taken untuned is there, and of each candidate what the simulator counted: the codes, once, and no more than the matrix has. */
   @Test
   void thePackHoldsWhatItsCandidatesDo() throws IOException {
     assertTrue(made.contains("RTX 3090 would be busy for"), made);
@@ -98,8 +98,9 @@ class TuneTest {
         assertEquals(each.get("standard").asText(), each.get("candidates").get(0).get("configuration").asText());
         for (JsonNode candidate : each.get("candidates")) {
           KernelWork work = json.treeToValue(candidate.get("work").get(0), KernelWork.class);
-          assertEquals(LinearPacker.packedBytes(type), work.memories().stream().filter(memory -> memory.name().equals("weight:0"))
-              .mapToDouble(KernelWork.Memory::bytes).sum(), 32, each.get("kernel").asText());
+          double read = work.memories().stream().filter(memory -> memory.name().equals("weight:0")).mapToDouble(KernelWork.Memory::bytes).sum();
+          double codes = (double) type.rows() * type.columns() * type.element().bits() / 8;
+          assertTrue(read > 0.9 * codes && read <= LinearPacker.packedBytes(type), read + " bytes of " + type);
           assertTrue(work.registers() > 0 && work.bytesUnderWay() > 0, work.toString());
           // Less under way can't be faster, and what is enough for a card costs nothing.
           for (Card card : Card.known()) {
