@@ -79,7 +79,8 @@ INLINE void ${name}_add_values(const int Q, ${name}_scratch *s, int32_t query, i
 }
 
 /* All queries meet the first `count` positions of a page. */
-static void ${name}_meet_page(${name}_scratch *s, int32_t queries, int32_t page, int32_t count, float cap, ${name}_ahead ahead) {
+static void ${name}_meet_page(${name}_scratch *s, int32_t queries, int32_t page, int32_t count, float cap, ${name}_ahead ahead,
+                             ${name}_ahead *weights) {
   int32_t q = 0;
   for (; q + QUERIES_TOGETHER <= queries; q += QUERIES_TOGETHER)
     ${name}_scores(QUERIES_TOGETHER, &s->keys, &s->queries[q], &s->scores[q], &ahead);
@@ -91,6 +92,7 @@ static void ${name}_meet_page(${name}_scratch *s, int32_t queries, int32_t page,
   ${name}_raise(s, queries);
   for (q = 0; q < queries; q++) {
     const int32_t seen = ${name}_seen(s, q, page);
+    ${name}_ask(weights, WEIGHT_LINES);
     ${name}_weigh(s, q, ${name}_from(seen), seen);
   }
   for (q = 0; q + QUERIES_TOGETHER <= queries; q += QUERIES_TOGETHER) ${name}_add_values(QUERIES_TOGETHER, s, q, count);
@@ -100,7 +102,7 @@ static void ${name}_meet_page(${name}_scratch *s, int32_t queries, int32_t page,
 /* Rows first ... end - 1, all of one sequence, for the query heads of one KV head. */
 static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stride, const char *kv, float *y, int32_t y_stride,
                          float scale, float cap, const float *slopes, const float *sinks, ${name}_scratch *s, int32_t first,
-                         int32_t end, int32_t kv_head) {
+                         int32_t end, int32_t kv_head, ${name}_ahead *weights) {
   const int32_t queries = (end - first) * GROUP;
   int32_t first_position = step->positions[first], last_position = 0;
   for (int32_t i = 0; i < queries; i++) {
@@ -127,7 +129,7 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
     ${name}_ahead ahead = {next, page == next_page ? next : next + HEAD_BYTES};
     ${name}_load_keys(&s->keys, head, count);
     ${name}_load_values(&s->values, head, count);
-    ${name}_meet_page(s, queries, page, count, cap, ahead);
+    ${name}_meet_page(s, queries, page, count, cap, ahead, weights);
   }
   for (int32_t i = 0; i < queries; i++) {
     float *out = y + (int64_t)(first + i / GROUP) * y_stride + (kv_head * GROUP + i % GROUP) * DIM;
@@ -137,12 +139,20 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
 }
 
 static void ${name}(const catena_step *step, const float *q, int32_t q_stride, const char *kv, float *y, int32_t y_stride,
-                    float scale, float cap, const float *slopes, const float *sinks, char *scratch, const catena_thread *thread) {
+                    float scale, float cap, const float *slopes, const float *sinks, const char *weights, int32_t blocks,
+                    int64_t block_bytes, char *scratch, const catena_thread *thread) {
   const int32_t rows = step->rows;
   /* How rows are grouped changes no result, so it may follow the number of threads. */
   int32_t block_rows = BLOCK_ROWS;
   while (block_rows > 1 && (rows + block_rows - 1) / block_rows * KV_HEADS < 4 * thread->count) block_rows /= 2;
   const int32_t items = (rows + block_rows - 1) / block_rows * KV_HEADS;
+  ${name}_ahead soon = {0, 0};
+  if (weights && rows == 1) {
+    const int64_t begin = share_begin(blocks, thread->id, thread->count), end = share_begin(blocks, thread->id + 1, thread->count);
+    soon.at = weights + begin * block_bytes;
+    soon.end = weights + end * block_bytes;
+    if (soon.end - soon.at > MOST_WEIGHT_BYTES) soon.end = soon.at + MOST_WEIGHT_BYTES;
+  }
   chunks work = share_work(thread, items, 1);
   for (chunk c; next_chunk(&work, thread, &c);) for (int32_t i = c.first; i < c.end; i++) {
     /* Later rows see more positions: each share begins with the last of its own. */
@@ -151,7 +161,7 @@ static void ${name}(const catena_step *step, const float *q, int32_t q_stride, c
     for (int32_t first = item / KV_HEADS * block_rows, end; first < block_end; first = end) {
       for (end = first + 1; end < block_end && step->row_sequence[end] == step->row_sequence[first];) end++;
       ${name}_rows(step, q, q_stride, kv, y, y_stride, scale, cap, slopes, sinks, (${name}_scratch *)scratch, first, end,
-                  item % KV_HEADS);
+                  item % KV_HEADS, &soon);
     }
   }
 }

@@ -184,7 +184,7 @@ class TuneTest {
     String kernel = null;      // the shape's, which this model has, too
     try (FileSystem zip = FileSystems.newFileSystem(pack, Map.of())) {
       for (JsonNode each : new ObjectMapper().readTree(Files.readAllBytes(zip.getPath("pack.json"))).get("cases")) {
-        kernel = each.get("kernel").asText().endsWith("_residual_tokens") ? each.get("kernel").asText() : kernel;
+        kernel = each.get("kernel").asText().endsWith("_residual_tokens4") ? each.get("kernel").asText() : kernel;
       }
     }
     Files.writeString(folder.resolve("card.tuned"), "# a card\n" + kernel + " = tokens_w4_f8_r3 1.0_us\n");
