@@ -146,12 +146,6 @@ final class CompileCommand implements Callable<Integer> {
     if (ModelShape.isOne(input) && generated.stream().anyMatch(t -> !(t instanceof CudaTarget))) {
       throw new UserError(input + ": a shape has no weights, only samples that GPUs repeat; choose a --target such as sm_90");
     }
-    boolean belowFour = multiple == 32 || keep.stream().anyMatch(k -> k.endsWith("=3") || k.endsWith("=2"));
-    for (Target t : generated) {
-      if (belowFour && t instanceof CudaTarget) {
-        throw new UserError("--target " + t.name() + ": GPU kernels for 3 and 2 bits aren't there yet; choose 4 bits or more");
-      }
-    }
     for (Target t : generated) {
       if (t instanceof CudaTarget cuda && cuda.multipliesByWarpgroup() && !experimental) {
         throw new UserError("--target " + t.name() + ": its matrix products by wgmma have run on no GPU yet; add --experimental, or choose sm_90");

@@ -4,11 +4,14 @@ import dev.catena.ir.Attribute;
 import dev.catena.ir.BlockQuantizedWeight;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.GroupIndexedWeight;
 import dev.catena.ir.IrException;
+import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Operation;
 import dev.catena.ir.QuantType;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
+import dev.catena.ir.TransposedWeight;
 import dev.catena.ir.Value;
 import dev.catena.ir.WeightData;
 import java.util.ArrayList;
@@ -32,6 +35,9 @@ final class ContribForms extends OperationForms {
   private static final int SIN = 8;
   private static final int POSITIONS = 9;
   private static final int ATTENTION_BIAS = 10;
+  private static final int HEAD_SINK = 11;
+  private static final int Q_NORM = 14;
+  private static final int K_NORM = 15;
 
   private final WeightPool weights;
   private final QuantizedConstants quantized;
@@ -114,7 +120,11 @@ final class ContribForms extends OperationForms {
     long rotated = 2 * known(cos, -1, "cos_cache");
     boolean interleaved = integer(node, "interleaved", 0) != 0;
     if (positions.tensorType().rank() < 2) {
-      throw out.broken("takes one offset as its position_ids, which Catena doesn't support; export positions [batch, seq]");
+      positions = fromOffset(x, positions);
+    }
+    long wanted = integer(node, "rotary_embedding_dim", 0);
+    if (wanted != 0 && wanted != rotated) {
+      throw out.broken("has rotary_embedding_dim = " + wanted + " and tables for " + rotated);
     }
     if (real(node, "scale", 1) != 1) {
       throw out.broken("has a scale, which Catena doesn't support");
@@ -133,6 +143,12 @@ final class ContribForms extends OperationForms {
     return op("Reshape", rotation.of(headed, size), integers(0, 0, width));
   }
 
+  /** Positions [1, rows] from one offset on. */
+  private Value fromOffset(Value x, Value offset) {
+    Value rows = op("Squeeze", shape(x, x.tensorType().rank() == 4 ? 2 : 1));
+    return op("Add", op("Unsqueeze", op("Range", number(0), rows, number(1)), integers(0)), op("Reshape", offset, integers(1, 1)));
+  }
+
   /**
    * The one operation that ONNX has no words for: a linear layer on a matrix of codes. Codes, scales and zero points stay what
    * they are.
@@ -144,31 +160,51 @@ final class ContribForms extends OperationForms {
     long bits = integer(node, "bits", 4);
     long block = positiveUpTo(node, "block_size", 1 << 16);
     ElementType code = code(bits, block);
-    requireOrder(optional(in, 4), k, block);
+    int[] groups = columnGroups(optional(in, 4), k, block);
     WeightData scales = data(required(in, 2, "scales"), "scales");
     WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
     QuantType type = type(code, block, scales, zeros, List.of(Dim.of(n), Dim.of(k)));
-    Value weight = weights.add(node.input(1), blocks(data(required(in, 1, "B"), "B"), scales, zeros, type)).value();
-    Value product = out.append("nn.linear", List.of(required(in, 0, "A"), weight), Map.of(), 1).result();
+    BlockQuantizedWeight matrix = blocks(data(required(in, 1, "B"), "B"), scales, zeros, type);
+    Value product = groups != null ? productInAnyOrder(node, in, matrix, groups)
+        : out.append("nn.linear", List.of(required(in, 0, "A"), weights.add(node.input(1), matrix).value()), Map.of(), 1).result();
     return List.of(optional(in, 5) == null ? product : op("Add", product, in.get(5)));
   }
 
-  /** Which group a column belongs to may be said, if it is the one it stands in. */
-  private void requireOrder(Value groups, long columns, long block) {
+  /** Codes whose columns stand in another order than their groups: the matrix is what they mean, in f32, and stored as others are. */
+  private Value productInAnyOrder(OnnxGraph.Node node, List<Value> in, BlockQuantizedWeight matrix, int[] groups) {
+    WeightData values;
+    try {
+      values = new TransposedWeight(new GroupIndexedWeight(matrix, groups), 1, 0);
+    } catch (IrException e) {
+      throw out.broken("is inconsistent: " + e.getMessage());
+    }
+    Value a = required(in, 0, "A");
+    Value wide = weights.add(node.input(1), values).value();
+    Value product = op("MatMul", cast(a, ElementType.F32), wide);
+    return cast(product, a.tensorType().element());
+  }
+
+  private Value cast(Value v, ElementType to) {
+    return v.tensorType().element() == to ? v : out.append("Cast", List.of(v), Map.of("to", new Attribute.Element(to)), 1).result();
+  }
+
+  /** The group of each column; null where each stands in its own. */
+  private int[] columnGroups(Value groups, long columns, long block) {
     if (groups == null) {
-      return;
+      return null;
     }
     WeightData given = data(groups, "g_idx");
     if (!given.tensorType().element().isInteger() || !given.tensorType().elements().is(columns) || columns > MOST_COLUMNS) {
       throw out.broken("has g_idx of " + given.type().text() + "; one integer for each of " + columns + " columns is needed");
     }
     Tensor index = given.tensor();
+    int[] of = new int[Math.toIntExact(columns)];
+    boolean inOrder = true;
     for (int i = 0; i < columns; i++) {
-      if (index.getLong(i) != i / block) {
-        throw out.broken("has columns in another order (g_idx puts column " + i + " into group " + index.getLong(i) + "), which Catena doesn't"
-            + " support; quantize without act_order (desc_act)");
-      }
+      of[i] = (int) Math.max(-1, Math.min(Integer.MAX_VALUE, index.getLong(i)));
+      inOrder &= of[i] == i / block;
     }
+    return inOrder ? null : of;
   }
 
   private ElementType code(long bits, long block) {
@@ -224,7 +260,7 @@ final class ContribForms extends OperationForms {
         zeros == null ? null : code, shape);
   }
 
-  private WeightData blocks(WeightData codes, WeightData scales, WeightData zeros, QuantType type) {
+  private BlockQuantizedWeight blocks(WeightData codes, WeightData scales, WeightData zeros, QuantType type) {
     try {
       return new BlockQuantizedWeight(codes, scales, zeros, type);
     } catch (IrException e) {
@@ -266,9 +302,13 @@ final class ContribForms extends OperationForms {
    * seqlens_k + 1 − rows + i and sees the positions up to its own, the last local_window_size of them where that is given.
    */
   private List<Value> groupQueryAttention(OnnxGraph.Node node, List<Value> in) {
-    allow(node, "num_heads", "kv_num_heads", "scale", "softcap", "do_rotary", "rotary_interleaved", "local_window_size");
+    allow(node, "num_heads", "kv_num_heads", "scale", "softcap", "do_rotary", "rotary_interleaved", "local_window_size", "smooth_softmax",
+        "qk_norm_epsilon", "causal");
+    if (integer(node, "causal", 1) == 0) {
+      throw out.broken("isn't causal (causal = 0), which Catena doesn't support yet");
+    }
     for (int i = SIN + 1; i < in.size(); i++) {
-      if (in.get(i) != null && i != POSITIONS && i != ATTENTION_BIAS) {
+      if (in.get(i) != null && i != POSITIONS && i != ATTENTION_BIAS && i != HEAD_SINK && i != Q_NORM && i != K_NORM) {
         throw out.broken("has the input '" + node.input(i) + "' (number " + i + "), which Catena doesn't support yet;"
             + " build the model without it");
       }
@@ -301,6 +341,8 @@ final class ContribForms extends OperationForms {
     Value given = optional(in, POSITIONS); // says where rows turn, not what they see
     Value headedQ = op("Reshape", q, integers(0, 0, heads, size));
     Value headedK = op("Reshape", k, integers(0, 0, kvHeads, size));
+    headedQ = normed(node, headedQ, optional(in, Q_NORM));
+    headedK = normed(node, headedK, optional(in, K_NORM));
     if (integer(node, "do_rotary", 0) != 0) {
       Rotation rotation = new Rotation(out, required(in, COS, "cos_cache"), required(in, SIN, "sin_cache"),
           given == null ? positions : given, integer(node, "rotary_interleaved", 0) != 0);
@@ -315,8 +357,22 @@ final class ContribForms extends OperationForms {
     Value mask = causalMask(q, positions, total, integer(node, "local_window_size", -1));
     Value bias = optional(in, ATTENTION_BIAS);
     Value attended = attended(turned(headedQ), presentKey, presentValue, heads, kvHeads, scale, real(node, "softcap", 0),
-        bias == null ? mask : op("Add", mask, bias));
+        bias == null ? mask : op("Add", mask, bias), sinks(node, q, heads, optional(in, HEAD_SINK)));
     return List.of(attended, presentKey, presentValue);
+  }
+
+  /** RMSNorm of each head. */
+  private Value normed(OnnxGraph.Node node, Value heads, Value weight) {
+    return weight == null ? heads : out.append("SimplifiedLayerNormalization", List.of(heads, weight), Map.of("axis", Attribute.of(-1),
+        "epsilon", new Attribute.Real(Double.parseDouble(Float.toString(real(node, "qk_norm_epsilon", 1e-6f))))), 1).result();
+  }
+
+  /** The logits that are given; where the softmax is smooth, 0 for each head. */
+  private Value sinks(OnnxGraph.Node node, Value like, long heads, Value given) {
+    if (given != null || integer(node, "smooth_softmax", -1) <= 0) {
+      return given;
+    }
+    return weights.add("smooth_softmax", new LiteralWeight(new Tensor(like.tensorType().element(), heads))).value();
   }
 
   /** [batch, rows] */
