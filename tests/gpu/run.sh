@@ -2,7 +2,8 @@
 # run.sh [--device cuda:0] [STEP...]: the proof on a GPU, in the folder that pack.sh made; it needs nothing else. Steps are
 # a b c d e, all by default; each call of one takes less than nine minutes and writes results/STEP.log. What was done is left out
 # when it is started again, also within a step: a call that ran out of time ends with status 75, and the next one goes on.
-# Writes results/gpu-performance.md, of what was measured and of nothing else.
+# Writes results/gpu-performance.md, of what was measured and of nothing else, and ends with status 1 where a step failed: the others
+# have run, and it is tried again by the next start.
 # `--device sim:0` rehearses it (rehearse.sh): everything runs, on the simulator, and no figure is worth anything.
 #   RUN_SECONDS   of a step (530)    RUN_CELLS   of the table, BATCHxCONTEXT,…
 set -uo pipefail
@@ -17,31 +18,43 @@ cells=${RUN_CELLS:-1x128,16x128,1x4096,16x4096,4x4096,64x128}
 again=75
 mkdir -p results/table results/peer
 
-left() { echo $((limit - SECONDS + step_began)); }   # seconds that this step may still take
+left() { # seconds that this step may still take, at least one: timeout takes 0 for no limit
+  local seconds=$((limit - SECONDS + step_began))
+  echo $((seconds > 0 ? seconds : 1))
+}
 catena() {
   CATENA_CACHE=${CATENA_CACHE:-$PWD/results/cache} timeout -k 5 "$(left)" java/bin/java -XX:+UseSerialGC -cp "lib/*" dev.catena.tools.Catena "$@"
 }
 have() { command -v "$1" >/dev/null 2>&1; }
-gpu_state() { have nvidia-smi && nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,power.draw,temperature.gpu --format=csv,noheader; }
+gpu_state() { have nvidia-smi && timeout 30 nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,power.draw,temperature.gpu --format=csv,noheader; }
 floats() { tail -c +129 "$1" | od -An -v -w4 -tf4; }   # a .npy file of version 1 has 128 bytes before the data here
 answers() { # NAME: whether the device gives the ids and logits that sim gave
   local name=$1
-  catena run "artifacts/$name.catena" --device "$device" --ids 1,42,7 --max-tokens 3 --print-ids --logits-out "results/$name.npy" \
+  catena run "artifacts/$name.catena" --device "$device" --ids "$(cat "expected/$name.prompt")" --max-tokens 3 --print-ids --logits-out "results/$name.npy" \
     >"results/$name.ids" || return 1
   paste <(floats "expected/$name.npy") <(floats "results/$name.npy") | awk -v tolerance=2e-2 -f compare_logits.awk || return 1
   echo "$name: ids $(cat "results/$name.ids"), expected $(cat "expected/$name.ids")"
   cmp -s "results/$name.ids" "expected/$name.ids"
 }
 
-step_a() { # the machine: driver, bandwidth, launches, machine code and PTX
+step_a() { # the machine: driver, attributes, clocks, bandwidth, launches, the smallest kernel; machine code and PTX
+  local failed=0 bytes=1GiB; [ -z "$rehearsal" ] || bytes=64KiB
   gpu_state
+  if have nvidia-smi; then timeout 60 nvidia-smi -q -d CLOCK,POWER,PERFORMANCE,ECC 2>&1 | head -120; fi
   catena devices || return 1
-  catena devices --json >results/devices.json || return 1
-  local bytes=1GiB; [ -z "$rehearsal" ] || bytes=64KiB
-  catena devices --measure "$device" --bytes "$bytes" --json | tee results/measured.json || return 1
+  catena devices --json >results/devices.json || failed=1
+  if catena devices --measure "$device" --bytes "$bytes" --json >results/measured.part; then
+    cat results/measured.part
+    # What the simulator "measures" is no card's.
+    [ -z "$rehearsal" ] || cp rehearsed.json results/measured.part
+    mv results/measured.part results/measured.json
+  else
+    failed=1
+  fi
   gpu_state
-  answers tale-w4 || return 1
-  if [ -e artifacts/tale-ptx.catena ]; then answers tale-ptx || return 1; fi
+  answers tale-w4 || failed=1
+  if [ -e artifacts/tale-ptx.catena ]; then answers tale-ptx || failed=1; fi
+  return $failed
 }
 
 step_b() { # what the simulator answered, and the sanitizer
@@ -55,7 +68,8 @@ step_b() { # what the simulator answered, and the sanitizer
   fi
   for tool in memcheck racecheck; do
     [ ! -e "results/$tool.done" ] || continue
-    if timeout -k 5 "$(left)" compute-sanitizer --tool "$tool" --error-exitcode 9 java/bin/java -XX:+UseSerialGC -cp "lib/*" \
+    [ "$(left)" -gt $((limit / 4)) ] || return $again
+    if timeout -k 5 "$(left)" compute-sanitizer --tool "$tool" --target-processes all --error-exitcode 9 java/bin/java -XX:+UseSerialGC -cp "lib/*" \
       dev.catena.tools.Catena run artifacts/toy.catena --device "$device" --ids 1,42 --max-tokens 2 --print-ids; then
       touch "results/$tool.done"
     else
@@ -68,14 +82,17 @@ step_b() { # what the simulator answered, and the sanitizer
 step_c() { # the fastest configuration of each kernel; results/linear.tuned is for `catena compile --tuned` and the repository
   local budget=240; [ -z "$rehearsal" ] || budget=20
   [ "$budget" -lt "$(left)" ] || budget=$(($(left) / 2))
-  catena tune --pack linear.pack --device "$device" --budget "${budget}s" --results results/linear.results -o results/linear.tuned
+  gpu_state
+  catena tune --pack linear.pack --device "$device" --budget "${budget}s" --results results/linear.results -o results/linear.tuned \
+    $([ ! -e results/measured.json ] || echo --card results/measured.json) || return 1
+  gpu_state
 }
 
 peer() { # SHAPE: PyTorch on the same shape
   local shape=$1 its
   [ ! -e "results/peer/$shape.done" ] || return 0
-  if ! have python3 || ! python3 -c 'import torch' 2>/dev/null; then
-    echo "peer $shape: no PyTorch on this machine, not measured"
+  if ! have python3 || ! timeout 120 python3 -c 'import torch; torch.cuda.current_device()' 2>/dev/null; then
+    echo "peer $shape: no PyTorch that has a GPU on this machine, not measured"
     return 0
   fi
   case $shape in llama-7b) its=7b ;; llama-3-8b) its=8b ;; *) its=toy ;; esac
@@ -86,25 +103,44 @@ peer() { # SHAPE: PyTorch on the same shape
   grep -q '"stopped"' "results/peer/$shape.jsonl" 2>/dev/null || touch "results/peer/$shape.done"
 }
 
+prefill() { # NAME: prompt tokens a second, by mma.sync and, where the pack has it, by wgmma; a failure of the latter is told, and fails nothing
+  local how name=$1
+  for how in prefill prefill-wgmma; do
+    if [ -e "table/$name.$how.catena" ] && [ ! -e "results/table/$name.$how" ]; then
+      [ "$(left)" -gt $((limit / 10)) ] || return $again
+      if catena bench "table/$name.$how.catena" --device "$device" --prompt-len "$([ -z "$rehearsal" ] && echo 2048 || echo 70)" --gen-len 1 \
+        --repeat "$([ -z "$rehearsal" ] && echo 5 || echo 1)" --json >"results/table/$name.$how.part"; then
+        awk -v name="${name%-w*} w${name##*-w} $how" '/"prefill_tokens_per_s"/ { sub(/^[^:]*: */, ""); sub(/,$/, ""); print name, $0 }' \
+          "results/table/$name.$how.part" >"results/table/$name.$how"
+      else
+        echo "$name, $how: status $?, see above"
+        [ $how = prefill-wgmma ] || return 1
+      fi
+    fi
+  done
+}
+
 step_d() { # the table: ours, cell by cell, and the peer in the same run
-  local shape kind name failed=0
+  local shape kind name began failed=0
   while read -r shape kind <&3; do
     name="$shape-$kind"
     if [ ! -e "results/table/$name.cells" ]; then
-      [ "$(left)" -gt $((limit / 10)) ] || return $again
+      began=$(left)
+      [ "$began" -gt $((limit / 10)) ] || return $again
       echo "clocks before $name: $(gpu_state)"
       if catena bench "table/$name.catena" --device "$device" --decode "$cells" --gen-len "$([ -z "$rehearsal" ] && echo 32 || echo 1)" \
-        --repeat 5 --json >"results/table/$name.part"; then
+        --repeat 5 --launches --json >"results/table/$name.part"; then
         awk -v name="$shape $kind" -f cells.awk "results/table/$name.part" >"results/table/$name.cells.part" &&
           mv "results/table/$name.cells.part" "results/table/$name.cells"
         mv "results/table/$name.part" "results/table/$name.json"
-      elif [ "$(left)" -le 5 ]; then
-        return $again
+      elif [ "$(left)" -le 5 ] && [ "$began" -lt $((limit * 9 / 10)) ]; then
+        return $again      # next time it has all of a step's time
       else
         echo "$name: FAILED, see above"; failed=1
       fi
       echo "clocks after $name: $(gpu_state)"
     fi
+    prefill "$name" || { [ $? != $again ] || return $again; failed=1; }
     case $kind in w16-*)
       [ -e "results/peer/$shape.done" ] || [ "$(left)" -gt $((limit / 5)) ] || return $again
       peer "$shape" || failed=1 ;;
@@ -118,16 +154,55 @@ profiled() { # OPTION...: ncu on a few decode steps of the first model of the ta
   timeout -k 5 "$(left)" ncu --clock-control none --csv --page raw "$@" java/bin/java -XX:+UseSerialGC -cp "lib/*" \
     dev.catena.tools.Catena run "table/$name.catena" --device "$device" --ids 1 --max-tokens 2 --print-ids
 }
-step_e() { # what limits the three kernels that take longest
-  if ! have ncu; then
-    echo "ncu: not on this machine, not run"
-    return 0
-  fi
-  profiled --metrics gpu__time_duration.sum -c 600 >results/ncu-times.csv || { tail -3 results/ncu-times.csv; return 1; }
-  awk -f longest.awk results/ncu-times.csv | tee results/longest.txt
+longest_by_ncu() {
+  local log=results/ncu.log
+  profiled --metrics gpu__time_duration.sum -c 600 >results/ncu-times.csv 2>"$log" || { tail -3 results/ncu-times.csv "$log"; return 1; }
+  awk -f longest.awk results/ncu-times.csv >results/longest.txt
   [ -s results/longest.txt ] || { echo "ncu named no kernel"; return 1; }
-  profiled --set full -c 9 -k "regex:^($(cut -d' ' -f1 results/longest.txt | paste -sd'|'))\$" >results/ncu.csv ||
-    { tail -3 results/ncu.csv; return 1; }
+  cat results/longest.txt
+  profiled --set full -c 9 -k "regex:^($(cut -d' ' -f1 results/longest.txt | paste -sd'|'))\$" >results/ncu.part 2>>"$log" ||
+    { tail -3 results/ncu.part "$log"; return 1; }
+  mv results/ncu.part results/ncu.csv
+}
+step_e() { # what limits the three kernels that take longest; predictions with what step a measured
+  local shape kind name context
+  if ! have ncu; then
+    echo "ncu: not on this machine, not run; by our own timing of single kernels these take longest in a step (seconds, times):"
+    cat results/table/*.cells 2>/dev/null | awk -f longest_launches.awk
+  elif [ ! -s results/ncu.csv ] && ! longest_by_ncu; then
+    if ! grep -qs ERR_NVGPUCTRPERM results/ncu-times.csv results/ncu.part results/ncu.log; then return 1; fi
+    echo "ncu: this machine doesn't let it read counters (ERR_NVGPUCTRPERM), not run; by our own timing these take longest (seconds, times):"
+    cat results/table/*.cells 2>/dev/null | awk -f longest_launches.awk
+  fi
+  [ -e results/measured.json ] || { echo "no predictions: step a has measured nothing"; return 0; }
+  while read -r shape kind <&3; do
+    name="$shape-$kind"
+    [ ! -e "results/table/$name.predicted" ] || continue
+    for context in $(tr , '\n' <<<"$cells" | cut -dx -f2 | sort -nu); do
+      [ "$(left)" -gt $((limit / 10)) ] || return $again
+      catena inspect "table/$name.catena" --kernels --context "$context" --card results/measured.json --json | awk -f predicted.awk ||
+        echo "$name at $context: no prediction" >&2
+    done >"results/table/$name.predicted.part"
+    mv "results/table/$name.predicted.part" "results/table/$name.predicted"
+  done 3<table/order
+}
+
+card_name() { # as predictions have it
+  local name; name=$(gpu_state | head -1)
+  [ -n "$name" ] || name=$(sed -n 's/.*"description" : "\(.*\)".*/\1/p' results/measured.json 2>/dev/null)
+  tr ' ' _ <<<"$name"
+}
+predictions() { # lines for report.awk: with what step a measured where they were made, else those of the data sheets
+  local shape kind file
+  while read -r shape kind; do
+    file=results/table/$shape-$kind.predicted
+    if [ -s "$file" ]; then
+      cut -d' ' -f2- "$file"
+    elif [ -s "table/$shape-$kind.predicted" ]; then
+      # Of the card whose name the driver's contains.
+      awk -v card="$(card_name)" 'index(card, $1) { sub(/^[^ ]+ /, ""); print }' "table/$shape-$kind.predicted"
+    fi | sed "s/^/predicted $shape $kind /"
+  done <table/order
 }
 
 report() {
@@ -142,19 +217,17 @@ report() {
     echo
     echo "Decode steps of models made from their shapes (random weights): medians of five; tokens/s of all sequences together; the share is"
     echo "of the bandwidth that a kernel reading the same card's memory reached in the same process. PyTorch (CUDA graphs; W4 by"
-    echo "\`_weight_int4pack_mm\`) ran in the same run; × is its time over ours."
+    echo "\`_weight_int4pack_mm\`) ran in the same run; × is its time over ours. Predictions are the kernel model's ($(
+      compgen -G 'results/table/*.predicted' >/dev/null && echo "bandwidth, boundary, clock and cache as step a found them" || echo "from data sheets"))."
     echo
     {
-      for f in table/*.predicted; do
-        # Of the card whose name nvidia-smi's contains.
-        [ ! -s "$f" ] || awk -v name="$(awk -v f="$(basename "$f" .predicted)" '$1 "-" $2 == f' table/order)" -v card="$(gpu_state | head -1 | tr ' ' _)" \
-          'index(card, $1) { print "predicted", name, $2, $3, $4 }' "$f"
-      done
+      predictions
       for f in results/peer/*.jsonl; do
         [ ! -e "$f" ] || awk -v shape="$(basename "$f" .jsonl)" -f peer.awk "$f"
       done
       while read -r shape kind; do
         [ ! -e "results/table/$shape-$kind.cells" ] || sed 's/^/cell /' "results/table/$shape-$kind.cells"
+        cat "results/table/$shape-$kind".prefill{,-wgmma} 2>/dev/null
       done <table/order
     } | awk -f report.awk
     local step

@@ -219,6 +219,7 @@ typedef struct {
   int32_t id, count;
   void (*barrier)(void *team, int32_t id);
   void *team;
+  uint64_t *shares;
 } catena_thread;
 
 typedef void (*stage_function)(const catena_stage *, const catena_thread *);
@@ -250,6 +251,8 @@ typedef struct {
   int32_t preempted;            /* threads that others' processes kept waiting in it */
   int64_t window, lost;         /* cycles of runs since active was last thought about, and those lost by waiting */
   int64_t hold, held;           /* how long active stays where it is, and has */
+  uint64_t launches;            /* that were taken in chunks, before this run */
+  uint64_t *shares;             /* [threads][8], docs/cpu-abi.md; behind the members */
   member members[];
 } team;
 
@@ -307,7 +310,8 @@ static int64_t involuntary_switches(void) {
 static void run_calls(team *t, int32_t id) {
   const stage_call *calls = t->calls; /* after the last barrier the next run may set these */
   int64_t count = t->calls_count;
-  catena_thread thread = {id, t->active, barrier, t};
+  catena_thread thread = {id, t->active, barrier, t, t->shares};
+  t->shares[8 * id + 1] = t->launches; /* it may not have taken part in the runs before */
   for (int64_t i = 0; i < count; i++) {
     calls[i].function(calls[i].stage, &thread);
     if (i == count - 1 && __atomic_load_n(&t->stalled, __ATOMIC_RELAXED)) {
@@ -325,8 +329,8 @@ static const int64_t SHORTEST_HOLD = 300000000ll, LONGEST_HOLD = 4800000000ll;
 
 /*
  * How many threads take part in the next run. Where another process keeps one of them from running, all wait for that one, as
- * long as the system's time slices are: the work of every run is split evenly. When a quarter of the time is lost so, fewer
- * threads go on and share all of it; more are tried again later, less often the more often that fails. Long waits alone don't
+ * long as the system's time slices are: others take the chunks that it hasn't begun, but not the one it is at. When a quarter of
+ * the time is lost so, fewer threads go on and share all of it; more are tried again later, less often the more often that fails. Long waits alone don't
  * count, since a few long items may be all the work there is: a thread must have lost its core as well. No result depends on it.
  */
 static void pace(team *t, int64_t run_cycles) {
@@ -351,12 +355,13 @@ static void pace(team *t, int64_t run_cycles) {
   t->window = t->lost = 0;
 }
 
-static int64_t team_bytes(int32_t threads) { return (int64_t)sizeof(team) + threads * (int64_t)sizeof(member); }
+static int64_t team_bytes(int32_t threads) { return (int64_t)sizeof(team) + threads * (int64_t)(sizeof(member) + 64); }
 
 NATIVE(int64_t, teamOpen, int32_t threads, int64_t spin, int64_t yield) {
   team *t = mmap(0, team_bytes(threads), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (t == (void *)-1) return failure();
   t->threads = t->active = threads;
+  t->shares = (uint64_t *)(t->members + threads);
   t->spin_cycles = spin;
   t->yield_cycles = yield;
   t->hold = SHORTEST_HOLD / 2;
@@ -389,6 +394,7 @@ NATIVE(void, teamRun, int64_t address, int64_t calls, int64_t count) {
   int64_t began = t->threads > 1 ? cycles() : 0;
   start(t, t->active);
   run_calls(t, 0);
+  t->launches = t->shares[1];
   if (t->threads > 1) pace(t, cycles() - began);
 }
 

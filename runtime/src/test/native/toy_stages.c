@@ -25,6 +25,7 @@ typedef struct {
   int32_t id, count;
   void (*barrier)(void *team, int32_t id);
   void *team;
+  unsigned long *shares;
 } catena_thread;
 
 #define STAGE(name) __attribute__((visibility("default"))) void name(const catena_stage *s, const catena_thread *t)

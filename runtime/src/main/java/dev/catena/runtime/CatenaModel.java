@@ -3,6 +3,7 @@ package dev.catena.runtime;
 import dev.catena.artifact.ArtifactException;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.cpu.CpuTopology;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -133,13 +134,51 @@ public final class CatenaModel implements AutoCloseable {
     }
 
     /**
+     * Measures what each stage takes for a decode step on each of these devices, for {@link SessionOptions#withStageCosts}: seconds, or
+     * instructions on a simulated device.
+     *
+     * @return of each device, in their order, what each stage takes
+     * @throws DeviceException for an unknown device, or when not even some stages fit it
+     */
+    public List<List<Double>> stageCosts(SessionOptions options) {
+        Map<String, List<Double>> measured = new HashMap<>();
+        List<String> names = options.devices().stream().map(Devices::canonical).toList();
+        int threads = Math.max(1, (options.threads() == 0 ? CpuTopology.physicalCores() : options.threads()) / (int) names.stream().distinct().count());
+        return names.stream().map(name -> measured.computeIfAbsent(name, device -> stageCosts(device, threads, options.deviceMemory()))).toList();
+    }
+
+    /** The names of the stages that each device gets; with more devices than stages, the last ones are missing. */
+    public List<List<String>> placedStages(SessionOptions options) {
+        return Placement.of(manifest().stages(), options).stream().map(stages -> stages.stream().map(Manifest.Stage::name).toList()).toList();
+    }
+
+    private List<Double> stageCosts(String name, int threads, long memoryLimit) {
+        DeviceModel model;
+        synchronized (this) {
+            checkOpen();
+            model = load(name).retain();
+        }
+        try (DeviceModel held = model; Device device = held.open(name, threads)) {
+            return new StageTiming(manifest(), held.target(name), device, memoryLimit).costs();
+        }
+    }
+
+    /**
+     * What was measured of decode steps.
+     *
+     * @param stepSeconds of each repetition
+     * @param launches    kernel by kernel, where that was asked for and the device can
+     */
+    public record DecodeTimes(double[] stepSeconds, List<LaunchCost> launches) {}
+
+    /**
      * Measures decode steps of {@code sequences} sequences that each have {@code context} positions before the first step.
      *
-     * @return seconds a step, of each repetition
+     * @param byLaunch whether each kernel is measured by itself, too
      * @throws DeviceException      when there isn't enough memory: the message has the bytes
      * @throws ContextFullException when the model has fewer positions
      */
-    public double[] decodeSeconds(SessionOptions options, int sequences, int context, int steps, int repetitions) {
+    public DecodeTimes decodeTimes(SessionOptions options, int sequences, int context, int steps, int repetitions, boolean byLaunch) {
         int rows = manifest().memory().maxRows();
         if (sequences > rows) {
             throw new DeviceException(sequences + " sequences: the model's steps have at most " + rows + " rows");
@@ -150,7 +189,7 @@ public final class CatenaModel implements AutoCloseable {
         StageChain chain = chain(options, positions, (int) Math.min(Integer.MAX_VALUE / 2, capacity), sequences);
         try {
             double[] seconds = new DecodeTiming(chain, manifest().model().vocab(), sequences, context, positions).run(steps, repetitions);
-            return Arrays.stream(seconds).map(all -> all / steps).toArray();
+            return new DecodeTimes(Arrays.stream(seconds).map(all -> all / steps).toArray(), byLaunch ? chain.launchCosts() : List.of());
         } finally {
             chain.release();
         }

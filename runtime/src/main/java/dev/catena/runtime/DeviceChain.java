@@ -1,6 +1,7 @@
 package dev.catena.runtime;
 
 import java.nio.ByteBuffer;
+import java.util.List;
 
 /**
  * Neighbouring stages on one device, ready to run as one step. In steady state no method allocates Java memory.
@@ -57,6 +58,27 @@ public interface DeviceChain extends AutoCloseable {
      */
     default void sample(RowSampling rows) {
         throw new UnsupportedOperationException("this device leaves sampling to the host");
+    }
+
+    /**
+     * What the step that {@link Step} now says costs when it is run {@code repetitions} times, once: seconds, or instructions on a device
+     * where these stand for time.
+     */
+    default double stepCost(int repetitions) {
+        long start = System.nanoTime();
+        for (int i = 0; i < repetitions; i++) {
+            submit();
+            if (!runsAhead()) {
+                await();
+            }
+        }
+        await();
+        return (System.nanoTime() - start) / 1e9 / repetitions;
+    }
+
+    /** What the launches of the step that {@link Step} now says cost, one by one; the step has run. None where that can't be told. */
+    default List<LaunchCost> launchCosts() {
+        return List.of();
     }
 
     /** Copies a page of every stage's cache. */

@@ -16,20 +16,22 @@ import java.util.List;
  * @param cacheShare        the part of what weights and activations leave of the GPUs' memory that the KV cache takes, in
  *                          place of {@code kvCapacity}; 0 = as {@code kvCapacity} says
  * @param split             decoder layers of each device, in their order; none = as many as make equal weight bytes
- * @param speeds            what each device reads in a second, in their order and any unit: stages are split so that each takes
- *                          about as long for its own, in place of {@code split}; none = not known
+ * @param stageCosts        what each stage takes on each device ({@link CatenaModel#stageCosts}), device by device in their order and in any
+ *                          unit: stages are split so that the slowest device takes as little as can be, in place of {@code split};
+ *                          none = not known
  */
 public record SessionOptions(List<String> devices, int threads, int maxSequenceLength, int kvCapacity, long deviceMemory,
-        double cacheShare, List<Integer> split, List<Double> speeds) {
+        double cacheShare, List<Integer> split, List<List<Double>> stageCosts) {
     private static final int MAX_THREADS = 1024;
     private static final int MAX_DEVICES = 64;
 
     public SessionOptions {
         devices = List.copyOf(devices);
         split = List.copyOf(split);
-        speeds = List.copyOf(speeds);
-        if (!speeds.isEmpty() && (speeds.size() != devices.size() || speeds.stream().anyMatch(speed -> !(speed > 0 && speed < 1e30)))) {
-            throw new IllegalArgumentException("speeds of " + devices + ": " + speeds);
+        stageCosts = stageCosts.stream().map(List::copyOf).toList();
+        if (!stageCosts.isEmpty() && (stageCosts.size() != devices.size()
+                || stageCosts.stream().flatMap(List::stream).anyMatch(cost -> !(cost >= 0 && cost < 1e30)))) {
+            throw new IllegalArgumentException("costs on " + devices + ": " + stageCosts);
         }
         if (devices.isEmpty() || devices.size() > MAX_DEVICES) {
             throw new DeviceException(devices.size() + " devices were named, expected 1 to " + MAX_DEVICES);
@@ -51,34 +53,34 @@ public record SessionOptions(List<String> devices, int threads, int maxSequenceL
     }
 
     public SessionOptions withDevices(List<String> names) {
-        return new SessionOptions(names, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split, speeds);
+        return new SessionOptions(names, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split, stageCosts);
     }
 
     public SessionOptions withThreads(int count) {
-        return new SessionOptions(devices, count, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split, speeds);
+        return new SessionOptions(devices, count, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split, stageCosts);
     }
 
     public SessionOptions withMaxSequenceLength(int positions) {
-        return new SessionOptions(devices, threads, positions, kvCapacity, deviceMemory, cacheShare, split, speeds);
+        return new SessionOptions(devices, threads, positions, kvCapacity, deviceMemory, cacheShare, split, stageCosts);
     }
 
     public SessionOptions withKvCapacity(int positions) {
-        return new SessionOptions(devices, threads, maxSequenceLength, positions, deviceMemory, cacheShare, split, speeds);
+        return new SessionOptions(devices, threads, maxSequenceLength, positions, deviceMemory, cacheShare, split, stageCosts);
     }
 
     public SessionOptions withDeviceMemory(long bytes) {
-        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, bytes, cacheShare, split, speeds);
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, bytes, cacheShare, split, stageCosts);
     }
 
     public SessionOptions withCacheShare(double share) {
-        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, share, split, speeds);
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, share, split, stageCosts);
     }
 
     public SessionOptions withSplit(List<Integer> layers) {
-        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, layers, speeds);
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, layers, stageCosts);
     }
 
-    public SessionOptions withSpeeds(List<Double> readPerSecond) {
-        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split, readPerSecond);
+    public SessionOptions withStageCosts(List<List<Double>> ofDevices) {
+        return new SessionOptions(devices, threads, maxSequenceLength, kvCapacity, deviceMemory, cacheShare, split, ofDevices);
     }
 }

@@ -51,9 +51,7 @@ final class StageChain implements PageTable.Copier {
         boolean built = false;
         try {
             List<String> names = options.devices().stream().map(Devices::canonical).toList();
-            List<List<Manifest.Stage>> placed = !options.speeds().isEmpty() ? Placement.bySpeed(manifest.stages(), options.speeds())
-                    : options.split().isEmpty() ? Placement.split(manifest.stages(), names.size())
-                    : Placement.byLayers(manifest.stages(), names.size(), options.split());
+            List<List<Manifest.Stage>> placed = Placement.of(manifest.stages(), options);
             openDevices(names.subList(0, placed.size()), models, options.threads());
             Map<String, List<List<Manifest.Stage>>> byDevice = new LinkedHashMap<>();
             for (int i = 0; i < placed.size(); i++) {
@@ -191,6 +189,11 @@ final class StageChain implements PageTable.Copier {
     /** Who needs the logits on the device, or null. */
     Session logitsOwner() {
         return logitsOwner;
+    }
+
+    /** What the launches of the step that ran last cost, device by device. */
+    List<LaunchCost> launchCosts() {
+        return parts.stream().flatMap(part -> part.launchCosts().stream()).toList();
     }
 
     private DeviceChain last() {

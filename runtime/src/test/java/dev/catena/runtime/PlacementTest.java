@@ -2,11 +2,13 @@ package dev.catena.runtime;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.artifact.Manifest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class PlacementTest {
@@ -41,24 +43,56 @@ class PlacementTest {
         assertEquals(List.of(2, 1), sizes(2, 0, 0, 0));
     }
 
-    /** Twice as fast, twice as much; what a table holds is not read. */
+    /** Against every way there is to cut: none has a device that takes longest for less. */
     @Test
-    void fasterDevicesGetMore() {
-        Manifest.Port rows = new Manifest.Port("rows", 8);
-        List<Manifest.Stage> stages = new ArrayList<>();
-        for (int i = 0; i < 31; i++) {
-            stages.add(new Manifest.Stage("s" + i, i == 0 ? "embed" : "decoder", rows, rows, null, Map.of(),
-                    List.of(new Manifest.Weight("w", "weights/w", i == 0 ? 5000 : 100, "f32", "rows"))));
+    void theSlowestDeviceTakesAsLittleAsCanBe() {
+        Random random = new Random(5);
+        for (int round = 0; round < 200; round++) {
+            int stages = 1 + random.nextInt(9);
+            List<List<Double>> costs = new ArrayList<>();
+            for (int device = 1 + random.nextInt(4); device > 0; device--) {
+                double slowness = 1 + random.nextInt(5);
+                costs.add(random.doubles(stages).map(cost -> cost * slowness).boxed().toList());
+            }
+            List<Manifest.Stage> all = stages(stages);
+            List<List<Manifest.Stage>> placed = Placement.byCosts(all, costs);
+            List<Manifest.Stage> joined = new ArrayList<>();
+            placed.forEach(joined::addAll);
+            assertEquals(all, joined);
+            assertEquals(Math.min(stages, costs.size()), placed.size());
+            double slowest = 0;
+            int next = 0;
+            for (int i = 0; i < placed.size(); i++) {
+                double own = 0;
+                for (int end = next + placed.get(i).size(); next < end; next++) {
+                    own += costs.get(i).get(next);
+                }
+                assertTrue(!placed.get(i).isEmpty());
+                slowest = Math.max(slowest, own);
+            }
+            assertEquals(least(costs, placed.size(), 0, 0), slowest, 1e-12, costs.toString());
         }
-        assertEquals(List.of(16, 15), placed(stages, 1.0, 1.0));
-        assertEquals(List.of(21, 10), placed(stages, 2e12, 1e12));
-        assertEquals(List.of(11, 20), placed(stages, 1e12, 2e12));
-        assertEquals(List.of(6, 15, 10), placed(stages, 1.0, 3.0, 2.0));
-        assertEquals(List.of(1, 30), placed(stages, 1e-9, 1.0), "every device gets a stage");
     }
 
-    private static List<Integer> placed(List<Manifest.Stage> stages, Double... speeds) {
-        return Placement.bySpeed(stages, List.of(speeds)).stream().map(List::size).toList();
+    /** The least that the slowest of the devices from {@code device} on takes for the stages from {@code first} on, each for one at least. */
+    private static double least(List<List<Double>> costs, int devices, int device, int first) {
+        int stages = costs.get(0).size();
+        double best = device == devices && first == stages ? 0 : Double.POSITIVE_INFINITY;
+        double own = 0;
+        for (int end = first + 1; device < devices && end <= stages; end++) {
+            own += costs.get(device).get(end - 1);
+            best = Math.min(best, Math.max(own, least(costs, devices, device + 1, end)));
+        }
+        return best;
+    }
+
+    private static List<Manifest.Stage> stages(int count) {
+        Manifest.Port rows = new Manifest.Port("rows", 8);
+        List<Manifest.Stage> stages = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            stages.add(new Manifest.Stage("s" + i, "decoder", rows, rows, null, Map.of(), List.of()));
+        }
+        return stages;
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.catena.sim;
 
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.DeviceException;
 import dev.catena.runtime.UnsupportedPlatformException;
 import dev.catena.runtime.gpu.Gpu;
 import dev.catena.runtime.gpu.GpuDriver;
@@ -41,7 +42,17 @@ final class SimDriver implements GpuDriver {
                 .withArchitecture(architecture(target)));
         GpuFacts facts = new GpuFacts(DESCRIPTION, architecture(target), Runtime.getRuntime().availableProcessors(),
                 Long.getLong("catena.sim.memory", 1L << 50));
-        return new SimGpu("sim:" + ordinal, facts, machine, streams, handles);
+        return new SimGpu("sim:" + ordinal, facts, machine, streams, handles, slowness(ordinal));
+    }
+
+    /** How many times slower than it counts {@code sim:N} pretends to be, of {@code catena.sim.slowness}, such as {@code 1,4}; else once. */
+    private static int slowness(int ordinal) {
+        String[] each = System.getProperty("catena.sim.slowness", "1").split(",");
+        String its = ordinal < each.length ? each[ordinal] : "1";
+        if (!its.matches("[1-9][0-9]{0,3}")) {
+            throw new DeviceException("catena.sim.slowness: '" + its + "' for sim:" + ordinal + "; write a number from 1 to 9999 for each device, such as 1,4");
+        }
+        return Integer.parseInt(its);
     }
 
     /** 86 for {@code sm_86}, 90 for {@code sm_90a}. */

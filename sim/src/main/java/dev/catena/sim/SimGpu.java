@@ -32,15 +32,17 @@ final class SimGpu implements Gpu {
     private final SimMachine machine;
     private final SimStreams streams;
     private final SimHandles handles;
+    private final int slowness;
     private final AtomicLong allocated = new AtomicLong();
     private volatile RuntimeException fault;
 
-    SimGpu(String name, GpuFacts facts, SimMachine machine, SimStreams streams, SimHandles handles) {
+    SimGpu(String name, GpuFacts facts, SimMachine machine, SimStreams streams, SimHandles handles, int slowness) {
         this.name = name;
         this.facts = facts;
         this.machine = machine;
         this.streams = streams;
         this.handles = handles;
+        this.slowness = slowness;
     }
 
     @Override
@@ -265,7 +267,7 @@ final class SimGpu implements Gpu {
 
     @Override
     public long laneInstructions() {
-        return machine.laneInstructions();
+        return slowness * machine.laneInstructions();
     }
 
     @Override

@@ -422,8 +422,8 @@ class InstructionTest {
 
     @Test
     void anUnknownInstructionIsNamed() {
-        UnsupportedPtxException e = assertThrows(UnsupportedPtxException.class, () -> one("wgmma.fence.sync.aligned;", 1));
-        assertTrue(e.getMessage().contains("wgmma.fence.sync.aligned"), e.getMessage());
+        UnsupportedPtxException e = assertThrows(UnsupportedPtxException.class, () -> one("tcgen05.wait::ld.sync.aligned;", 1));
+        assertTrue(e.getMessage().contains("tcgen05.wait::ld.sync.aligned"), e.getMessage());
         e = assertThrows(UnsupportedPtxException.class, () -> one("mov.u32 %y0, %clock;", 1));
         assertTrue(e.getMessage().contains("%clock"), e.getMessage());
     }

@@ -42,6 +42,9 @@ final class BenchCommand implements Callable<Integer> {
           + "are one repetition")
   private List<String> decode = List.of();
 
+  @Option(names = "--launches", description = "With --decode: measure each kernel by itself, too.")
+  private boolean byLaunch;
+
   @Mixin
   private DeviceOptions devices;
 
@@ -84,7 +87,7 @@ final class BenchCommand implements Callable<Integer> {
       throw new UserError("--decode: measures GPUs; name one with --device");
     }
     try (CatenaModel model = CatenaModel.open(file)) {
-      Map<String, Object> result = new DecodeBenchmark(model, devices.session(model, 0), generatedLength, repetitions).run(cells);
+      Map<String, Object> result = new DecodeBenchmark(model, devices.session(model, 0), generatedLength, repetitions, byLaunch).run(cells);
       System.out.print(json ? Json.text(result) : DecodeBenchmark.text(result));
     }
   }

@@ -15,7 +15,7 @@ final class CardFile {
   private CardFile() {}
 
   /**
-   * The card with its measured bandwidth and boundary.
+   * The card with its measured bandwidth and boundary, and what the driver says of its clock, cache and multiprocessors.
    *
    * @throws UserError in one line that names the file, when it isn't such a file or no such card is known
    */
@@ -33,8 +33,12 @@ final class CardFile {
         throw new UserError(file + ": is not what 'catena devices --measure cuda:0 --json' writes on a GPU: it lacks a "
             + "likely description, read_bytes_per_s or graph_launch_s");
       }
-      return Card.named(description).orElseThrow(() -> new UserError(file + ": nothing is known of '" + description
-          + "'; known are " + String.join(", ", Card.known().stream().map(Card::name).toList()))).measured(read, boundary, file.toString());
+      JsonNode attributes = json.path("attributes");
+      Card.Fitted fitted = new Card.Fitted(read, boundary, json.path("multiprocessors").asInt(0), attributes.path("clock_khz").asDouble(0) * 1e3,
+          attributes.path("l2_bytes").asLong(0));
+      return Card.named(description).or(() -> Card.like(json.path("capability").asInt(0), description))
+          .orElseThrow(() -> new UserError(file + ": nothing is known of '" + description + "'; known are "
+              + String.join(", ", Card.known().stream().map(Card::name).toList()))).with(fitted, file.toString());
     } catch (IOException e) {
       throw new UserError(file + ": can't be read as JSON");
     }

@@ -1,6 +1,7 @@
 package dev.catena.tools;
 
 import dev.catena.artifact.KernelProgram;
+import dev.catena.codegen.MatrixLayout;
 import dev.catena.runtime.gpu.Gpu;
 import dev.catena.runtime.gpu.GpuMemory;
 import dev.catena.runtime.gpu.KernelLaunch;
@@ -40,9 +41,9 @@ final class CaseOnGpu implements AutoCloseable {
     this.gpu = gpu;
     counts = gpu.laneInstructions() >= 0;
     reference = new LinearReference(of);
-    byte[] matrix = reference.packedMatrix();
-    matrixBytes = matrix.length;
-    copies = counts ? 1 : (int) Math.max(2, Math.min(MOST_COPIES, WEIGHTS_BYTES / matrixBytes + 1));
+    byte[] blocks = reference.packedBlocks();
+    matrixBytes = new MatrixLayout(of.matrix().type()).bytes();
+    copies = counts ? 1 : copies(matrixBytes);
     List<Region> regions = new ArrayList<>(List.of(region("step", 16), region("input", 4L * reference.x.length), region("arena", of.arenaBytes()),
         region("scratch", of.scratchBytes()), region("output", 4L * of.rows() * of.width()), region("norm", 4L * reference.norm.length),
         region("bias", 4L * reference.bias.length)));
@@ -60,11 +61,33 @@ final class CaseOnGpu implements AutoCloseable {
     if (of.residualAt() >= 0) {
       upload(memory.address(ARENA) + of.residualAt(), bytes(reference.residual));
     }
-    upload(memory.address(FIRST_MATRIX), matrix);
+    upload(memory.address(FIRST_MATRIX), blocks);
+    for (long done = blocks.length; done < matrixBytes; done += blocks.length) {
+      gpu.copy(stream, memory.address(FIRST_MATRIX) + done, memory.address(FIRST_MATRIX), Math.min(blocks.length, matrixBytes - done));
+    }
     for (int i = 1; i < copies; i++) {
       gpu.copy(stream, memory.address(FIRST_MATRIX + i), memory.address(FIRST_MATRIX), matrixBytes);
     }
     gpu.synchronize(stream);
+  }
+
+  private static int copies(long matrixBytes) {
+    return (int) Math.max(2, Math.min(MOST_COPIES, WEIGHTS_BYTES / matrixBytes + 1));
+  }
+
+  /** How long a case keeps a card busy where its candidates take so many seconds a launch: to warm up, to check, and to measure. */
+  static double reckonedSeconds(TunePack.Case of, List<Double> launchSeconds) {
+    double rounds = 0;
+    List<Double> left = launchSeconds.stream().sorted().toList();
+    for (int round = 0;; round++) {
+      int runs = 1 + Tuner.repetitions(round);
+      rounds += left.stream().mapToDouble(seconds -> seconds * runs).sum();
+      if (left.size() <= 1) {
+        break;
+      }
+      left = left.subList(0, (left.size() + 1) / 2);
+    }
+    return WARM_UP_NANOS / 1e9 + copies(new MatrixLayout(of.matrix().type()).bytes()) * rounds;
   }
 
   private static Region region(String name, long bytes) {

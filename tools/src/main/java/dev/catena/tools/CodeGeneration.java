@@ -68,6 +68,7 @@ final class CodeGeneration {
   private final class GpuPrograms {
     private final ExecutorService workers;
     private final Map<TunedKernels, CudaProgram> programs = new HashMap<>();
+    private final Map<TunedKernels, CudaProgram> warpgroupPrograms = new HashMap<>();
     private final Map<String, CudaCompilation> compilations = new HashMap<>();
 
     GpuPrograms(ExecutorService workers) {
@@ -75,7 +76,9 @@ final class CodeGeneration {
     }
 
     Future<CudaCode> start(CudaTarget target) {
-      CudaProgram program = program(tuned.getOrDefault(target, TunedKernels.none()));
+      TunedKernels table = tuned.getOrDefault(target, TunedKernels.none());
+      CudaProgram program = target.multipliesByWarpgroup() && experimental ? warpgroupPrograms.computeIfAbsent(table,
+          its -> CudaProgram.withWarpgroups(stages, maxRows, vocabulary, its)) : program(table);
       boolean shared = program.source().equals(program(TunedKernels.none()).source());
       String ptxEntry = "code/" + (shared ? "" : target.name() + "/") + target.ptxFamily() + "/model.ptx";
       return compilations.computeIfAbsent(program.source(), source -> new CudaCompilation(program.code(), workers))

@@ -106,7 +106,8 @@ final class CompileCommand implements Callable<Integer> {
       description = "The most rows of a step; a longer prompt takes several. Default: ${DEFAULT-VALUE}")
   private int stepRows;
 
-  @Option(names = "--experimental", description = "GPU code may do what no GPU has run yet: from sm_90 on kernels of a step overlap.")
+  @Option(names = "--experimental", description = "GPU code may do what no GPU has run yet: from sm_90 on kernels of a step overlap, "
+      + "and --target sm_90a multiplies many rows by wgmma.")
   private boolean experimental;
 
   @Option(names = "--pipeline", paramLabel = "TEXT", description = "Passes in place of the default ones.")
@@ -145,10 +146,9 @@ final class CompileCommand implements Callable<Integer> {
     if (ModelShape.isOne(input) && generated.stream().anyMatch(t -> !(t instanceof CudaTarget))) {
       throw new UserError(input + ": a shape has no weights, only samples that GPUs repeat; choose a --target such as sm_90");
     }
-    boolean belowFour = multiple == 32 || keep.stream().anyMatch(k -> k.endsWith("=3") || k.endsWith("=2"));
     for (Target t : generated) {
-      if (belowFour && t instanceof CudaTarget) {
-        throw new UserError("--target " + t.name() + ": GPU kernels for 3 and 2 bits aren't there yet; choose 4 bits or more");
+      if (t instanceof CudaTarget cuda && cuda.multipliesByWarpgroup() && !experimental) {
+        throw new UserError("--target " + t.name() + ": its matrix products by wgmma have run on no GPU yet; add --experimental, or choose sm_90");
       }
     }
     if (experimental && generated.stream().noneMatch(t -> t instanceof CudaTarget cuda && cuda.overlapsLaunches())) {

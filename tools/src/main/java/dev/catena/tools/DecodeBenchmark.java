@@ -5,6 +5,7 @@ import dev.catena.runtime.CatenaModel;
 import dev.catena.runtime.ContextFullException;
 import dev.catena.runtime.DeviceException;
 import dev.catena.runtime.DeviceLostException;
+import dev.catena.runtime.LaunchCost;
 import dev.catena.runtime.Session;
 import dev.catena.runtime.SessionOptions;
 import java.util.ArrayList;
@@ -23,9 +24,14 @@ final class DecodeBenchmark {
   private final SessionOptions options;
   private final int steps;
   private final int repetitions;
+  private final boolean byLaunch;
 
-  /** @param steps of which the mean is one repetition's time */
-  DecodeBenchmark(CatenaModel model, SessionOptions options, int steps, int repetitions) {
+  /**
+   * @param steps    of which the mean is one repetition's time
+   * @param byLaunch whether each kernel is measured by itself, too
+   */
+  DecodeBenchmark(CatenaModel model, SessionOptions options, int steps, int repetitions, boolean byLaunch) {
+    this.byLaunch = byLaunch;
     this.model = model;
     this.options = options;
     this.steps = steps;
@@ -75,23 +81,34 @@ final class DecodeBenchmark {
   }
 
   private Map<String, Object> measure(Cell cell, double bandwidth) {
-    double[] seconds;
+    CatenaModel.DecodeTimes times;
     try {
-      seconds = model.decodeSeconds(options, cell.batch, cell.context, steps, repetitions);
+      times = model.decodeTimes(options, cell.batch, cell.context, steps, repetitions, byLaunch);
     } catch (DeviceLostException e) {
       throw e;
     } catch (DeviceException | ContextFullException e) {
       return refused(cell, e);
     }
     Manifest.Memory memory = model.manifest().memory();
-    double step = Benchmark.median(seconds);
+    double step = Benchmark.median(times.stepSeconds());
     long bytes = memory.bytesPerToken() + Math.round(memory.kvBytesPerToken() * (cell.context + (steps + 1) / 2.0) * cell.batch);
     Map<String, Object> result = cell(cell);
     result.put("step_s", step);
     result.put("tokens_per_s", cell.batch / step);
     result.put("bytes_per_step", bytes);
     result.put("share_of_bandwidth", bytes / step / bandwidth);
+    if (byLaunch) {
+      result.put("launches", times.launches().stream().map(DecodeBenchmark::json).toList());
+    }
     return result;
+  }
+
+  private static Map<String, Object> json(LaunchCost launch) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("kernel", launch.kernel());
+    json.put("times", launch.times());
+    json.put("launch_s", launch.seconds());
+    return json;
   }
 
   private static Map<String, Object> refused(Cell cell, RuntimeException why) {
@@ -124,6 +141,10 @@ final class DecodeBenchmark {
       } else {
         table.row(cell.get("batch"), cell.get("context"), number("%.1f", cell.get("tokens_per_s"), 1), number("%.3f", cell.get("step_s"), 1e3),
             number("%.1f %%", cell.get("share_of_bandwidth"), 100));
+        for (Object launch : cell.get("launches") instanceof List<?> launches ? launches : List.of()) {
+          Map<?, ?> its = (Map<?, ?>) launch;
+          table.row("", "", its.get("kernel"), number("%.4f", its.get("launch_s"), 1e3), its.get("times") + " times");
+        }
       }
     }
     return table.text();

@@ -24,8 +24,8 @@ final class DeviceOptions {
   private Integer threads;
 
   @Option(names = "--split", paramLabel = "N,N…|measured",
-      description = "How many decoder layers each of the devices gets, in their order, such as 15,17; or measured: by bytes and what each "
-          + "GPU was just measured to read in a second. Default: by bytes")
+      description = "How many decoder layers each of the devices gets, in their order, such as 15,17; or measured: so that the slowest "
+          + "device takes as little as can be, by what stages were just measured to take on each. Default: by bytes")
   private String split;
 
   @Option(names = "--device-memory", paramLabel = "SIZE",
@@ -60,26 +60,44 @@ final class DeviceOptions {
     if (devices().stream().allMatch(device -> device.startsWith("cpu")) && (deviceMemory != null || cacheShare != null)) {
       Console.warn((deviceMemory != null ? "--device-memory" : "--cache-max-entry-count") + " has no effect on cpu devices");
     }
-    return placed(SessionOptions.defaults().withDevices(devices()).withThreads(threads()).withMaxSequenceLength(positions))
+    SessionOptions placed = placed(SessionOptions.defaults().withDevices(devices()).withThreads(threads()).withMaxSequenceLength(positions))
         .withDeviceMemory(deviceMemory == null ? 0 : Bytes.parse("--device-memory", deviceMemory)).withCacheShare(share());
+    return "measured".equals(split) ? measured(model, placed) : placed;
   }
 
   private SessionOptions placed(SessionOptions options) {
-    if (split == null) {
+    if (split == null || split.equals("measured")) {
       return options;
     }
-    if (!split.equals("measured")) {
-      if (!split.matches("[0-9]{1,4}(,[0-9]{1,4})*")) {
-        throw new UserError("--split " + split + ": write layers of each device, such as 15,17, or measured");
-      }
-      return options.withSplit(Arrays.stream(split.split(",")).map(Integer::valueOf).toList());
+    if (!split.matches("[0-9]{1,4}(,[0-9]{1,4})*")) {
+      throw new UserError("--split " + split + ": write layers of each device, such as 15,17, or measured");
     }
-    Map<String, Double> measured = new LinkedHashMap<>();
-    for (String device : devices()) {
-      measured.computeIfAbsent(device, GpuBandwidth::measure);
+    return options.withSplit(Arrays.stream(split.split(",")).map(Integer::valueOf).toList());
+  }
+
+  private SessionOptions measured(CatenaModel model, SessionOptions options) {
+    boolean sim = devices().stream().anyMatch(DeviceOptions::isSimulated);
+    if (sim && !devices().stream().allMatch(DeviceOptions::isSimulated)) {
+      throw new UserError("--split measured: sim counts instructions and no time, so that it can't be compared with another device; name layers");
     }
-    measured.forEach((device, speed) -> Console.note(String.format(Locale.ROOT, "%s reads %.1f GB/s", device, speed / 1e9)));
-    return options.withSpeeds(devices().stream().map(measured::get).toList());
+    List<List<Double>> costs = model.stageCosts(options);
+    Map<String, Double> sums = new LinkedHashMap<>();
+    for (int i = 0; i < costs.size(); i++) {
+      sums.put(devices().get(i), costs.get(i).stream().mapToDouble(cost -> cost).sum());
+    }
+    sums.forEach((device, sum) -> Console.note(sim ? String.format(Locale.ROOT, "%s runs %.0f instructions for all stages of a step", device, sum)
+        : String.format(Locale.ROOT, "%s takes %.3f ms for all stages of a step", device, sum * 1e3)));
+    SessionOptions placed = options.withStageCosts(costs);
+    List<List<String>> stages = model.placedStages(placed);
+    for (int i = 0; i < stages.size(); i++) {
+      List<String> its = stages.get(i);
+      Console.note(devices().get(i) + " gets " + its.size() + " of " + costs.get(0).size() + " stages, " + its.get(0) + " to " + its.get(its.size() - 1));
+    }
+    return placed;
+  }
+
+  private static boolean isSimulated(String device) {
+    return device.startsWith("sim");
   }
 
   private double share() {

@@ -66,11 +66,20 @@ final class DevicesCommand implements Callable<Integer> {
       object.put("copy_bytes_per_s", m.copyBytesPerSecond());
       object.put("stream_launch_s", m.streamLaunchSeconds());
       object.put("graph_launch_s", m.graphLaunchSeconds());
+      if (!Double.isNaN(m.dependentLaunchSeconds())) {
+        object.put("dependent_launch_s", m.dependentLaunchSeconds());
+      }
+      object.put("smallest_kernel_s", m.smallestSeconds());
+      object.put("capability", m.capability());
+      object.put("multiprocessors", m.multiprocessors());
+      object.put("attributes", m.attributes());
       return Json.text(object);
     }
-    return String.format(Locale.ROOT, "%s, %s%n  reads     %.1f GB/s%n  copies    %.1f GB/s%n  launches  %.2f us each, %.2f us in a graph%n",
+    return String.format(Locale.ROOT, "%s, %s%n  reads     %.1f GB/s%n  copies    %.1f GB/s%n  launches  %.2f us each, %.2f us in a graph%s%n"
+        + "  smallest  %.2f us, an empty kernel that the host waits for%n",
         measured, m.description(), m.readBytesPerSecond() / 1e9, m.copyBytesPerSecond() / 1e9, m.streamLaunchSeconds() * 1e6,
-        m.graphLaunchSeconds() * 1e6);
+        m.graphLaunchSeconds() * 1e6, Double.isNaN(m.dependentLaunchSeconds()) ? ""
+            : String.format(Locale.ROOT, ", %.2f us where they may begin early", m.dependentLaunchSeconds() * 1e6), m.smallestSeconds() * 1e6);
   }
 
   private static Map<String, Object> json(Devices.Info d) {

@@ -3,6 +3,7 @@ package dev.catena.tools;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
 import dev.catena.sim.timing.Card;
+import dev.catena.sim.timing.PredictedTime;
 import dev.catena.sim.timing.StepShape;
 import dev.catena.sim.timing.StepWork;
 import java.nio.charset.StandardCharsets;
@@ -46,10 +47,18 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
 
   /** Whether of all targets in the artifact it is this one's code that the card runs: the nearest below it, of its generation if there is one. */
   private static boolean takes(Card card, Manifest.Target target, Manifest manifest) {
-    return manifest.targets().stream().filter(Manifest.Target::runsPrograms).filter(t -> capability(t) <= card.capability())
-        .max((a, b) -> Integer.compare(capability(a) + (card.runsCodeOf(capability(a)) ? 1000 : 0),
-            capability(b) + (card.runsCodeOf(capability(b)) ? 1000 : 0)))
-        .filter(t -> t.name().equals(target.name())).isPresent();
+    return manifest.targets().stream().filter(Manifest.Target::runsPrograms)
+        .filter(t -> isForOneChip(t) ? capability(t) == card.capability() : capability(t) <= card.capability())
+        .max((a, b) -> Integer.compare(fitness(a, card), fitness(b, card))).filter(t -> t.name().equals(target.name())).isPresent();
+  }
+
+  private static int fitness(Manifest.Target target, Card card) {
+    return 2 * capability(target) + (isForOneChip(target) ? 1 : 0) + (card.runsCodeOf(capability(target)) ? 10000 : 0);
+  }
+
+  /** Such as {@code sm_90a}. */
+  private static boolean isForOneChip(Manifest.Target target) {
+    return target.name().endsWith("a");
   }
 
   private static int capability(Manifest.Target target) {
@@ -72,6 +81,16 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
     return !step.startsWith(PREFILL);
   }
 
+  private static Map<String, Object> json(StepWork.Counted launch, Card card) {
+    PredictedTime time = PredictedTime.of(launch.work(), card);
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("kernel", launch.launch().kernel());
+    json.put("times", launch.stages().size());
+    json.put("predicted_s", time.seconds());
+    json.put("limit", time.limit().text());
+    return json;
+  }
+
   /** For {@code --json}. Everything in it is a prediction. */
   Map<String, Object> json() {
     Map<String, Object> json = new LinkedHashMap<>();
@@ -91,6 +110,7 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
         s.put("rows", step.shape().rows());
         s.put("predicted_tokens_per_s", tokensPerSecond(step, card));
         s.put("predicted_share_of_bandwidth", shareOfBandwidth(step, card));
+        s.put("launches", step.launches().stream().map(launch -> json(launch, card)).toList());
         ofSteps.add(s);
       });
       of.put("steps", ofSteps);

@@ -2,6 +2,7 @@ package dev.catena.tools;
 
 import dev.catena.codegen.Float16;
 import dev.catena.codegen.LinearPacker;
+import dev.catena.codegen.MatrixLayout;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.QuantizedRowSource;
 import dev.catena.codegen.RowSource;
@@ -13,16 +14,20 @@ import java.util.stream.IntStream;
 
 /**
  * Random operands of a case that is tuned, and what it has to make of them, by the definition and in double. Always the same for
- * the same case.
+ * the same case. The matrix has {@value #MOST_BLOCKS} different blocks of rows at most, which follow each other again and again:
+ * to make and multiply half a thousand million elements here would take the time that is there for measuring.
  */
 final class LinearReference {
   /** Rows of x that are judged; the first and the last are among them. */
   private static final int MOST_JUDGED_ROWS = 4;
   private static final float SCALE = 0.05f;
-  /** A prime number of random elements is repeated: drawing half a billion would take the time that is there for measuring. */
+  /** A prime number of random elements is repeated in a block. */
   private static final int DIFFERENT = 1_000_003;
+  /** A prime number, so that no layer's halves or thirds begin alike. */
+  private static final int MOST_BLOCKS = 251;
 
   private final TunePack.Case of;
+  /** Of the rows that differ. */
   private final MatrixType type;
   private final Random random = new Random(17);
   /** [outputs][inputs] codes of quantized matrices, else null. */
@@ -37,7 +42,7 @@ final class LinearReference {
 
   LinearReference(TunePack.Case of) {
     this.of = of;
-    type = of.matrix().type();
+    type = of.matrix().firstOutputs(MatrixLayout.BLOCK_ROWS * MOST_BLOCKS);
     int elements = Math.multiplyExact(type.rows(), type.columns());
     boolean quantized = type.element().quantized();
     codes = quantized ? new byte[elements] : null;
@@ -71,8 +76,8 @@ final class LinearReference {
     }
     x = numbers(of.rows() * type.columns(), 0, 1);
     norm = numbers(type.columns(), 1, 0.25f);
-    bias = numbers(type.rows(), 0, 1);
-    residual = numbers(of.rows() * type.rows(), 0, 1);
+    bias = numbers(of.matrix().outputs(), 0, 1);
+    residual = numbers(of.rows() * of.matrix().outputs(), 0, 1);
   }
 
   private float[] numbers(int count, float center, float bound) {
@@ -83,8 +88,8 @@ final class LinearReference {
     return numbers;
   }
 
-  /** As kernels read it. */
-  byte[] packedMatrix() {
+  /** The blocks that differ, as kernels read them; the whole matrix repeats them, and its last time may be cut short. */
+  byte[] packedBlocks() {
     ByteArrayOutputStream packed = new ByteArrayOutputStream(Math.toIntExact(LinearPacker.packedBytes(type)));
     try {
       if (codes != null) {
@@ -152,12 +157,14 @@ final class LinearReference {
         input[k] *= factor * norm[k];
       }
     }
-    double[] sums = IntStream.range(0, type.rows()).parallel().mapToDouble(n -> product(n, input)
-        + (of.bias() ? bias[n] : 0) + (of.residualAt() >= 0 ? residual[row * type.rows() + n] : 0)).toArray();
+    int outputs = of.matrix().outputs();
+    double[] products = IntStream.range(0, type.rows()).parallel().mapToDouble(n -> product(n, input)).toArray();
+    double[] sums = IntStream.range(0, outputs).mapToDouble(n -> products[n % products.length]
+        + (of.bias() ? bias[n] : 0) + (of.residualAt() >= 0 ? residual[row * outputs + n] : 0)).toArray();
     if (!of.swiglu()) {
       return sums;
     }
-    int half = type.rows() / 2;
+    int half = outputs / 2;
     return IntStream.range(0, half).mapToDouble(n -> sums[n] / (1 + Math.exp(-sums[n])) * sums[half + n]).toArray();
   }
 

@@ -5,8 +5,15 @@ import dev.catena.codegen.RowCount;
 import dev.catena.codegen.StageLaunches;
 import dev.catena.codegen.cpu.StageFacts;
 import dev.catena.codegen.cuda.CudaProgram;
+import dev.catena.codegen.StageWeight;
 import dev.catena.codegen.cuda.CudaStage;
+import dev.catena.runtime.gpu.GpuModel;
+import dev.catena.runtime.gpu.Region;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 
 /**
  * What a compiled model will take on one device, from its launches alone: the same sums that the runtime allocates by.
@@ -21,8 +28,11 @@ final class MemoryForecast {
   private final long scratchBytes;
   /** Whether the last stage's rows have a place of their own, as on GPUs, and not one of the two that stages take in turn. */
   private final boolean ownOutput;
+  /** What graphs of steps are reckoned to take. */
+  private final long graphBytes;
 
-  private MemoryForecast(List<StageLaunches> stages, int vocabulary, long arenaBytes, long scratchBytes, boolean ownOutput) {
+  private MemoryForecast(List<StageLaunches> stages, int vocabulary, long arenaBytes, long scratchBytes, boolean ownOutput, long graphBytes) {
+    this.graphBytes = graphBytes;
     this.stages = stages;
     this.vocabulary = vocabulary;
     this.arenaBytes = arenaBytes;
@@ -39,13 +49,52 @@ final class MemoryForecast {
   static MemoryForecast onCpu(List<StageLaunches> stages, List<StageFacts> facts, int vocabulary, int threads) {
     long scratch = facts.stream().mapToLong(StageFacts::scratchBytes).max().orElse(0);
     return new MemoryForecast(stages, vocabulary, facts.stream().mapToLong(StageFacts::arenaBytes).max().orElse(0),
-        (scratch + SCRATCH_ALIGNMENT - 1) / SCRATCH_ALIGNMENT * SCRATCH_ALIGNMENT * threads, false);
+        (scratch + SCRATCH_ALIGNMENT - 1) / SCRATCH_ALIGNMENT * SCRATCH_ALIGNMENT * threads, false, 0);
   }
 
   /** Of stages that went through the whole pipeline; {@code program} is made of them. */
   static MemoryForecast onGpu(List<StageLaunches> stages, CudaProgram program, int vocabulary) {
     return new MemoryForecast(stages, vocabulary, program.stages().stream().mapToLong(CudaStage::arenaBytes).max().orElse(0),
-        program.stages().stream().mapToLong(CudaStage::scratchBytes).max().orElse(0) + 4L * CudaProgram.COUNTERS, true);
+        program.stages().stream().mapToLong(CudaStage::scratchBytes).max().orElse(0) + 4L * CudaProgram.COUNTERS, true, graphBytes(program.stages()));
+  }
+
+  private static long graphBytes(List<CudaStage> stages) {
+    int buckets = stages.stream().mapToInt(stage -> stage.buckets().size()).max().orElse(0);
+    return GpuModel.graphBytes(buckets, stages.stream().mapToInt(stage -> stage.buckets().stream().mapToInt(bucket -> bucket.launches().size())
+        .max().orElse(0)).sum());
+  }
+
+  /**
+   * Bytes of weights that a GPU with so much memory is brought anew at every step: those of the last stages, as few as can be, through
+   * two buffers. Weights of several stages stay.
+   *
+   * @param kvBytes that the cache takes
+   * @return 0 where everything fits, -1 where not even that does
+   */
+  long streamedBytes(long memory, long kvBytes) {
+    long room = memory - activationBytes() - graphBytes - kvBytes;
+    Map<StageWeight, Integer> uses = new HashMap<>();
+    stages.forEach(stage -> new HashSet<>(stage.weights()).forEach(weight -> uses.merge(weight, 1, Integer::sum)));
+    long[] own = stages.stream().mapToLong(stage -> new HashSet<>(stage.weights()).stream().filter(weight -> uses.get(weight) == 1)
+        .mapToLong(MemoryForecast::roomBytes).sum()).toArray();
+    long shared = uses.entrySet().stream().filter(use -> use.getValue() > 1).mapToLong(use -> roomBytes(use.getKey())).sum();
+    long streamed = 0;
+    long largest = 0;
+    for (int stay = own.length; stay >= 0; stay--) {
+      long resident = shared + Arrays.stream(own, 0, stay).sum();
+      if (resident + 2 * largest <= room) {
+        return streamed;
+      }
+      if (stay > 0) {
+        streamed += own[stay - 1];
+        largest = Math.max(largest, own[stay - 1]);
+      }
+    }
+    return -1;
+  }
+
+  private static long roomBytes(StageWeight weight) {
+    return new Region("", StageWeights.bytes(weight), true).roomBytes();
   }
 
   long weightsBytes() {

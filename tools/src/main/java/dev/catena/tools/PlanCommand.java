@@ -95,7 +95,7 @@ final class PlanCommand implements Callable<Integer> {
       ModelFacts facts = ModelFacts.of(imported.module(), config, maxSeqLen);
       List<StageLaunches> stages = imported.module().stages().stream()
           .map(s -> StageLaunches.of(s, LinearLaunch.Activations.F32)).toList();
-      print(forecast(stages, facts.vocab(), code), facts.maxSeqLen());
+      print(forecast(stages, facts.vocab(), code), facts.maxSeqLen(), code instanceof CudaTarget);
     }
     return 0;
   }
@@ -128,7 +128,7 @@ final class PlanCommand implements Callable<Integer> {
     }
   }
 
-  private void print(MemoryForecast forecast, int context) {
+  private void print(MemoryForecast forecast, int context, boolean canStream) {
     long memory = deviceMemory != null ? Bytes.parse("--device-memory", deviceMemory) : CpuTopology.availableBytes();
     long weights = forecast.weightsBytes();
     long activations = forecast.activationBytes();
@@ -138,6 +138,7 @@ final class PlanCommand implements Callable<Integer> {
     long sequences = pages / MemoryForecast.pages(context);
     long total = weights + kv + activations;
     boolean fits = weights + activations <= memory && sequences >= batch;
+    long streamed = canStream && !fits ? forecast.streamedBytes(memory, kv) : 0;
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("weights_bytes", weights);
     values.put("kv_bytes_per_token", forecast.kvBytesPerToken());
@@ -150,6 +151,9 @@ final class PlanCommand implements Callable<Integer> {
     values.put("tokens_that_fit", pages * 64);
     values.put("sequences_that_fit", sequences);
     values.put("fits", fits);
+    if (streamed > 0) {
+      values.put("streamed_bytes_per_step", streamed);
+    }
     System.out.print(json ? Json.text(values) : String.format(Locale.ROOT, """
         weights      %s
         KV cache     %s a token, %s for %d %s of %d
@@ -158,6 +162,7 @@ final class PlanCommand implements Callable<Integer> {
         room for     %d tokens, or %d sequences of %d (the cache may take %.0f %% of what is left)
         """, Bytes.text(weights), Bytes.text(Math.round(forecast.kvBytesPerToken())), Bytes.text(kv), batch,
         batch == 1 ? "sequence" : "sequences", context, Bytes.text(activations), stepRows, Bytes.text(total), Bytes.text(memory),
-        fits ? "fits" : "does not fit", pages * 64, sequences, context, 100 * cacheShare));
+        fits ? "fits" : streamed <= 0 ? "does not fit" : "fits with --device-memory, if " + Bytes.text(streamed)
+            + " of weights are streamed at every step", pages * 64, sequences, context, 100 * cacheShare));
   }
 }

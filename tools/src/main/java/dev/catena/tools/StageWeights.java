@@ -123,7 +123,7 @@ final class StageWeights {
         w.weight().type().text(), layout(w))).toList();
   }
 
-  private static long bytes(StageWeight w) {
+  static long bytes(StageWeight w) {
     return switch (w.use()) {
       case LINEAR -> LinearPacker.packedBytes(w.type());
       case EMBEDDING, DENSE -> TablePacker.packedBytes(w.type());

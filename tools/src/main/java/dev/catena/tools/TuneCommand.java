@@ -4,11 +4,14 @@ import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.ir.Hashes;
 import dev.catena.runtime.Devices;
 import dev.catena.runtime.gpu.Gpu;
+import dev.catena.sim.timing.Card;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -23,6 +26,8 @@ final class TuneCommand implements Callable<Integer> {
   private static final Pattern SECONDS = Pattern.compile("([0-9]{1,6})s?");
   /** What a pack may take: it goes to another machine with all else that is needed there. */
   private static final int MOST_PACK_BYTES = 20 << 20;
+  /** What a prediction may miss, as a share of what was measured, before the model counts as wrong. */
+  private static final double MODEL_BUG = 0.2;
 
   @Parameters(arity = "0..*", paramLabel = "FILE.shape", description = "With --make-pack: the models whose kernels are wanted.")
   private List<Path> shapes = List.of();
@@ -43,6 +48,10 @@ final class TuneCommand implements Callable<Integer> {
   @Option(names = "-o", paramLabel = "FILE", description = "The table, for compile --tuned; default: the pack's name with .tuned")
   private Path output;
 
+  @Option(names = "--card", paramLabel = "FILE.json",
+      description = "What devices --measure --json wrote of the GPU: predictions, by which candidates are ordered, take it.")
+  private Path cardFile;
+
   @Option(names = "--make-pack", paramLabel = "FILE", description = "Make a pack; needs no GPU.")
   private Path made;
 
@@ -58,6 +67,9 @@ final class TuneCommand implements Callable<Integer> {
   @Option(names = "--configurations", defaultValue = "40", paramLabel = "N",
       description = "With --make-pack: of each kernel, at most; fewer where the pack would pass 20 MiB. Default: ${DEFAULT-VALUE}")
   private int configurations;
+
+  @Option(names = "--ptx", description = "With --make-pack: PTX too, so that the simulator can rehearse with the pack.")
+  private boolean ptx;
 
   @Override
   public Integer call() throws IOException {
@@ -89,17 +101,25 @@ final class TuneCommand implements Callable<Integer> {
     CudaTarget architecture = CudaTarget.parse(target);
     List<ModelShape> models = shapes.stream().map(ModelShape::read).toList();
     int most = configurations;
-    TunePack packed = new TunePackMaker(architecture, most).make(models, weightBits, rows);
+    TunePack packed = new TunePackMaker(architecture, most, ptx).make(models, weightBits, rows);
     byte[] bytes = packed.bytes();
     while (bytes.length > MOST_PACK_BYTES && most > 1) {
       most = (int) Math.max(1, Math.min(most - 1, (long) most * MOST_PACK_BYTES / bytes.length));
       Console.note("a pack of " + Bytes.text(bytes.length) + " is too large: made again with " + most + " configurations of each kernel");
-      packed = new TunePackMaker(architecture, most).make(models, weightBits, rows);
+      packed = new TunePackMaker(architecture, most, ptx).make(models, weightBits, rows);
       bytes = packed.bytes();
     }
     file.write(bytes);
     int candidates = packed.cases().stream().mapToInt(each -> each.candidates().size()).sum();
     System.out.println(made + ": " + packed.cases().size() + " kernels for " + target + ", " + candidates + " candidates, " + Bytes.text(bytes.length));
+    for (Card card : Card.of(architecture.capability())) {
+      System.out.println(String.format(Locale.ROOT, "%s would be busy for %.0f s, predicted", card.name(), reckonedSeconds(packed, card)));
+    }
+  }
+
+  private static double reckonedSeconds(TunePack pack, Card card) {
+    return pack.cases().stream().mapToDouble(of -> CaseOnGpu.reckonedSeconds(of, of.candidates().stream()
+        .map(candidate -> candidate.predictedSeconds(card)).filter(seconds -> !seconds.isNaN()).toList())).sum();
   }
 
   private void measure() throws IOException {
@@ -109,17 +129,27 @@ final class TuneCommand implements Callable<Integer> {
     }
     long deadline = System.nanoTime() + Long.parseLong(seconds.group(1)) * 1_000_000_000L;
     TunePack packed = TunePack.read(pack);
+    Optional<Card> measured = Optional.ofNullable(cardFile).map(CardFile::read);
     OutputFile table = new OutputFile(output != null ? output : beside(".tuned"), "-o");
     try (Gpu gpu = Devices.open(device, packed.target())) {
       requireRuns(packed, gpu);
       String card = gpu.facts().description();
       String subject = "catena tune, pack " + Hashes.of(HexFormat.of().formatHex(packed.bytes())).substring(0, 16) + " for " + packed.target() + ", on " + card;
       try (TuneLog log = new TuneLog(results != null ? results : beside(".results"), subject)) {
-        Map<String, Tuner.Choice> choices = new Tuner(packed, gpu, log, deadline).run();
+        Map<String, Tuner.Choice> choices = new Tuner(packed, gpu, log, deadline, measured.or(() -> Card.named(card))).run();
         table.write(text(packed, gpu, choices));
+        judgeModel(choices);
         System.out.println(choices.size() + " of " + packed.cases().size() + " kernels tuned for " + card
             + (choices.size() < packed.cases().size() ? "; start again to go on" : ""));
       }
+    }
+  }
+
+  private static void judgeModel(Map<String, Tuner.Choice> choices) {
+    List<Tuner.Choice> predicted = choices.values().stream().filter(choice -> !Double.isNaN(choice.predicted())).toList();
+    if (!predicted.isEmpty()) {
+      Console.note(String.format(Locale.ROOT, "the model of the kernels misses %d of %d by more than %.0f %%",
+          predicted.stream().filter(choice -> choice.missedBy() > MODEL_BUG).count(), predicted.size(), 100 * MODEL_BUG));
     }
   }
 
@@ -129,6 +159,9 @@ final class TuneCommand implements Callable<Integer> {
     if (gpu.laneInstructions() < 0 && (capability / 10 != gpu.facts().capability() / 10 || capability > gpu.facts().capability())) {
       throw new UserError(pack + ": is for " + packed.target() + ", and " + device + " is " + gpu.facts().description() + " (sm_" + gpu.facts().capability()
           + "); make a pack with --target sm_" + gpu.facts().capability());
+    }
+    if (gpu.laneInstructions() >= 0 && packed.cases().stream().anyMatch(of -> of.ptx() == null)) {
+      throw new UserError(pack + ": has no PTX, which " + device + " needs; make a pack with --ptx");
     }
   }
 

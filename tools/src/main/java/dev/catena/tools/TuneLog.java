@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What tuning found out so far, a line each, written as it is found: whoever starts again goes on where it broke off. The first
- * line says what was tuned where. A line that was cut off by the end of a process is left out.
+ * What tuning found out so far, a line each, written as it is found: whoever starts again goes on where it broke off, whatever ended
+ * the process (lines aren't forced to the disk, which would take longer than measuring). The first line says what was tuned where. A line that was cut off by the end of a process is left out.
  */
 final class TuneLog implements AutoCloseable {
   /** What was found of a candidate at a point: {@code begun}, {@code checked}, {@code round N}, {@code chosen}. */
@@ -66,7 +66,6 @@ final class TuneLog implements AutoCloseable {
     while (bytes.hasRemaining()) {
       file.write(bytes);
     }
-    file.force(false);
   }
 
   @Override

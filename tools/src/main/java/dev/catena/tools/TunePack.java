@@ -9,6 +9,9 @@ import dev.catena.artifact.KernelProgram;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.cuda.LinearCase;
 import dev.catena.codegen.cuda.LinearConfiguration;
+import dev.catena.sim.timing.Card;
+import dev.catena.sim.timing.KernelWork;
+import dev.catena.sim.timing.LaunchWork;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -32,7 +35,7 @@ import java.util.zip.ZipOutputStream;
  * @param code   modules by name, cubins and PTX
  */
 record TunePack(String target, List<Case> cases, Map<String, byte[]> code) {
-  static final int FORMAT = 1;
+  static final int FORMAT = 2;
   private static final String CONTENT = "pack.json";
   private static final long MOST_FILE_BYTES = 256L << 20;
   private static final long MOST_ENTRY_BYTES = 64L << 20;
@@ -56,6 +59,7 @@ record TunePack(String target, List<Case> cases, Map<String, byte[]> code) {
    * @param residualAt  where in the arena the residual lies, −1 without one
    * @param standard    the configuration that is taken untuned
    * @param cubin       of {@code code}
+   * @param ptx         of {@code code}, for the simulator; or null
    * @param candidates  the likeliest to be fast first
    */
   record Case(String kernel, int rows, Matrix matrix, Float normEpsilon, boolean bias, long residualAt, boolean swiglu, long arenaBytes,
@@ -110,14 +114,29 @@ record TunePack(String target, List<Case> cases, Map<String, byte[]> code) {
     MatrixType type() {
       return new MatrixType(outputs, inputs, element, group, symmetric, scale);
     }
+
+    /** The type of so many of its rows, or of all where there are no more. */
+    MatrixType firstOutputs(int most) {
+      return new MatrixType(Math.min(outputs, most), inputs, element, group, symmetric, scale);
+    }
   }
 
-  /** @param configuration as a table writes it */
-  record Candidate(String configuration, List<KernelProgram.Launch> launches) {
+  /**
+   * @param configuration as a table writes it
+   * @param work          of the launches, counted by the simulator, for predictions; none where it refused
+   */
+  record Candidate(String configuration, List<KernelProgram.Launch> launches, List<KernelWork> work) {
     Candidate {
       LinearConfiguration.parse(configuration);
       launches = List.copyOf(launches);
+      work = List.copyOf(work);
       require(!launches.isEmpty() && launches.size() <= 8, configuration + ": " + launches.size() + " launches");
+      require(work.isEmpty() || work.size() == launches.size(), configuration + ": work of " + work.size() + " of " + launches.size() + " launches");
+    }
+
+    /** What it would take on a card, predicted; NaN where nothing was counted. */
+    double predictedSeconds(Card card) {
+      return work.isEmpty() ? Double.NaN : LaunchWork.seconds(work, card);
     }
   }
 
@@ -163,7 +182,7 @@ record TunePack(String target, List<Case> cases, Map<String, byte[]> code) {
         require(content.target.matches("sm_[0-9]{2,3}a?"), "its target is '" + content.target + "'");
         Map<String, byte[]> code = new HashMap<>();
         for (Case each : content.cases) {
-          for (String name : List.of(each.cubin, each.ptx)) {
+          for (String name : each.ptx == null ? List.of(each.cubin) : List.of(each.cubin, each.ptx)) {
             code.put(name, code.containsKey(name) ? code.get(name) : read(zip, name));
           }
         }

@@ -1,6 +1,5 @@
 package dev.catena.tools;
 
-import dev.catena.artifact.KernelProgram;
 import dev.catena.codegen.Buffer;
 import dev.catena.codegen.Launch;
 import dev.catena.codegen.LinearLaunch;
@@ -18,6 +17,7 @@ import dev.catena.passes.PassContext;
 import dev.catena.passes.Pipeline;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -35,12 +35,21 @@ final class TunePackMaker {
 
   private final CudaTarget target;
   private final int configurations;
+  private final boolean ptx;
+  private final NvrtcCompiler compiler = new NvrtcCompiler(CodeStore.none());
 
-  /** @param configurations of each kernel, at most */
-  TunePackMaker(CudaTarget target, int configurations) {
+  /**
+   * @param configurations of each kernel, at most
+   * @param ptx            whether the simulator is to run the pack, too
+   */
+  TunePackMaker(CudaTarget target, int configurations, boolean ptx) {
     this.target = target;
     this.configurations = configurations;
+    this.ptx = ptx;
   }
+
+  /** A case that was compiled. @param ptx null where none is wanted */
+  private record Made(LinearCandidates.Compiled compiled, CandidateForecast forecast, byte[] ptx) {}
 
   /** @param rows of the steps whose kernels are wanted, those first that are to be measured first; so with bits */
   TunePack make(List<ModelShape> shapes, List<Integer> weightBits, List<Integer> rows) throws IOException {
@@ -54,12 +63,14 @@ final class TunePackMaker {
     }
     Map<String, byte[]> code = new LinkedHashMap<>();
     List<TunePack.Case> packed = new ArrayList<>();
-    List<LinearCandidates.Compiled> compiled = compile(List.copyOf(cases.values()));
-    for (int i = 0; i < compiled.size(); i++) {
+    List<Made> made = compile(List.copyOf(cases.values()));
+    for (int i = 0; i < made.size(); i++) {
       String name = "code/" + i;
-      code.put(name + ".cubin", compiled.get(i).cubin());
-      code.put(name + ".ptx", compiled.get(i).ptx());
-      packed.add(packed(compiled.get(i), name));
+      code.put(name + ".cubin", made.get(i).compiled.cubin());
+      if (ptx) {
+        code.put(name + ".ptx", made.get(i).ptx);
+      }
+      packed.add(packed(made.get(i), name));
     }
     return new TunePack(target.name(), packed, code);
   }
@@ -72,14 +83,12 @@ final class TunePackMaker {
     return module.stages().stream().map(stage -> StageLaunches.of(stage, LinearLaunch.Activations.F32).launches()).toList();
   }
 
-  private List<LinearCandidates.Compiled> compile(List<LinearCase> cases) throws IOException {
-    NvrtcCompiler compiler = new NvrtcCompiler(CodeStore.none());
+  private List<Made> compile(List<LinearCase> cases) throws IOException {
     ExecutorService workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
     try (Console.Progress progress = Console.progress("compiling kernels for " + target.name(), cases.size(), "", 1)) {
-      List<Future<LinearCandidates.Compiled>> started = cases.stream().map(each -> workers.submit(() ->
-          LinearCandidates.of(each, chosen(each)).compile(target, compiler))).toList();
-      List<LinearCandidates.Compiled> done = new ArrayList<>();
-      for (Future<LinearCandidates.Compiled> each : started) {
+      List<Future<Made>> started = cases.stream().map(each -> workers.submit(() -> compile(each))).toList();
+      List<Made> done = new ArrayList<>();
+      for (Future<Made> each : started) {
         done.add(each.get());
         progress.step(1);
       }
@@ -97,21 +106,27 @@ final class TunePackMaker {
     }
   }
 
-  /** What is taken untuned, so that this is measured whatever the time, then the likeliest to be fast. */
-  private List<LinearConfiguration> chosen(LinearCase of) {
+  private Made compile(LinearCase of) throws IOException {
+    CandidateForecast forecast = new CandidateForecast(of, target, compiler);
+    LinearCandidates candidates = LinearCandidates.of(of, chosen(of, forecast));
+    return new Made(candidates.compile(target, compiler), forecast, ptx ? candidates.ptx(target, compiler) : null);
+  }
+
+  /** What is taken untuned, so that this is measured whatever the time, then those that the model finds fastest. */
+  private List<LinearConfiguration> chosen(LinearCase of, CandidateForecast forecast) {
     Set<LinearConfiguration> chosen = new LinkedHashSet<>(List.of(of.standard()));
-    chosen.addAll(of.configurations(target));
+    of.configurations().stream().sorted(Comparator.comparingDouble(forecast::seconds)).forEach(chosen::add);
     return chosen.stream().limit(configurations).toList();
   }
 
-  private static TunePack.Case packed(LinearCandidates.Compiled compiled, String name) {
-    LinearCase of = compiled.of();
+  private TunePack.Case packed(Made made, String name) {
+    LinearCase of = made.compiled.of();
     LinearLaunch linear = of.linear();
     long residualAt = linear.residual().map(view -> ((Buffer.Arena) view.buffer()).offset()).orElse(-1L);
-    List<TunePack.Candidate> candidates = compiled.candidates().stream().map(c -> new TunePack.Candidate(c.configuration().text(),
-        c.launches().stream().map(l -> new KernelProgram.Launch(l.kernel(), l.grid(), l.block(), l.sharedBytes(), l.arguments())).toList())).toList();
+    List<TunePack.Candidate> candidates = made.compiled.candidates().stream().map(c -> new TunePack.Candidate(c.configuration().text(),
+        c.launches().stream().map(CandidateForecast::program).toList(), made.forecast.work(c, made.compiled.facts()))).toList();
     return new TunePack.Case(of.kernel(), of.rows(), TunePack.Matrix.of(linear.type()), of.norm().map(RmsNormLaunch::epsilon).orElse(null),
         linear.bias().isPresent(), residualAt, of.swiglu(), of.arenaBytes(), of.scratchBytes(), of.standard().text(), name + ".cubin",
-        name + ".ptx", candidates);
+        ptx ? name + ".ptx" : null, candidates);
   }
 }

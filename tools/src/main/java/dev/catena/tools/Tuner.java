@@ -2,6 +2,7 @@ package dev.catena.tools;
 
 import dev.catena.codegen.cuda.LinearConfiguration;
 import dev.catena.runtime.gpu.Gpu;
+import dev.catena.sim.timing.Card;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -9,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Finds the fastest candidate of each case by successive halving (Jamieson and Talwalkar, "Non-stochastic best arm
@@ -20,30 +22,48 @@ final class Tuner {
   /** Of the largest result; f32 sums of some ten thousand products are a hundred times nearer. */
   private static final double MOST_ERROR = 2e-4;
   private static final int FIRST_REPETITIONS = 4;
+  private static final int MOST_DOUBLINGS = 8;
 
   private final TunePack pack;
   private final Gpu gpu;
   private final TuneLog log;
   private final long deadline;
   private final boolean counts;
+  private final Optional<Card> card;
 
-  /** @param deadline of {@link System#nanoTime} */
-  Tuner(TunePack pack, Gpu gpu, TuneLog log, long deadline) {
+  /**
+   * @param deadline of {@link System#nanoTime}
+   * @param card     what the model knows of the GPU, for the order in which candidates are measured; without it that is the pack's
+   */
+  Tuner(TunePack pack, Gpu gpu, TuneLog log, long deadline, Optional<Card> card) {
     this.pack = pack;
     this.gpu = gpu;
     this.log = log;
     this.deadline = deadline;
     counts = gpu.laneInstructions() >= 0;
+    this.card = counts ? Optional.empty() : card;
+  }
+
+  /** How often a candidate is run in a round; the rounds count from 0. */
+  static int repetitions(int round) {
+    return FIRST_REPETITIONS << Math.min(MOST_DOUBLINGS, round);
   }
 
   /**
    * @param configuration the best
    * @param cost          of it
    * @param standardCost  of what is taken untuned, by the same measure; NaN if that wasn't measured
+   * @param predicted     what the model says that the best one costs; NaN if it doesn't say
    */
-  record Choice(String configuration, double cost, double standardCost) {
+  record Choice(String configuration, double cost, double standardCost, double predicted) {
     String line(String kernel, boolean counts) {
-      return kernel + " = " + configuration + " " + text(cost, counts) + (Double.isNaN(standardCost) ? "" : " standard " + text(standardCost, counts));
+      return kernel + " = " + configuration + " " + text(cost, counts) + (Double.isNaN(standardCost) ? "" : " standard " + text(standardCost, counts))
+          + (Double.isNaN(predicted) ? "" : " predicted " + text(predicted, counts));
+    }
+
+    /** How far the model is off, as a share of what was measured; NaN if it says nothing. */
+    double missedBy() {
+      return Math.abs(predicted - cost) / cost;
     }
 
     private static String text(double cost, boolean counts) {
@@ -57,7 +77,7 @@ final class Tuner {
     for (int i = 0; i < pack.cases().size(); i++) {
       TunePack.Case of = pack.cases().get(i);
       long left = deadline - System.nanoTime();
-      Choice known = log.find(of.kernel() + " chosen").map(Tuner::parse).orElse(null);
+      Choice known = log.find(of.kernel() + " chosen").map(line -> parse(of, line)).orElse(null);
       if (known == null && left > 0) {
         known = tune(of, System.nanoTime() + left / (pack.cases().size() - i));
       }
@@ -68,9 +88,24 @@ final class Tuner {
     return choices;
   }
 
-  private static Choice parse(String line) {
+  private Choice parse(TunePack.Case of, String line) {
     String[] words = line.split(" ");
-    return new Choice(LinearConfiguration.parse(words[0]).text(), Double.parseDouble(words[1]), Double.parseDouble(words[2]));
+    return choice(of, LinearConfiguration.parse(words[0]).text(), Double.parseDouble(words[1]), Double.parseDouble(words[2]));
+  }
+
+  private Choice choice(TunePack.Case of, String configuration, double cost, double standardCost) {
+    return new Choice(configuration, cost, standardCost, of.candidates().stream().filter(c -> c.configuration().equals(configuration))
+        .mapToDouble(this::predicted).findFirst().orElse(Double.NaN));
+  }
+
+  private double predicted(TunePack.Candidate candidate) {
+    return card.map(candidate::predictedSeconds).orElse(Double.NaN);
+  }
+
+  /** What is taken untuned, so that it is measured whatever the time, then those that the model finds fastest on this card. */
+  private List<TunePack.Candidate> bestFirst(TunePack.Case of) {
+    return of.candidates().stream().sorted(Comparator.comparing((TunePack.Candidate c) -> !c.configuration().equals(of.standard()))
+        .thenComparingDouble(c -> card.isEmpty() ? 0 : predicted(c))).toList();
   }
 
   private Choice tune(TunePack.Case of, long until) throws IOException {
@@ -79,7 +114,7 @@ final class Tuner {
       Map<String, Double> costs = new LinkedHashMap<>();
       int tried = 0;
       int round = 1;
-      for (TunePack.Candidate candidate : of.candidates()) {
+      for (TunePack.Candidate candidate : bestFirst(of)) {
         // The first is measured whatever the time, so that each case has a choice.
         if (tried > 0 && System.nanoTime() > until) {
           break;
@@ -115,7 +150,7 @@ final class Tuner {
         left.add(0, standard);
       }
       TunePack.Candidate best = left.stream().min(Comparator.comparingDouble(candidate -> costs.get(candidate.configuration()))).orElseThrow();
-      Choice choice = new Choice(best.configuration(), costs.get(best.configuration()), costs.getOrDefault(of.standard(), Double.NaN));
+      Choice choice = choice(of, best.configuration(), costs.get(best.configuration()), costs.getOrDefault(of.standard(), Double.NaN));
       if (tried == of.candidates().size() && left.size() <= 2) {
         log.put(of.kernel() + " chosen", choice.configuration + " " + choice.cost + " " + choice.standardCost);
       }
@@ -148,7 +183,7 @@ final class Tuner {
     String point = of.kernel() + " " + candidate.configuration() + " round " + round;
     String known = log.find(point).orElse(null);
     if (known == null) {
-      known = Double.toString(onGpu.cost(candidate, FIRST_REPETITIONS << Math.min(8, round)));
+      known = Double.toString(onGpu.cost(candidate, repetitions(round)));
       log.put(point, known);
     }
     return Double.parseDouble(known);

@@ -2,10 +2,15 @@ package dev.catena.codegen.cpu;
 
 import dev.catena.codegen.AttentionLaunch;
 import dev.catena.codegen.KvFormat;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.LinearPacker;
+import dev.catena.codegen.MatrixLayout;
+import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RopeAppendLaunch;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /** Kernels that meet the cache: rotating and appending, and attention over its pages. */
 final class AttentionKernels {
@@ -32,7 +37,8 @@ final class AttentionKernels {
                 arguments.plain("stage->kv").plain("thread").list());
     }
 
-    static KernelCall of(AttentionLaunch launch) {
+    /** @param next the linear layer after it, whose first weights are asked for meanwhile */
+    static KernelCall of(AttentionLaunch launch, Optional<LinearLaunch> next) {
         KvFormat kv = launch.kv();
         String name = "attention_h" + launch.heads() + "_" + suffix(kv) + (launch.window() > 0 ? "_w" + launch.window() : "")
                 + (launch.softcap() > 0 ? "_capped" : "") + (launch.slopes().isPresent() ? "_sloped" : "");
@@ -40,12 +46,23 @@ final class AttentionKernels {
         values.put("window", launch.window());
         values.put("capped", launch.softcap() > 0 ? 1 : 0);
         values.put("sloped", launch.slopes().isPresent() ? 1 : 0);
-        values.put("k_codes", kv.k().quantized() ? 1 : 0);
-        values.put("v_codes_stored", kv.v().quantized() ? 1 : 0);
-        return new KernelCall(name, CTemplate.fill(values, "attention.c"),
-                scratchBytes(launch), new CArguments().plain("step").view(launch.q()).plain("stage->kv").view(launch.y())
-                        .plain(CArguments.literal(launch.scale())).plain(CArguments.literal(launch.softcap()))
-                        .weight(launch.slopes()).weight(launch.sinks()).plain("scratch").plain("thread").list());
+        values.put("scratch_bytes", scratchBytes(launch));
+        values.keySet().removeIf(key -> key.equals("k_pairs") && !kv.k().quantized() || key.equals("v_pairs") && !kv.v().quantized());
+        String source = CTemplate.fill(values, "attention_head.c",
+                kv.k().quantized() ? "attention_keys_codes.c" : "attention_keys_numbers.c",
+                kv.v().quantized() ? "attention_values_codes.c" : "attention_values_numbers.c", "attention.c");
+        CArguments arguments = new CArguments().plain("step").view(launch.q()).plain("stage->kv").view(launch.y())
+                .plain(CArguments.literal(launch.scale())).plain(CArguments.literal(launch.softcap())).weight(launch.slopes())
+                .weight(launch.sinks());
+        if (next.isPresent()) {
+            MatrixType type = next.get().type();
+            long blocks = (type.rows() + MatrixLayout.BLOCK_ROWS - 1) / MatrixLayout.BLOCK_ROWS;
+            arguments.weight(next.get().weight()).plain(Long.toString(blocks))
+                    .plain(LinearPacker.packedBytes(type) / blocks + "ll");
+        } else {
+            arguments.plain("0").plain("0").plain("0");
+        }
+        return new KernelCall(name, source, scratchBytes(launch), arguments.plain("scratch").plain("thread").list());
     }
 
     /** The macros that this target's attention kernels share. */
@@ -83,12 +100,11 @@ final class AttentionKernels {
         return element.name().toLowerCase(Locale.ROOT);
     }
 
-    /** The size of attention.c's scratch structure. */
+    /** What attention.c's scratch structure takes at most: keys, values and queries as f32, and the queries' state. */
     private static long scratchBytes(AttentionLaunch launch) {
         int group = launch.heads() / launch.kv().heads();
         long queries = (group >= 32 ? 1 : 32 / group) * (long) group;
-        long dim = launch.kv().dim();
-        long padded = (dim + 15) / 16 * 16;
-        return 4 * (dim * 64 + 64 * padded + queries * (dim + padded + 64 + 7) + 4 * 64);
+        long padded = (launch.kv().dim() + 63) / 64 * 64;
+        return 4 * (2 * 64 * (padded + 2) + queries * (2 * padded + 64 + 64 + 32 + 9) + 4 * 16 + 16);
     }
 }

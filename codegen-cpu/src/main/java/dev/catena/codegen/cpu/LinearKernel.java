@@ -60,17 +60,21 @@ final class LinearKernel {
                     const int32_t panel = least(PANEL_ROWS, rows - r);
                     const float *these = residual ? residual + (int64_t)r * residual_stride : 0;
                     %s_pairs(panel, x + (int64_t)r * x_stride, x_stride, pairs);
-                    if (panel <= MOST_STREAMED)
-                      %s_streamed(panel, pairs, PAIRS_STRIDE, y + (int64_t)r * y_stride, y_stride, weight, bias, these, residual_stride,
-                                  first, end);
-                    else
-                      %s_tiled(panel, pairs, PAIRS_STRIDE, y + (int64_t)r * y_stride, y_stride, weight, bias, these, residual_stride,
-                               scratch, first, end);
+                    chunks work = share_work(thread, BLOCKS, panel <= MOST_STREAMED ? 4 : TILE_BLOCKS);
+                    for (chunk c; next_chunk(&work, thread, &c);)
+                      if (panel <= MOST_STREAMED)
+                        %s_streamed(panel, pairs, PAIRS_STRIDE, y + (int64_t)r * y_stride, y_stride, weight, bias, these,
+                                    residual_stride, c.first, c.end);
+                      else
+                        %s_tiled(panel, pairs, PAIRS_STRIDE, y + (int64_t)r * y_stride, y_stride, weight, bias, these,
+                                 residual_stride, scratch, c.first, c.end);
                   }""" : """
-                  if (rows <= MOST_STREAMED)
-                    %s_streamed(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, first, end);
-                  else
-                    %s_tiled(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, scratch, first, end);""")
+                  chunks work = share_work(thread, BLOCKS, rows <= MOST_STREAMED ? 4 : TILE_BLOCKS);
+                  for (chunk c; next_chunk(&work, thread, &c);)
+                    if (rows <= MOST_STREAMED)
+                      %s_streamed(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, c.first, c.end);
+                    else
+                      %s_tiled(rows, x, x_stride, y, y_stride, weight, bias, residual, residual_stride, scratch, c.first, c.end);""")
                 .replace("%s", name));
         String source = CTemplate.fill(values, "linear_float.c", pairs ? "bf16_pairs.c" : "float_columns.c", "linear_finish.c",
                 "linear_float_streamed.c", "linear_tiled.c", "linear.c");
@@ -107,11 +111,17 @@ final class LinearKernel {
         values.put("largest", int8 ? 127 : bf16 && !shorts ? 127 * 256 : 127 * 65536);
         values.put("digits_note", int8 ? "" : ".\n   Together they are " + (bf16 ? "finer than bf16" : "as fine as f32")
                 + " beside the segment's largest value");
-        values.put("choose", """
+        // Tiles want many blocks in a row: there each thread keeps its share.
+        String share = tiles ? """
+                  const int32_t first = share_begin(BLOCKS, thread->id, thread->count);
+                  const int32_t end = share_begin(BLOCKS, thread->id + 1, thread->count);
+                  if (first == end) return;
+                """ : "";
+        values.put("choose", share + """
                   for (int32_t r = 0; r < rows; r += %d)
                     %s_panel(least(%d, rows - r), x + (int64_t)r * x_stride, x_stride, y + (int64_t)r * y_stride, y_stride, weight, bias,
-                             residual ? residual + (int64_t)r * residual_stride : 0, residual_stride, scratch, first, end);"""
-                .formatted(panel, name, panel));
+                             residual ? residual + (int64_t)r * residual_stride : 0, residual_stride, scratch, %s);"""
+                .formatted(panel, name, panel, tiles ? "first, end" : "thread"));
         List<String> templates = new ArrayList<>(List.of("linear_quantized.c", "digits_layout.c"));
         templates.addAll(vnni ? List.of("digits_bytes.c", "digits_vnni.c")
                 : shorts ? List.of("digits_shorts.c") : List.of("digits_bytes.c", "digits_nibbles.c"));

@@ -1,7 +1,6 @@
 package dev.catena.codegen.cpu;
 
 import dev.catena.codegen.StructureHash;
-import dev.catena.codegen.tensor.Buffer;
 import dev.catena.codegen.tensor.Index;
 import dev.catena.codegen.tensor.Nest;
 import dev.catena.codegen.tensor.Scalar;
@@ -10,7 +9,6 @@ import dev.catena.codegen.tensor.c.CParameters;
 import dev.catena.codegen.tensor.c.CScalars;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
@@ -20,21 +18,21 @@ import java.util.stream.Collectors;
  * @param arguments what its caller hands it
  */
 record NestFunction(String name, String source, List<String> arguments) {
-    /** @param pointer how the caller calls the pointer to a buffer */
-    static NestFunction of(Nest nest, Function<Buffer, String> pointer) {
-        return new Writer(nest, pointer).function();
+    /** @param caller how the caller calls tensors and sizes */
+    static NestFunction of(Nest nest, CScalars.Names caller) {
+        return new Writer(nest, caller).function();
     }
 
     private static final class Writer {
         private final Nest nest;
-        private final Function<Buffer, String> outer;
+        private final CScalars.Names caller;
         private final CParameters names = new CParameters();
         private final CScalars scalars = new CScalars(names, TensorLibrary.CLANG, 16);
         private final StringBuilder text = new StringBuilder();
 
-        Writer(Nest nest, Function<Buffer, String> outer) {
+        Writer(Nest nest, CScalars.Names caller) {
             this.nest = nest;
-            this.outer = outer;
+            this.caller = caller;
         }
 
         private String parameter(CParameters.Parameter parameter) {
@@ -48,11 +46,11 @@ record NestFunction(String name, String source, List<String> arguments) {
 
         private String argument(CParameters.Parameter parameter) {
             if (parameter instanceof CParameters.Pointer p) {
-                return outer.apply(p.buffer());
+                return caller.pointer(p.buffer());
             } else if (parameter instanceof CParameters.Value value) {
-                return value.variable().name();
+                return caller.variable(value.variable());
             }
-            return Integer.toString(((CParameters.Operation) parameter).number());
+            return caller.operation(((CParameters.Operation) parameter).number());
         }
 
         private String counter(Scalar.Variable counter) {
@@ -106,9 +104,9 @@ record NestFunction(String name, String source, List<String> arguments) {
             String head = "(catena_graph *g, const catena_thread *t, " + storage + " *" + restricted() + "out"
                     + names.all().stream().map(p -> ", " + parameter(p)).collect(Collectors.joining()) + ") {\n" + text + "}\n";
             String name = "nest_" + StructureHash.of(head);
-            List<String> all = new ArrayList<>(List.of("g", "t", outer.apply(nest.output())));
+            List<String> all = new ArrayList<>(List.of("g", "t", caller.pointer(nest.output())));
             names.all().forEach(p -> all.add(argument(p)));
-            return new NestFunction(name, "static __attribute__((noinline)) void " + name + head, all);
+            return new NestFunction(name, "KERNEL void " + name + head, all);
         }
 
         /** What a walk in order stores it may also read. */

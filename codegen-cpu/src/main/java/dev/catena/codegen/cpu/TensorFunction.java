@@ -1,242 +1,143 @@
 package dev.catena.codegen.cpu;
 
 import dev.catena.codegen.StructureHash;
-import dev.catena.codegen.tensor.Buffer;
-import dev.catena.codegen.tensor.Failure;
 import dev.catena.codegen.tensor.Index;
-import dev.catena.codegen.tensor.Nest;
 import dev.catena.codegen.tensor.Scalar;
-import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.Statement;
-import dev.catena.codegen.tensor.TensorBytes;
 import dev.catena.codegen.tensor.TensorProgram;
-import dev.catena.codegen.tensor.c.CElement;
-import dev.catena.codegen.tensor.c.CScalars;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.stream.Collectors;
 
 /**
  * The C of a tensor program: one function of docs/tensor-abi.md, which every thread of a team runs. It calls the kernels,
  * which do the work; clang isn't to optimize the function itself, which may have thousands of steps (minutes for a model of
- * 470 operations, for nothing).
+ * 470 operations, for nothing). One of very many steps is cut into parts, functions that it calls one after the other: the
+ * memory that clang takes grows with the longest function.
  *
  * @param symbol  the function's name, made from a hash of its code
- * @param source  its C
- * @param kernels the C of the kernels that it calls, by name
+ * @param parts   the functions it consists of, itself the last
+ * @param kernels the C of the kernels that they call, by name
  */
-record TensorFunction(String symbol, String source, Map<String, String> kernels) {
+record TensorFunction(String symbol, List<CFunction> parts, Map<String, String> kernels) {
+    /** Of C, in one function. clang takes about 150 MB for as many, and 98 MB for none. */
+    static final int MOST_LINES = 4096;
+
     static TensorFunction of(TensorProgram program, CpuTarget target) {
-        Writer writer = new Writer(target);
-        writer.statements(program.statements(), "  ");
-        String body = writer.prelude(program) + writer.text;
-        String symbol = "graph_" + StructureHash.of(String.join("\n", writer.kernels.values()) + body);
-        String source = """
-                __attribute__((visibility("default"), optnone, noinline))
-                void %s(catena_graph *g, const catena_thread *t) {
-                  heap memory = {0};
-                %s}
-                """.formatted(symbol, body);
-        return new TensorFunction(symbol, source, writer.kernels);
+        return lines(program.statements()) <= MOST_LINES ? whole(program, target) : cut(program, target);
     }
 
-    /** Prints statements, and notes what must be declared before them. */
-    private static final class Writer {
+    private static TensorFunction whole(TensorProgram program, CpuTarget target) {
+        Map<String, String> kernels = new LinkedHashMap<>();
+        StatementWriter writer = new StatementWriter(program, new LocalNames(program), target, "return", kernels);
+        writer.block(program.statements(), "  ");
+        return of(writer.body(), writer, List.of(), kernels);
+    }
+
+    private static TensorFunction cut(TensorProgram program, CpuTarget target) {
+        Map<String, String> kernels = new LinkedHashMap<>();
+        FrameNames names = new FrameNames(program);
+        List<CFunction> parts = new ArrayList<>();
+        PartsWriter writer = new PartsWriter(program, names, target, kernels, parts);
+        writer.block(program.statements(), "  ");
+        String frame = "  slot *const f = frame(memory, g, t, %d);%n  if (!f) return;%n".formatted(names.slots());
+        return of(frame + writer.body(), writer, parts, kernels);
+    }
+
+    private static TensorFunction of(String statements, StatementWriter writer, List<CFunction> parts, Map<String, String> kernels) {
+        String body = "  heap account = {0};\n  heap *const memory = &account;\n" + statements;
+        String symbol = "graph_" + StructureHash.of(String.join("\n", kernels.values()) + body);
+        List<CFunction> all = new ArrayList<>(parts);
+        all.add(CFunction.of(symbol, "__attribute__((visibility(\"default\"), optnone, noinline)) void " + symbol
+                + "(catena_graph *g, const catena_thread *t)", body, writer.called()));
+        return new TensorFunction(symbol, List.copyOf(all), kernels);
+    }
+
+    /** About as many as statements become, with those of branches and loops; an expression counts for some. */
+    private static int lines(List<Statement> statements) {
+        return statements.stream().mapToInt(TensorFunction::lines).sum();
+    }
+
+    private static int lines(Statement statement) {
+        if (statement instanceof Statement.Branch branch) {
+            return 3 + lines(branch.yes()) + lines(branch.no());
+        } else if (statement instanceof Statement.Loop loop) {
+            return 3 + lines(loop.body());
+        } else if (statement instanceof Statement.MatMul) {
+            return 12;
+        } else if (statement instanceof Statement.Allocate allocate) {
+            return 2 + ofSize(allocate.buffer().dims());
+        } else if (statement instanceof Statement.Release release) {
+            return 1 + ofSize(release.buffer().dims());
+        } else if (statement instanceof Statement.CheckSize check) {
+            return 1 + ofSize(check.dims());
+        } else if (statement instanceof Statement.Define define) {
+            return 1 + define.value().size() / 8;
+        } else if (statement instanceof Statement.Check check) {
+            return 1 + check.condition().size() / 8;
+        } else if (statement instanceof Statement.Output output) {
+            return 3 + output.buffer().dims().size();
+        }
+        return 1;
+    }
+
+    private static int ofSize(List<Scalar> dims) {
+        return dims.stream().allMatch(Index::isKnown) ? 0 : 2;
+    }
+
+    /** Prints calls of parts. A branch or loop that is too large for a part stays, and what is in it is cut. */
+    private static final class PartsWriter extends StatementWriter {
+        private final TensorProgram program;
+        private final FrameNames names;
         private final CpuTarget target;
-        private final CScalars scalars = new CScalars(new CScalars.Names() {
-            @Override
-            public String pointer(Buffer buffer) {
-                return Writer.this.pointer(buffer);
-            }
+        private final Map<String, String> kernels;
+        private final List<CFunction> parts;
 
-            @Override
-            public String variable(Scalar.Variable variable) {
-                return variable.name();
-            }
-
-            @Override
-            public String counter(Scalar.Variable counter) {
-                return counter.name();
-            }
-
-            @Override
-            public String operation(int number) {
-                return Integer.toString(number);
-            }
-        }, TensorLibrary.CLANG);
-        private final StringBuilder text = new StringBuilder();
-        private final Map<String, String> kernels = new LinkedHashMap<>();
-        private final Set<Buffer> outside = new LinkedHashSet<>();
-
-        Writer(CpuTarget target) {
+        PartsWriter(TensorProgram program, FrameNames names, CpuTarget target, Map<String, String> kernels, List<CFunction> parts) {
+            super(program, names, target, "return", kernels);
+            this.program = program;
+            this.names = names;
             this.target = target;
+            this.kernels = kernels;
+            this.parts = parts;
         }
 
-        /** The name of the pointer to a buffer's elements. */
-        private String pointer(Buffer buffer) {
-            Buffer owner = buffer.owner();
-            if (!(owner.place() instanceof Buffer.Allocated)) {
-                outside.add(owner);
-            }
-            return owner.toString();
-        }
-
-        String prelude(TensorProgram program) {
-            StringBuilder declarations = new StringBuilder();
-            for (int i = 0; i < program.inputs().size(); i++) {
-                List<Scalar> dims = program.inputs().get(i).dims();
-                for (int axis = 0; axis < dims.size(); axis++) {
-                    declarations.append("  const int64_t in%d_%d = g->inputs[%d].dims[%d];%n".formatted(i, axis, i, axis));
+        @Override
+        void block(List<Statement> list, String indent) {
+            int start = 0;
+            int lines = 0;
+            for (int i = 0; i < list.size(); i++) {
+                int more = lines(list.get(i));
+                if (lines + more > MOST_LINES) {
+                    part(list.subList(start, i), indent);
+                    start = i;
+                    lines = 0;
                 }
-            }
-            for (Buffer buffer : outside) {
-                String type = CElement.of(buffer.stored()).storage();
-                if (buffer.place() instanceof Buffer.Input input) {
-                    declarations.append("  const %s *const %s = g->inputs[%d].data;%n".formatted(type, buffer, input.index()));
-                } else if (buffer.place() instanceof Buffer.Weight weight) {
-                    declarations.append("  const %s *const %s = g->weights[%d];%n".formatted(type, buffer, weight.index()));
+                if (more > MOST_LINES) {
+                    statement(list.get(i), indent);
+                    start = i + 1;
                 } else {
-                    declarations.append("  static const %s %s[] = {%s};%n".formatted(type, buffer,
-                            CElement.literals((Buffer.Constant) buffer.place(), buffer.stored())));
+                    lines += more;
                 }
             }
-            return declarations.toString();
+            part(list.subList(start, list.size()), indent);
         }
 
-        private void line(String indent, String format, Object... values) {
-            text.append(indent).append(format.formatted(values)).append('\n');
-        }
-
-        private String value(Scalar x) {
-            return scalars.text(x);
-        }
-
-        void statements(List<Statement> list, String indent) {
-            for (Statement statement : list) {
-                statement(statement, indent);
+        private void part(List<Statement> list, String indent) {
+            if (list.isEmpty()) {
+                return;
             }
-        }
-
-        private void statement(Statement statement, String in) {
-            if (statement instanceof Statement.Operation operation) {
-                line(in, "/* %d: %s */", operation.number(), operation.text().replace("*/", ""));
-            } else if (statement instanceof Statement.Define define) {
-                line(in, "const %s %s = %s;", CScalars.type(define.variable().type()), define.variable().name(), value(define.value()));
-            } else if (statement instanceof Statement.Declare declare) {
-                line(in, "%s %s;", CScalars.type(declare.variable().type()), declare.variable().name());
-            } else if (statement instanceof Statement.Assign assign) {
-                line(in, "%s = %s;", assign.variable().name(), value(assign.value()));
-            } else if (statement instanceof Statement.Check check) {
-                line(in, "if (!(%s)) return fail(g, %d, %d);", value(check.condition()), check.operation(), check.failure().code());
-            } else if (statement instanceof Statement.CheckSize check) {
-                line(in, "if (%s < 0) return fail(g, %d, %d);", bytes(check.dims(), 1), check.operation(), Failure.MEMORY.code());
-            } else if (statement instanceof Statement.Allocate allocate) {
-                allocate(allocate, in);
-            } else if (statement instanceof Statement.DeclareBuffer declare) {
-                line(in, "%s *%s;", CElement.of(declare.buffer().stored()).storage(), declare.buffer());
-            } else if (statement instanceof Statement.AssignBuffer assign) {
-                line(in, "%s = %s;", assign.buffer(), assign.of());
-            } else if (statement instanceof Statement.Release release) {
-                Buffer buffer = release.buffer();
-                line(in, "give(&memory, g, %s, %s);", buffer, bytes(buffer.dims(), CElement.of(buffer.stored()).bytes()));
-            } else if (statement instanceof Statement.Compute compute) {
-                nest(compute.nest(), in);
-            } else if (statement instanceof Statement.MatMul product) {
-                matMul(product, in);
-            } else if (statement instanceof Statement.Call call) {
-                call(call, in);
-            } else if (statement instanceof Statement.Barrier) {
-                line(in, "t->barrier(t->team, t->id);");
-            } else if (statement instanceof Statement.Branch branch) {
-                line(in, "if (%s) {", value(branch.condition()));
-                statements(branch.yes(), in + "  ");
-                line(in, "} else {");
-                statements(branch.no(), in + "  ");
-                line(in, "}");
-            } else if (statement instanceof Statement.Loop loop) {
-                line(in, "for (int64_t %s = 0; %s < %s && %s; %s++) {", loop.counter().name(), loop.counter().name(), value(loop.trips()),
-                        loop.goOn().name(), loop.counter().name());
-                statements(loop.body(), in + "  ");
-                line(in, "}");
-            } else if (statement instanceof Statement.Output output) {
-                line(in, "if (t->id == 0) {");
-                line(in, "  g->outputs[%d].data = (void *)%s;", output.index(), pointer(output.buffer()));
-                for (int axis = 0; axis < output.buffer().dims().size(); axis++) {
-                    line(in, "  g->outputs[%d].dims[%d] = %s;", output.index(), axis, value(output.buffer().dims().get(axis)));
-                }
-                line(in, "}");
-            }
-        }
-
-        private String bytes(List<Scalar> dims, int width) {
-            if (dims.stream().allMatch(Index::isKnown)) {
-                return TensorBytes.count(dims.stream().mapToLong(Index::value).toArray(), width) + "L";
-            }
-            return "tensor_bytes((int64_t[]){%s}, %d, %d)".formatted(
-                    dims.stream().map(this::value).collect(Collectors.joining(", ")), dims.size(), width);
-        }
-
-        private void allocate(Statement.Allocate allocate, String in) {
-            Buffer buffer = allocate.buffer();
-            String type = CElement.of(buffer.stored()).storage();
-            line(in, "%s *const %s = take(&memory, g, %s, %d);", type, buffer, bytes(buffer.dims(), CElement.of(buffer.stored()).bytes()),
-                    allocate.operation());
-            line(in, "if (!%s) return;", buffer);
-        }
-
-        /** A call of a function of its own: equal nests, of which layers have many, are compiled once. */
-        private void nest(Nest nest, String in) {
-            NestFunction function = NestFunction.of(nest, this::pointer);
-            kernels.putIfAbsent(function.name(), function.source());
-            line(in, "%s(%s);", function.name(), String.join(", ", function.arguments()));
-        }
-
-        private void matMul(Statement.MatMul product, String in) {
-            TensorMatMul kernel = TensorMatMul.of(product, target);
-            kernels.putIfAbsent(kernel.name(), kernel.source());
-            line(in, "{");
-            String d = in + "  ";
-            String m = value(product.m());
-            String n = value(product.n());
-            line(d, "const int64_t rows = (%s + %d) / %d, columns = (%s + %d) / %d;", m, TensorMatMul.ROW_BLOCK - 1,
-                    TensorMatMul.ROW_BLOCK, n, kernel.width() - 1, kernel.width());
-            line(d, "int64_t from, to;");
-            line(d, "share(%s * rows * columns, 1024 + %s * %s, t, &from, &to);",
-                    value(Index.product(product.batch().stream().map(Scalar.Loop::extent).toList())),
-                    value(product.k()), Integer.toString(kernel.width() * 8));
-            line(d, "for (int64_t tile = from; tile < to; tile++) {");
-            String b = d + "  ";
-            line(b, "const int64_t row = tile %% rows * %d, column = tile / rows %% columns * %d, batch = tile / rows / columns;",
-                    TensorMatMul.ROW_BLOCK, kernel.width());
-            List<Scalar> counters = Index.unravel(product.batch().stream().map(Scalar.Loop::extent).toList(),
-                    new Scalar.Variable(ScalarType.INDEX, "batch"));
-            for (int i = 0; i < counters.size(); i++) {
-                line(b, "const int64_t %s = %s;", product.batch().get(i).counter().name(), value(counters.get(i)));
-            }
-            line(b, "%s(%s + batch * %s * %s, %s + %s, %s + %s, %s, %s, %s, row, column);", kernel.name(),
-                    pointer(product.c()), m, n, pointer(product.a()), value(product.aOffset()), pointer(product.b()),
-                    value(product.bOffset()), m, value(product.k()), n);
-            line(d, "}");
-            line(in, "}");
-        }
-
-        private void call(Statement.Call call, String in) {
-            if (!call.kernel().equals("top_k")) {
-                throw new IllegalStateException("no kernel " + call.kernel());
-            }
-            CElement element = CElement.of(call.output().stored());
-            String name = call.output().stored().keyword();
-            kernels.putIfAbsent("top_k_" + name, CTemplate.fill(Map.of("name", name, "t", element.storage(), "scalar",
-                    CScalars.type(call.output().stored().scalar()), "load", element.load("from[i * inner]"),
-                    "load_other", element.load("best[(at - 1) * inner]")), "tensor_top_k.c"));
-            List<String> arguments = new ArrayList<>(List.of(pointer(call.output())));
-            call.buffers().forEach(buffer -> arguments.add(pointer(buffer)));
-            call.sizes().forEach(size -> arguments.add(value(size)));
-            line(in, "if (t->id == 0) top_k_%s(%s);", name, String.join(", ", arguments));
+            StatementWriter writer = new StatementWriter(program, names.elsewhere(), target, "return 0", kernels);
+            writer.follow(this);
+            writer.block(list, "  ");
+            follow(writer);
+            String body = writer.body() + "  return 1;\n";
+            String name = "part_" + StructureHash.of(body);
+            parts.add(CFunction.of(name, "__attribute__((optnone, noinline)) int32_t " + name
+                    + "(catena_graph *g, const catena_thread *t, heap *memory, slot *f)", body, writer.called()));
+            called().add(name);
+            line(indent, "if (!%s(g, t, memory, f)) return;", name);
         }
     }
 }

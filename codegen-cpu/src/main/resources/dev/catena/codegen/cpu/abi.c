@@ -21,4 +21,5 @@ typedef struct {
   int32_t id, count;
   void (*barrier)(void *team, int32_t id);
   void *team;
+  uint64_t *shares;
 } catena_thread;

@@ -13,9 +13,13 @@ INLINE f32x16 exp16(f32x16 x) {
   p = fma16(p, r, splat(1.6666665459e-1f));
   p = fma16(p, r, splat(5.0000001201e-1f));
   p = fma16(p, r * r, r) + 1.0f;
+#ifdef __AVX512F__
+  return (f32x16)__builtin_ia32_scalefps512_mask(p, n, p, -1, 4 /* rounding as it is set */);
+#else
   const s32x16 whole = __builtin_convertvector(n, s32x16);
   const s32x16 half = whole >> 1;
   return p * (f32x16)((half + 127) << 23) * (f32x16)((whole - half + 127) << 23);
+#endif
 }
 
 INLINE f32x16 sigmoid16(f32x16 x) { return 1.0f / (1.0f + exp16(-x)); }

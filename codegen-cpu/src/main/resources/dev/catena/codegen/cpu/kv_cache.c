@@ -8,32 +8,45 @@ INLINE char *kv_head_of(char *kv, const catena_step *step, int32_t sequence, int
 /* A cached element is code * scale + minimum; a pair lies beside each position's codes. */
 typedef struct { _Float16 scale, minimum; } kv_pair;
 
-/* Elements d ... d + count - 1 of a position, the other lanes 0; of u8 and u4 the codes alone. */
-INLINE f32x16 kv_load_f32(const char *codes, int32_t dim, int32_t slot, int32_t d, int32_t count) {
-  return load_first((const float *)codes + slot * dim + d, count);
+/* Elements d ... d + count - 1 of a position, the other lanes 0. */
+INLINE f32x16 kv_load_f32(const char *numbers, int32_t dim, int32_t slot, int32_t d, int32_t count) {
+  return load_first((const float *)numbers + slot * dim + d, count);
 }
 
-INLINE f32x16 kv_load_f16(const char *codes, int32_t dim, int32_t slot, int32_t d, int32_t count) {
-  const _Float16 *from = (const _Float16 *)codes + slot * dim + d;
+INLINE f32x16 kv_load_f16(const char *numbers, int32_t dim, int32_t slot, int32_t d, int32_t count) {
+  const _Float16 *from = (const _Float16 *)numbers + slot * dim + d;
   if (count == 16) return load16_f16(from);
   _Float16 lanes[16] = {0};
   for (int32_t i = 0; i < count; i++) lanes[i] = from[i];
   return load16_f16(lanes);
 }
 
-INLINE f32x16 kv_load_u8(const char *codes, int32_t dim, int32_t slot, int32_t d, int32_t count) {
-  const uint8_t *from = (const uint8_t *)codes + slot * dim + d;
-  if (count == 16) return load16_u8(from);
-  uint8_t lanes[16] = {0};
-  for (int32_t i = 0; i < count; i++) lanes[i] = from[i];
-  return load16_u8(lanes);
+/* The same of codes, as bytes; a row is as many as fill sixteen words. */
+INLINE u8x16 kv_codes_u8(const char *codes, int32_t dim, int32_t slot, int32_t d, const int count) {
+  u8x16 lanes = (u8x16)(0);
+  __builtin_memcpy(&lanes, codes + slot * dim + d, count);
+  return lanes;
 }
 
-INLINE f32x16 kv_load_u4(const char *codes, int32_t dim, int32_t slot, int32_t d, int32_t count) {
-  const uint8_t *from = (const uint8_t *)codes + (slot * dim + d) / 2;
-  uint8_t lanes[16] = {0};
-  for (int32_t i = 0; i < count; i++) lanes[i] = from[i / 2] >> (i % 2 * 4) & 15;
-  return load16_u8(lanes);
+INLINE code_row kv_row_u8(const char *codes, int32_t dim, int32_t slot, int32_t d, const int count) {
+  code_row lanes = (code_row)(0);
+  __builtin_memcpy(&lanes, codes + slot * dim + d, count);
+  return lanes;
+}
+
+/* Two codes in a byte, the even one lower. */
+#define SPREAD_PAIRS(pairs, shorts) (__builtin_convertvector(pairs, shorts) | __builtin_convertvector(pairs, shorts) << 4) & 0x0F0F
+
+INLINE u8x16 kv_codes_u4(const char *codes, int32_t dim, int32_t slot, int32_t d, const int count) {
+  u8x8 pairs = (u8x8)(0);
+  __builtin_memcpy(&pairs, codes + (slot * dim + d) / 2, count / 2);
+  return (u8x16)(SPREAD_PAIRS(pairs, u16x8));
+}
+
+INLINE code_row kv_row_u4(const char *codes, int32_t dim, int32_t slot, int32_t d, const int count) {
+  half_code_row pairs = (half_code_row)(0);
+  __builtin_memcpy(&pairs, codes + (slot * dim + d) / 2, count / 2);
+  return (code_row)(SPREAD_PAIRS(pairs, half_code_row_shorts));
 }
 
 /* Scales and minima of all positions of a page. */

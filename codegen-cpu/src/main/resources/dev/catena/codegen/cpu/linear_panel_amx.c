@@ -120,5 +120,5 @@ static void ${name}_panel(int32_t rows, const float *x, int32_t x_stride, float 
   if (tiled < rows)
     ${name}_streamed(rows - tiled, y + (int64_t)tiled * y_stride, y_stride, weight, bias,
                      residual ? residual + (int64_t)tiled * residual_stride : 0, residual_stride, scratch + tiled * PREPARED_BYTES,
-                     first, end);
+                     first, end, end);
 }

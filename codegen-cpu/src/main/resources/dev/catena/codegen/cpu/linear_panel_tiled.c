@@ -45,14 +45,15 @@ INLINE void ${name}_tiles(int32_t rows, float *y, int32_t y_stride, const char *
 /* A panel of rows, whose digits the caches hold. */
 static void ${name}_panel(int32_t rows, const float *x, int32_t x_stride, float *y, int32_t y_stride,
                           const char *weight, const float *bias, const float *residual, int32_t residual_stride,
-                          char *scratch, int32_t first, int32_t end) {
+                          char *scratch, const catena_thread *thread) {
   for (int32_t r = 0; r < rows; r++) ${name}_prepare(x + (int64_t)r * x_stride, scratch + r * PREPARED_BYTES);
-  if (rows < MANY_ROWS) {
-    ${name}_streamed(rows, y, y_stride, weight, bias, residual, residual_stride, scratch, first, end);
-    return;
-  }
   float *y_tile = (float *)(scratch + PANEL * PREPARED_BYTES);
   char *tile = (char *)(y_tile + PANEL * 16);
-  for (int32_t block = first; block < end; block++)
-    ${name}_tiles(rows, y, y_stride, weight, bias, residual, residual_stride, scratch, y_tile, tile, block);
+  chunks work = share_work(thread, BLOCKS, BLOCKS_BY_1);
+  for (chunk c; next_chunk(&work, thread, &c);) {
+    if (rows < MANY_ROWS)
+      ${name}_streamed(rows, y, y_stride, weight, bias, residual, residual_stride, scratch, c.first, c.end, c.end);
+    else for (int32_t block = c.first; block < c.end; block++)
+      ${name}_tiles(rows, y, y_stride, weight, bias, residual, residual_stride, scratch, y_tile, tile, block);
+  }
 }

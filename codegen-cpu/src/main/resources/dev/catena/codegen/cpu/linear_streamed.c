@@ -14,14 +14,15 @@ INLINE void ${name}_rows(const int M, const int B, const char *weight, const cha
 }
 
 /* The weights stream by once, as they are stored. Several blocks side by side are as many streams for the CPU's prefetcher: one
-   alone doesn't fill the memory's bandwidth. More rows keep that waiting while they are multiplied; they ask for the next blocks. */
+   alone doesn't fill the memory's bandwidth. More rows keep that waiting while they are multiplied; they ask for the next blocks,
+   up to the end of the thread's share. */
 static void ${name}_streamed(int32_t rows, float *y, int32_t y_stride, const char *weight, const float *bias, const float *residual,
-                             int32_t residual_stride, const char *prepared, int32_t first, int32_t end) {
+                             int32_t residual_stride, const char *prepared, int32_t first, int32_t end, int32_t share_end) {
   const ${name}_ahead none = {0, 0, 1};
   const int32_t turns = BLOCKS_BY_4 > 0 ? rows / 4 + rows % 4 / 2 + rows % 2 : rows;
   int32_t block = first;
   for (; block + BLOCKS_BY_1 <= end; block += BLOCKS_BY_1) {
-    const int next = rows >= LEAST_ROWS_AHEAD && block + 2 * BLOCKS_BY_1 <= end;
+    const int next = rows >= LEAST_ROWS_AHEAD && block + 2 * BLOCKS_BY_1 <= share_end;
     ${name}_ahead ahead = {next ? weight + (block + BLOCKS_BY_1) * BLOCK_BYTES : 0, 0, turns};
     int32_t r = 0;
     for (; BLOCKS_BY_4 > 0 && r + 4 <= rows; r += 4, ahead.turn++)

@@ -1,7 +1,7 @@
 /* One tile of a matrix product: ${row_block} rows, ${width} columns, all of k. b is packed into panels as the sum has it. */
 typedef ${sum} ${name}_vector __attribute__((vector_size(${vector_bytes})));
 typedef ${sum} ${name}_loaded __attribute__((vector_size(${vector_bytes}), aligned(sizeof(${sum}))));
-static __attribute__((noinline)) void ${name}(${c} *restrict c, const ${a} *restrict a, const ${b} *restrict b, int64_t m, int64_t k,
+KERNEL void ${name}(${c} *restrict c, const ${a} *restrict a, const ${b} *restrict b, int64_t m, int64_t k,
     int64_t n, int64_t row, int64_t column) {
   enum { ROWS = ${rows}, VECTORS = ${vectors}, WIDTH = ${width}, LANES = WIDTH / VECTORS, ROW_BLOCK = ${row_block}, DEPTH = ${depth} };
   _Alignas(64) ${sum} tile[ROW_BLOCK][WIDTH];

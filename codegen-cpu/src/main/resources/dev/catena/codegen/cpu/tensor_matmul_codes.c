@@ -1,7 +1,7 @@
 /* One tile of a product of 8-bit codes, exact in 32 bits: pairs along k as 16-bit numbers, two products an instruction and lane. */
 typedef int32_t ${name}_vector __attribute__((vector_size(${vector_bytes})));
 typedef int16_t ${name}_pairs __attribute__((vector_size(${vector_bytes})));
-static __attribute__((noinline)) void ${name}(int32_t *restrict c, const ${a} *restrict a, const ${b} *restrict b, int64_t m, int64_t k,
+KERNEL void ${name}(int32_t *restrict c, const ${a} *restrict a, const ${b} *restrict b, int64_t m, int64_t k,
     int64_t n, int64_t row, int64_t column) {
   enum { ROWS = 6, VECTORS = 2, LANES = ${vector_bytes} / 4, WIDTH = VECTORS * LANES, ROW_BLOCK = ${row_block}, DEPTH = 256 };
   _Alignas(64) int32_t tile[ROW_BLOCK][WIDTH];

@@ -26,7 +26,7 @@ INLINE void ${name}_interleave(const ${name}_bytes r[4], ${name}_bytes out[4]) {
   out[3] = (${name}_bytes)HIGH16(h01, h23);
 }
 
-static __attribute__((noinline)) void ${name}(int32_t *restrict c, const uint8_t *restrict a, const ${b} *restrict b, int64_t m,
+KERNEL void ${name}(int32_t *restrict c, const uint8_t *restrict a, const ${b} *restrict b, int64_t m,
     int64_t k, int64_t n, int64_t row, int64_t column) {
   enum { ROWS = 6, VECTORS = 4, WIDTH = 64, ROW_BLOCK = ${row_block}, DEPTH = 512, SHIFT = ${shift} };
   _Alignas(64) int32_t tile[ROW_BLOCK][WIDTH];

@@ -3,6 +3,9 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE static __attribute__((noinline))
+#ifndef KERNEL
+#define KERNEL static __attribute__((noinline))
+#endif
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 typedef struct {

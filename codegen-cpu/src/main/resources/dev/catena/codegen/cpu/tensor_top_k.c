@@ -1,5 +1,5 @@
 /* The k first of each line of `length` elements that are `inner` apart, in order; equal ones by their index. */
-static __attribute__((noinline)) void top_k_${name}(${t} *values, const ${t} *x, int64_t *indices, int64_t outer, int64_t length,
+KERNEL void top_k_${name}(${t} *values, const ${t} *x, int64_t *indices, int64_t outer, int64_t length,
     int64_t inner, int64_t k, int64_t largest) {
   for (int64_t o = 0; o < outer; o++)
     for (int64_t j = 0; j < inner; j++) {

@@ -12,6 +12,7 @@ import dev.catena.codegen.Launch;
 import dev.catena.codegen.RopeAppendLaunch;
 import dev.catena.codegen.View;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -73,7 +74,11 @@ class AttentionKernelsTest {
             new Shape(6, new KvFormat(Element.F32, Element.F32, 2, 16), 0, false, 2e-6, 0.02f, 0),
             new Shape(4, new KvFormat(Element.U8, Element.U8, 2, 20), 20, false, 2e-2, 0.01f, 0.7f),
             new Shape(6, new KvFormat(Element.F16, Element.F16, 3, 24), 24, false, 2e-3, 0, -0.5f),
-            new Shape(4, new KvFormat(Element.F16, Element.U4, 4, 48), 48, false, 2e-1));
+            new Shape(4, new KvFormat(Element.F16, Element.U4, 4, 48), 48, false, 2e-3),
+            // Nothing is turned, so the codes are known to the last one, and what is left is how exactly they are multiplied.
+            new Shape(8, new KvFormat(Element.U8, Element.U8, 1, 64), 0, false, 2e-4),
+            new Shape(6, new KvFormat(Element.U4, Element.U8, 2, 80), 0, false, 2e-4),
+            new Shape(2, new KvFormat(Element.U8, Element.F32, 2, 288), 0, false, 2e-4));
 
     static List<CpuTarget> targets() {
         return StageFixture.targetsOfThisMachine();
@@ -89,6 +94,47 @@ class AttentionKernelsTest {
                 check(loaded, i, SHAPES.get(i));
             }
         }
+    }
+
+    /** Chunks, single rows and one prefill: what a page's last positions hold, and who shares the page, changes no bit. */
+    @ParameterizedTest
+    @MethodSource("targets")
+    void aRowsResultDoesNotDependOnItsCompany(CpuTarget target) throws Exception {
+        List<Shape> shapes = List.of(new Shape(8, new KvFormat(Element.U8, Element.U8, 1, 64), 0, false, 0),
+                new Shape(3, new KvFormat(Element.U4, Element.U4, 1, 48), 0, false, 0),
+                new Shape(4, new KvFormat(Element.F16, Element.F16, 2, 64), 0, false, 0));
+        List<List<Launch>> stages = shapes.stream().map(Shape::launches).toList();
+        try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
+            for (int i = 0; i < shapes.size(); i++) {
+                Shape shape = shapes.get(i);
+                Random random = new Random(i);
+                float[] input = new float[140 * shape.width()];
+                for (int j = 0; j < input.length; j++) {
+                    // Some positions are far larger than their neighbours, so that scales and maxima differ along a page.
+                    input[j] = (float) (random.nextGaussian() * (j / shape.width() % 13 == 0 ? 5 : 1));
+                }
+                float[] whole = inSteps(loaded.stage(i), shape, input, 140);
+                assertArrayEquals(whole, inSteps(loaded.stage(i), shape, input, 50, 1, 1, 1, 9, 3, 60, 1, 14), shape.toString());
+            }
+        }
+    }
+
+    private static float[] inSteps(StageFixture unused, Shape shape, float[] input, int... rowsOfStep) {
+        float[] y = new float[input.length / shape.width() * shape.outWidth()];
+        try (StageFixture stage = unused) {
+            stage.cache(stage.memory.allocate(8 * shape.kv().pageBytes()));
+            int first = 0;
+            for (int rows : rowsOfStep) {
+                int from = first;
+                int[] positions = new int[rows];
+                Arrays.setAll(positions, r -> from + r);
+                float[] part = stage.sequences(positions, new int[rows], new int[][] {{3, 7, 1}})
+                        .run(1, Arrays.copyOfRange(input, first * shape.width(), (first + rows) * shape.width()), rows * shape.outWidth());
+                System.arraycopy(part, 0, y, first * shape.outWidth(), part.length);
+                first += rows;
+            }
+        }
+        return y;
     }
 
     /** One broken element of a value: its neighbours, and all other positions, are what they would be without it. */
@@ -184,8 +230,8 @@ class AttentionKernelsTest {
                 value[i] = input[from + kvHeads * dim + i];
             }
             rotate(shape, key, positions[r], cos, sin);
-            cached[sequence[r]].keys.add(key);
-            cached[sequence[r]].values.add(value);
+            cached[sequence[r]].keys.add(stored(key, shape.kv().k(), dim));
+            cached[sequence[r]].values.add(stored(value, shape.kv().v(), dim));
             double[] query = new double[shape.outWidth()];
             for (int i = 0; i < query.length; i++) {
                 query[i] = input[r * shape.width() + i];
@@ -194,6 +240,26 @@ class AttentionKernelsTest {
             for (int head = 0; head < shape.heads(); head++) {
                 attend(shape, query, head, cached[sequence[r]], result, r * shape.outWidth());
             }
+        }
+        return result;
+    }
+
+    /** What is read back of numbers that were cached (docs/kv-layout.md). */
+    private static double[] stored(double[] heads, Element element, int dim) {
+        double[] result = new double[heads.length];
+        for (int i = 0; i < heads.length; i++) {
+            if (element == Element.F32 || element == Element.F16) {
+                result[i] = element == Element.F32 ? heads[i] : Float16.valueOf(Float16.bitsOf((float) heads[i]));
+                continue;
+            }
+            double[] head = Arrays.copyOfRange(heads, i / dim * dim, i / dim * dim + dim);
+            float low = (float) Arrays.stream(head).min().orElseThrow();
+            float high = (float) Arrays.stream(head).max().orElseThrow();
+            int largest = element == Element.U8 ? 255 : 15;
+            float scale = Float16.valueOf(Float16.bitsOf((high - low) / largest));
+            float minimum = Float16.valueOf(Float16.bitsOf(low));
+            double code = Math.rint(((float) heads[i] - minimum) / scale);
+            result[i] = Math.max(0, Math.min(largest, code)) * scale + minimum;
         }
         return result;
     }

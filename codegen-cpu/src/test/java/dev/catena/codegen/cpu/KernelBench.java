@@ -52,15 +52,23 @@ public final class KernelBench {
             }
         }
         for (int bits : new int[] {4, 8, 16}) {
-            bench.decoders(bits, 1, 100, Activations.F32, filter);
-            bench.decoders(bits, 256, 0, Activations.F32, filter);
+            bench.decoders(bits, 1, 100, Activations.F32, KvFormat.Element.F16, filter);
+            bench.decoders(bits, 256, 0, Activations.F32, KvFormat.Element.F16, filter);
         }
-        bench.decoders(4, 1, 100, Activations.INT8, filter);
-        bench.decoders(4, 256, 0, Activations.INT8, filter);
-        bench.decoders(4, 1, 1900, Activations.F32, filter);
+        for (int bits : new int[] {4, 8}) {
+            for (int rows : new int[] {1, 4, 16}) {
+                bench.decoders(bits, rows, 100, Activations.INT8, KvFormat.Element.F16, filter);
+            }
+        }
+        bench.decoders(4, 256, 0, Activations.INT8, KvFormat.Element.F16, filter);
+        for (KvFormat.Element kv : new KvFormat.Element[] {KvFormat.Element.F16, KvFormat.Element.U8}) {
+            bench.decoders(4, 1, 1900, Activations.INT8, kv, filter);
+        }
         for (int kvHeads : new int[] {4, 32}) {
-            bench.attention(1, 2048, kvHeads, filter);
-            bench.attention(256, 2048, kvHeads, filter);
+            for (KvFormat.Element kv : new KvFormat.Element[] {KvFormat.Element.F16, KvFormat.Element.U8}) {
+                bench.attention(1, 2048, kvHeads, kv, filter);
+                bench.attention(256, 2048, kvHeads, kv, filter);
+            }
         }
     }
 
@@ -93,12 +101,12 @@ public final class KernelBench {
     }
 
     /** A step of 22 decoders of TinyLlama's shape (1.1 B), the weights of each elsewhere in memory. */
-    private void decoders(int bits, int rows, int position, Activations activations, String filter) throws Exception {
-        String what = "22 decoders W" + bits + " rows " + rows + " at " + position + " " + activations;
+    private void decoders(int bits, int rows, int position, Activations activations, KvFormat.Element kv, String filter) throws Exception {
+        String what = "22 decoders W" + bits + " rows " + rows + " at " + position + " " + activations + " KV " + kv;
         if (!what.contains(filter)) {
             return;
         }
-        LlamaDecoder decoder = new LlamaDecoder(256, 32, new KvFormat(KvFormat.Element.F16, KvFormat.Element.F16, 4, 64), 2048,
+        LlamaDecoder decoder = new LlamaDecoder(256, 32, new KvFormat(kv, kv, 4, 64), 2048,
                 matrix(2560, 2048, bits), matrix(2048, 2048, bits), matrix(11264, 2048, bits), matrix(2048, 5632, bits), activations);
         try (StageFixture.Loaded loaded = StageFixture.load(List.of(decoder.launches()), target);
                 StageFixture fixture = loaded.stage(0)) {
@@ -135,12 +143,12 @@ public final class KernelBench {
         return bits == 16 ? MatrixType.f16(rows, columns) : MatrixType.quantized(rows, columns, bits, 128, false);
     }
 
-    private void attention(int rows, int context, int kvHeads, String filter) throws Exception {
-        String what = "attention rows " + rows + " context " + context + " heads 32/" + kvHeads;
+    private void attention(int rows, int context, int kvHeads, KvFormat.Element element, String filter) throws Exception {
+        String what = "attention rows " + rows + " context " + context + " heads 32/" + kvHeads + " KV " + element;
         if (!what.contains(filter)) {
             return;
         }
-        KvFormat kv = new KvFormat(KvFormat.Element.F16, KvFormat.Element.F16, kvHeads, 64);
+        KvFormat kv = new KvFormat(element, element, kvHeads, 64);
         int width = 32 * 64;
         Launch launch = new AttentionLaunch(View.of(new Buffer.StageInput(), width), View.of(new Buffer.StageOutput(), width), 32,
                 0.125f, kv);

@@ -142,6 +142,33 @@ class LinearKernelTest {
         assertTrue(found >= 4, found + " tile products, and four pairs of tiles meet");
     }
 
+    /** The others take a late thread's whole share from its back, and the bits are the same. (AMX's tiles keep their shares.) */
+    @ParameterizedTest
+    @MethodSource("targets")
+    void aLateThreadIsHelped(CpuTarget target) throws Exception {
+        List<MatrixType> types = List.of(MatrixType.quantized(700, 64, 4, 32, false), MatrixType.f16(700, 64));
+        List<List<Launch>> stages = types.stream().map(type -> List.<Launch>of(launch(type, false, Activations.F32))).toList();
+        int blocks = (700 + 15) / 16;
+        try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
+            for (int i = 0; i < types.size(); i++) {
+                for (int rows : new int[] {1, 20}) {
+                    try (StageFixture stage = loaded.stage(i)) {
+                        float[] input = gaussian(rows * 64, new Random(4));
+                        stage.weight(TestMatrix.random(types.get(i), new Random(3)).linear()).rows(rows);
+                        float[] expected = stage.run(3, input, rows * 700);
+                        float[] y = new float[rows * 700];
+                        int[][] taken = stage.runWithOneLate(3, 1, input, y);
+                        assertArrayEquals(expected, y, types.get(i) + ", " + rows + " rows");
+                        assertArrayEquals(new int[] {0, blocks * 2 / 3 - blocks / 3}, taken[1], "of the late thread, front and back");
+                        for (int id : new int[] {0, 2}) {
+                            assertEquals(blocks * (id + 1) / 3 - blocks * id / 3, taken[id][0] + taken[id][1], "of thread " + id);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @ParameterizedTest
     @MethodSource("targets")
     void whatIsNotANumberReachesTheResult(CpuTarget target) throws Exception {

@@ -22,6 +22,10 @@ final class NativeLibrary implements AutoCloseable {
         }
     }
 
+    /** The team of native_library.c: its words, then the threads' shares, aligned to 64 bytes. */
+    private static final int TEAM_BYTES = 64 + 64 * 64;
+    private static final int MOST_THREADS = 64;
+
     private final long handle;
 
     private NativeLibrary(long handle) {
@@ -74,12 +78,34 @@ final class NativeLibrary implements AutoCloseable {
         return (times[1] - times[0]) * 1e-9;
     }
 
+    /**
+     * Runs a stage once, a single launch; thread {@code late} begins when all others have ended theirs.
+     *
+     * @return what was taken of each thread's share: units from its front and from its back
+     */
+    static int[][] runWithOneLate(long function, long stage, int threads, int late) {
+        int[][] taken = new int[threads][2];
+        onThreads(threads, (team, id) -> {
+            callLate(function, stage, team, id, threads, late);
+            if (id == 0) {
+                for (int i = 0; i < threads; i++) {
+                    long word = shareOf(team, i);
+                    taken[i] = new int[] {(int) (word >> 10 & 1023), (int) (word & 1023)};
+                }
+            }
+        });
+        return taken;
+    }
+
     private interface TeamMember {
         void run(long team, int id);
     }
 
     private static void onThreads(int threads, TeamMember member) {
-        try (BytePointer team = zeroed(64)) {
+        if (threads > MOST_THREADS) {
+            throw new IllegalArgumentException(threads + " threads");
+        }
+        try (BytePointer team = zeroed(TEAM_BYTES)) {
             List<Thread> others = new ArrayList<>();
             for (int id = 1; id < threads; id++) {
                 int own = id;
@@ -117,6 +143,10 @@ final class NativeLibrary implements AutoCloseable {
     private static native void close(long library);
 
     private static native void call(long function, long stage, long team, int id, int count, int times);
+
+    private static native void callLate(long function, long stage, long team, int id, int count, int late);
+
+    private static native long shareOf(long team, int id);
 
     private static native void callEach(long function, long stages, int stageCount, long team, int id, int count);
 }

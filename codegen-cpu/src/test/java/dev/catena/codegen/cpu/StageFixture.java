@@ -87,6 +87,17 @@ final class StageFixture implements AutoCloseable {
         return result;
     }
 
+    /** Runs the stage's single launch while thread {@code late} waits for all others to end theirs; what was taken of each share. */
+    int[][] runWithOneLate(int threads, int late, float[] input, float[] y) {
+        GuardedMemory.Block output = memory.allocate(4L * y.length);
+        long[] addresses = weights.stream().mapToLong(GuardedMemory.Block::address).toArray();
+        GuardedMemory.Block stage = stage(threads, memory.of(input), output, addresses);
+        int[][] taken = NativeLibrary.runWithOneLate(function, stage.address(), threads, late);
+        memory.checkGuards();
+        output.buffer().asFloatBuffer().get(y);
+        return taken;
+    }
+
     /** The native structure of a stage instance. */
     GuardedMemory.Block stage(int threads, GuardedMemory.Block input, GuardedMemory.Block output,
             long... weightAddresses) {

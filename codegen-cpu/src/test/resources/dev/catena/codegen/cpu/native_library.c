@@ -33,10 +33,12 @@ typedef struct {
   int32_t id, count;
   void (*barrier)(void *team, int32_t id);
   void *team;
+  uint64_t *shares;
 } catena_thread;
 
 typedef struct {
   int32_t count, waiting, phase;
+  _Alignas(64) uint64_t shares[64][8];
 } team;
 
 static void barrier(void *shared, int32_t id) {
@@ -54,18 +56,30 @@ static void barrier(void *shared, int32_t id) {
 /* Calls a stage function `times` times as thread `id` of `count`, with a barrier after each. */
 void JAVA(call)(void *env, void *cls, int64_t function, int64_t stage, int64_t shared, int32_t id, int32_t count, int32_t times) {
   ((team *)shared)->count = count;
-  const catena_thread thread = {id, count, barrier, (void *)shared};
+  const catena_thread thread = {id, count, barrier, (void *)shared, ((team *)shared)->shares[0]};
   for (int32_t i = 0; i < times; i++) {
     ((void (*)(const void *, const catena_thread *))function)((const void *)stage, &thread);
     barrier((void *)shared, id);
   }
 }
 
+/* Calls a stage function once as thread `id` of `count`; thread `late` begins when all others wait for it. */
+void JAVA(callLate)(void *env, void *cls, int64_t function, int64_t stage, int64_t shared, int32_t id, int32_t count, int32_t late) {
+  team *t = (team *)shared;
+  t->count = count;
+  const catena_thread thread = {id, count, barrier, t, t->shares[0]};
+  while (id == late && __atomic_load_n(&t->waiting, __ATOMIC_ACQUIRE) < count - 1) sched_yield();
+  ((void (*)(const void *, const catena_thread *))function)((const void *)stage, &thread);
+  barrier(t, id);
+}
+
+int64_t JAVA(shareOf)(void *env, void *cls, int64_t shared, int32_t id) { return (int64_t)((team *)shared)->shares[id][0]; }
+
 /* Calls a stage function with stages[0], stages[1], … in turn: the weights of each are elsewhere in memory. */
 void JAVA(callEach)(void *env, void *cls, int64_t function, int64_t stages, int32_t stageCount, int64_t shared, int32_t id,
                     int32_t count) {
   ((team *)shared)->count = count;
-  const catena_thread thread = {id, count, barrier, (void *)shared};
+  const catena_thread thread = {id, count, barrier, (void *)shared, ((team *)shared)->shares[0]};
   for (int32_t i = 0; i < stageCount; i++) {
     ((void (*)(const void *, const catena_thread *))function)(((const void *const *)stages)[i], &thread);
     barrier((void *)shared, id);

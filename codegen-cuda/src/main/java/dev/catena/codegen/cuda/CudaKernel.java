@@ -1,7 +1,6 @@
 package dev.catena.codegen.cuda;
 
 import dev.catena.codegen.Buffer;
-import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RowCount;
 import dev.catena.codegen.View;
 import java.util.ArrayList;
@@ -21,6 +20,7 @@ final class CudaKernel {
     private String body;
     private int residentBlocks = 1;
     private boolean loadsWeightsFirst;
+    private int sharedBytes;
 
     /**
      * @param name what it is called unless another kernel has the name
@@ -51,6 +51,12 @@ final class CudaKernel {
     /** Its template waits for the launches before it, after it has asked for weights. */
     CudaKernel loadsWeightsFirst() {
         loadsWeightsFirst = true;
+        return this;
+    }
+
+    /** Shared memory that the launch gives it, beside what the template declares. */
+    CudaKernel sharedBytes(int count) {
+        sharedBytes = count;
         return this;
     }
 
@@ -123,7 +129,7 @@ final class CudaKernel {
         while (blocks.size() < 3) {
             blocks.add(1);
         }
-        return new KernelLaunch(kernels.add(this), blocks, List.of(threads, 1, 1), 0, arguments);
+        return new KernelLaunch(kernels.add(this), blocks, List.of(threads, 1, 1), sharedBytes, arguments);
     }
 
     /** Where a kernel finds how many rows there are. */
@@ -134,12 +140,6 @@ final class CudaKernel {
     /** What a kernel's name says of the rows that it is for. */
     static String selected(RowCount rows) {
         return rows == RowCount.STEP ? "" : "_selected";
-    }
-
-    /** For storage that only other targets have kernels for. */
-    static IllegalArgumentException noKernel(MatrixType type) {
-        return new IllegalArgumentException("weights of " + type.element().bits() + " bits have no GPU kernels; choose 4 bits or more, "
-                + "or a cpu target");
     }
 
     /** Threads that share a row of so many columns: full warps, at most 256. */

@@ -40,6 +40,6 @@ public record CudaLibrary(CudaTarget target, byte[] cubin, List<KernelFacts> ker
      */
     public static byte[] ptx(CudaSource source, String family, NvrtcCompiler compiler) throws IOException {
         String ptx = new String(compiler.ptx(SOURCE_NAME, source, family, true).code(), StandardCharsets.UTF_8);
-        return PtxVersion.lowered(ptx).getBytes(StandardCharsets.UTF_8);
+        return PtxVersion.lowered(ptx, family).getBytes(StandardCharsets.UTF_8);
     }
 }

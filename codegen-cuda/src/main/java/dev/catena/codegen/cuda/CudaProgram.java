@@ -52,7 +52,15 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
      * @param dependentLaunches whether kernels are to overlap where the architecture can (no GPU has run that yet)
      */
     public static CudaProgram of(List<List<Launch>> stages, int maxRows, int vocabulary, TunedKernels tuned, boolean dependentLaunches) {
-        KernelSet kernels = new KernelSet(tuned);
+        return of(stages, maxRows, vocabulary, new KernelSet(tuned), dependentLaunches);
+    }
+
+    /** Likewise, with all that no GPU has run yet and only code for sm_90a can have: kernels that overlap, products by wgmma. */
+    public static CudaProgram withWarpgroups(List<List<Launch>> stages, int maxRows, int vocabulary, TunedKernels tuned) {
+        return of(stages, maxRows, vocabulary, new KernelSet(tuned, true), true);
+    }
+
+    private static CudaProgram of(List<List<Launch>> stages, int maxRows, int vocabulary, KernelSet kernels, boolean dependentLaunches) {
         Map<List<Launch>, CudaStage> known = new LinkedHashMap<>();
         List<CudaStage> list = new ArrayList<>();
         for (List<Launch> launches : stages) {
@@ -75,7 +83,8 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
             buckets.add(new RowBucket(rows, launches(launches, rows, maxRows, kernels)));
         }
         long arena = launches.stream().mapToLong(CudaProgram::arenaEnd).max().orElse(0);
-        long scratch = launches.stream().mapToLong(launch -> scratchBytes(launch, maxRows)).max().orElse(0);
+        long scratch = launches.stream().mapToLong(launch -> kernels.warpgroups() && launch instanceof LinearLaunch linear
+                ? Math.max(scratchBytes(launch, maxRows), WarpgroupLinear.scratchBytes(linear, maxRows)) : scratchBytes(launch, maxRows)).max().orElse(0);
         return new CudaStage("stage_" + StructureHash.of(buckets.toString()), roundUp256(arena), roundUp256(scratch), buckets);
     }
 
@@ -84,7 +93,7 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
         List<KernelLaunch> list = new ArrayList<>();
         for (int i = 0; i < launches.size();) {
             Optional<TokenLinear> linear = TokenLinear.at(launches, i, rows);
-            Optional<StepAttention> attention = rows <= LinearKernels.MOST_FEW_ROWS ? StepAttention.at(launches, i) : Optional.empty();
+            Optional<StepAttention> attention = StepAttention.at(launches, i, rows);
             if (linear.isPresent()) {
                 list.add(LinearKernels.fewTokens(linear.get(), rows, kernels));
                 i += linear.get().launches();

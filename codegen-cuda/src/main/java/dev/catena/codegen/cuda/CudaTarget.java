@@ -12,6 +12,8 @@ import java.util.List;
 public record CudaTarget(String name, int capability) implements Target {
     private static final List<CudaTarget> KNOWN = List.of(75, 80, 86, 89, 90, 100, 120).stream()
             .map(capability -> new CudaTarget("sm_" + capability, capability)).toList();
+    /** Its code runs on compute capability 9.0 alone and has what no other GPU has. */
+    private static final CudaTarget HOPPER_ALONE = new CudaTarget("sm_90a", 90);
 
     /**
      * The target that {@code text} names.
@@ -24,6 +26,9 @@ public record CudaTarget(String name, int capability) implements Target {
                 return target;
             }
         }
+        if (HOPPER_ALONE.name.equals(text)) {
+            return HOPPER_ALONE;
+        }
         throw new IllegalArgumentException("unknown target '" + text + "'; known GPU architectures are "
                 + String.join(", ", KNOWN.stream().map(CudaTarget::name).toList())
                 + " (code runs on its own and on higher minor versions: sm_86 also serves sm_89)");
@@ -34,16 +39,21 @@ public record CudaTarget(String name, int capability) implements Target {
         return capability >= 90;
     }
 
-    /** All targets, older ones first. */
+    /** Whether four warps multiply together (wgmma), which no GPU has run yet. */
+    public boolean multipliesByWarpgroup() {
+        return equals(HOPPER_ALONE);
+    }
+
+    /** All targets whose code newer minor versions run, too; older ones first. */
     public static List<CudaTarget> known() {
         return KNOWN;
     }
 
     /**
      * The virtual architecture whose PTX goes along, for GPUs that the target's own code doesn't fit: one for all from
-     * compute capability 8.0 on, one below.
+     * compute capability 8.0 on, one below. That of {@code sm_90a} is for no other GPU: the simulator runs it.
      */
     public String ptxFamily() {
-        return capability < 80 ? "compute_75" : "compute_80";
+        return multipliesByWarpgroup() ? "compute_90a" : capability < 80 ? "compute_75" : "compute_80";
     }
 }

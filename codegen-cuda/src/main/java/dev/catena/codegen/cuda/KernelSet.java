@@ -17,27 +17,38 @@ import java.util.Set;
 final class KernelSet {
     /** The resources, each after those that it builds on; only the ones that are used become part of a program. */
     private static final List<String> TEMPLATES = List.of("prelude.cuh", "functions.cuh", "embedding.cuh", "rms_norm.cuh", "layer_norm.cuh",
-            "select_rows.cuh", "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh", "linear_few_tokens.cuh", "kv_cache.cuh",
+            "select_rows.cuh", "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh", "linear_warpgroup.cuh", "linear_few_tokens.cuh", "kv_cache.cuh",
             "rope_append.cuh", "attention.cuh", "attention_scalar.cuh", "attention_matrix.cuh", "attention_step.cuh", "sampling.cuh");
 
     private final TunedKernels tuned;
+    private final boolean warpgroups;
     private final Map<String, String> texts;
     private final Set<String> used;
 
     /** @param tuned how kernels are configured that were measured */
     KernelSet(TunedKernels tuned) {
-        this(tuned, new LinkedHashMap<>(), new HashSet<>(Set.of("prelude.cuh")));
+        this(tuned, false);
     }
 
-    private KernelSet(TunedKernels tuned, Map<String, String> texts, Set<String> used) {
+    /** @param warpgroups whether four warps may multiply together, which only code for sm_90a does */
+    KernelSet(TunedKernels tuned, boolean warpgroups) {
+        this(tuned, warpgroups, new LinkedHashMap<>(), new HashSet<>(Set.of("prelude.cuh")));
+    }
+
+    private KernelSet(TunedKernels tuned, boolean warpgroups, Map<String, String> texts, Set<String> used) {
         this.tuned = tuned;
+        this.warpgroups = warpgroups;
         this.texts = texts;
         this.used = used;
     }
 
     /** The same set, to which kernels are added as another table configures them. */
     KernelSet configured(TunedKernels other) {
-        return new KernelSet(other, texts, used);
+        return new KernelSet(other, warpgroups, texts, used);
+    }
+
+    boolean warpgroups() {
+        return warpgroups;
     }
 
     TunedKernels tuned() {

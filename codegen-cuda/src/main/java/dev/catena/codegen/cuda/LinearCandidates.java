@@ -21,9 +21,9 @@ public record LinearCandidates(LinearCase of, List<Candidate> candidates, CudaSo
      * Compiled for a target.
      *
      * @param candidates those that spill no registers, if there are such
-     * @param ptx        the same kernels for the target's family
+     * @param facts      of their kernels, by name
      */
-    public record Compiled(LinearCase of, List<Candidate> candidates, byte[] cubin, byte[] ptx) {}
+    public record Compiled(LinearCase of, List<Candidate> candidates, byte[] cubin, Map<String, KernelFacts> facts) {}
 
     public static LinearCandidates of(LinearCase of, List<LinearConfiguration> configurations) {
         KernelSet kernels = new KernelSet(TunedKernels.none());
@@ -40,12 +40,12 @@ public record LinearCandidates(LinearCase of, List<Candidate> candidates, CudaSo
         Map<String, KernelFacts> facts = KernelFacts.of(code.log());
         List<Candidate> fitting = candidates.stream().filter(candidate -> candidate.launches().stream()
                 .allMatch(launch -> facts.get(launch.kernel()).spillBytes() == 0)).toList();
-        return new Compiled(of, fitting.isEmpty() ? candidates : fitting, code.code(), ptx(target, compiler));
+        return new Compiled(of, fitting.isEmpty() ? candidates : fitting, code.code(), facts);
     }
 
     /** The kernels as PTX of the target's family. @throws CompileError as {@link #compile} */
     public byte[] ptx(CudaTarget target, NvrtcCompiler compiler) throws IOException {
         String ptx = new String(compiler.ptx(SOURCE_NAME, source, target.ptxFamily(), false).code(), StandardCharsets.UTF_8);
-        return PtxVersion.lowered(ptx).getBytes(StandardCharsets.UTF_8);
+        return PtxVersion.lowered(ptx, target.ptxFamily()).getBytes(StandardCharsets.UTF_8);
     }
 }

@@ -5,10 +5,10 @@ import dev.catena.codegen.Launch;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.LoopNest;
 import dev.catena.codegen.LoopNestLaunch;
+import dev.catena.codegen.MatrixLayout;
 import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.View;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,6 +23,7 @@ import java.util.Optional;
  * @param rows     of the step
  */
 public record LinearCase(String kernel, LinearConfiguration.Kind kind, List<Launch> launches, int rows) {
+    private static final int LOAD_BYTES = 16;
     /** Weights' numbers in {@link Buffer.Weight}. */
     public static final int MATRIX = 0, NORM = 1, BIAS = 2;
 
@@ -37,7 +38,7 @@ public record LinearCase(String kernel, LinearConfiguration.Kind kind, List<Laun
             for (int i = 0; i < launches.size();) {
                 Optional<TokenLinear> fused = TokenLinear.at(launches, i, rows);
                 if (fused.isPresent()) {
-                    cases.computeIfAbsent(LinearKernels.tokensName(fused.get()), name -> of(name, LinearConfiguration.Kind.TOKENS, fused.get(), rows));
+                    cases.computeIfAbsent(LinearKernels.tokensName(fused.get(), rows), name -> of(name, LinearConfiguration.Kind.TOKENS, fused.get(), rows));
                 } else if (launches.get(i) instanceof LinearLaunch linear) {
                     LinearConfiguration.Kind kind = LinearKernels.kind(linear, rows);
                     cases.computeIfAbsent(kind == LinearConfiguration.Kind.FEW_ROWS ? LinearKernels.fewRowsName(linear, rows)
@@ -102,11 +103,22 @@ public record LinearCase(String kernel, LinearConfiguration.Kind kind, List<Laun
         return launches.stream().mapToLong(launch -> CudaProgram.scratchBytes(launch, rows)).max().orElse(0);
     }
 
-    /** What the kernel can be made with, the likeliest to be fast first. */
-    public List<LinearConfiguration> configurations(CudaTarget target) {
-        LinearEstimate estimate = new LinearEstimate(this, target);
-        return LinearConfiguration.all(kind).stream().filter(c -> c.fits(linear(), rows))
-                .sorted(Comparator.comparingDouble(estimate::seconds)).toList();
+    /** What the kernel can be made with. */
+    public List<LinearConfiguration> configurations() {
+        return LinearConfiguration.all(kind).stream().filter(c -> c.fits(linear(), rows)).toList();
+    }
+
+    /**
+     * What a block of the kernel has under way of its weights before it waits for any: a load of 128 bits of each lane for each of
+     * {@link LinearConfiguration#inFlight}, of kernels that don't say so two; and no more than the lane's share of the columns.
+     */
+    public long bytesUnderWay(LinearConfiguration c) {
+        ManyRowTile tile = ManyRowTile.of(rows).withOutputWarps(c.warps());
+        MatrixLayout layout = new MatrixLayout(linear().type());
+        int threads = c.kind() == LinearConfiguration.Kind.MANY_ROWS ? tile.threads() : c.warps() * 32;
+        double loadsOfLane = layout.blockBytes() * 2.0 / (c.warps() * 32 * LOAD_BYTES);
+        double loads = Math.min(c.kind() == LinearConfiguration.Kind.TOKENS ? c.inFlight() : 2, Math.max(1, loadsOfLane));
+        return Math.round(threads * loads * LOAD_BYTES);
     }
 
     /** What is taken where nothing was measured. */

@@ -1,6 +1,19 @@
 /* y = x W^T (+ bias) (+ residual) for many rows, on tensor cores: f16 products, f32 sums. An element of x is the sum of PARTS
    halves: two hold 22 bits of it, so that products are as fine as f32's; one is faster. */
 
+/* A power of two that brings a row's largest element near 2^14, and back, in two factors, neither of which leaves the range of normal floats. */
+struct RowScaling {
+  float factor, rest_of_factor, back;
+  float scaled(float element) const { return element * factor * rest_of_factor; }
+};
+
+inline RowScaling scaling_of(float largest) {
+  const int exponent = (__float_as_int(largest) >> 23) - 127;
+  /* Rows of zeros or subnormals, and rows that hold an infinity, stay as they are. */
+  const int shift = exponent == -127 || exponent == 128 ? 0 : 13 - exponent;
+  return {power_of_two(shift / 2), power_of_two(shift - shift / 2), power_of_two(-shift / 2) * power_of_two(shift / 2 - shift)};
+}
+
 /* Rows of x as [rows][PARTS][PADDED] halves, each row scaled by a power of two so that its largest element is near 2^14:
    nothing overflows, and what is small beside the row's largest stays normal down to 2^-28 of it. Columns are padded with
    zeros. A block is a row. */
@@ -12,12 +25,9 @@ void rows_to_half(int rows, const float *x, uint16 *x_half, float *row_scale) {
   x_half += r * PARTS * PADDED;
   float largest = 0;
   for (int c = threadIdx.x; c < COLUMNS; c += WARPS * 32) largest = fmaxf(largest, fabsf(x[c]));
-  const int exponent = (__float_as_int(block_max<WARPS>(largest)) >> 23) - 127;
-  /* Rows of zeros or subnormals, and rows that hold an infinity, stay as they are. */
-  const int shift = exponent == -127 || exponent == 128 ? 0 : 13 - exponent;
-  const float factor = power_of_two(shift / 2), rest_of_factor = power_of_two(shift - shift / 2);
+  const RowScaling scaling = scaling_of(block_max<WARPS>(largest));
   for (int c = threadIdx.x; c < PADDED; c += WARPS * 32) {
-    float rest = c < COLUMNS ? x[c] * factor * rest_of_factor : 0;
+    float rest = c < COLUMNS ? scaling.scaled(x[c]) : 0;
 #pragma unroll
     for (int part = 0; part < PARTS; part++) {
       const uint16 half = half_of_float(rest);
@@ -25,7 +35,7 @@ void rows_to_half(int rows, const float *x, uint16 *x_half, float *row_scale) {
       rest -= float_of_half(half);
     }
   }
-  if (threadIdx.x == 0) row_scale[r] = power_of_two(-shift / 2) * power_of_two(shift / 2 - shift);
+  if (threadIdx.x == 0) row_scale[r] = scaling.back;
 }
 
 /* 16 bytes from global to shared memory, behind the block's back where the GPU can; zeros if not `present`. */
@@ -130,7 +140,7 @@ void linear_many_rows(int rows, const uint16 *x_half, const float *row_scale, co
   int group = 0;
   auto load_group = [&](int of_group) {
     if constexpr (MATRIX::QUANTIZED) {
-      MATRIX::four_scales(block, of_group, quarter * 4, next_scales);
+      MATRIX::four_scales(block, of_group, quarter * 4).values(next_scales);
       if (MATRIX::STORED_ZEROS) next_zeros = *(const uint32 *)(block + MATRIX::ZERO_CODES + of_group * 16 + quarter * 4);
     }
   };

@@ -69,8 +69,8 @@ final class CudaDriver implements GpuDriver {
     }
 
     /**
-     * A cubin runs on its own architecture and on higher minor versions of it; PTX on its own and on everything newer (CUDA
-     * C++ Programming Guide, binary and PTX compatibility).
+     * A cubin runs on its own architecture and on higher minor versions of it; PTX on its own and on everything newer; both of
+     * {@code sm_90a} on 9.0 alone, where they are preferred (CUDA C++ Programming Guide, binary and PTX compatibility).
      */
     static Code choose(ArtifactReader reader, GpuFacts gpu, String name) {
         Manifest.Target nearest = null;
@@ -80,11 +80,12 @@ final class CudaDriver implements GpuDriver {
             if (capability == 0) {
                 continue;
             }
-            boolean fits = capability / 10 == gpu.capability() / 10 && capability <= gpu.capability();
-            if (fits && (nearest == null || capability > capability(nearest))) {
+            boolean fits = isForOneChip(target) ? capability == gpu.capability()
+                    : capability / 10 == gpu.capability() / 10 && capability <= gpu.capability();
+            if (fits && (nearest == null || capability > capability(nearest) || isForOneChip(target))) {
                 nearest = target;
             }
-            if (target.ptx() != null && ptxCapability(target) <= gpu.capability()
+            if (target.ptx() != null && !isForOneChip(target) && ptxCapability(target) <= gpu.capability()
                     && (byPtx == null || ptxCapability(target) > ptxCapability(byPtx))) {
                 byPtx = target;
             }
@@ -102,9 +103,15 @@ final class CudaDriver implements GpuDriver {
                 + "compiles its PTX, which takes a while the first time and may be slower. Compile it with --target " + wanted);
     }
 
-    /** 86 for {@code sm_86}, 0 for what isn't a GPU's or runs on one chip alone. */
+    /** 86 for {@code sm_86}, 90 for {@code sm_90a}, 0 for what isn't a GPU's. */
     private static int capability(Manifest.Target target) {
-        return target.runsPrograms() && target.name().matches("sm_[0-9]{2,3}") ? Integer.parseInt(target.name().substring(3)) : 0;
+        return target.runsPrograms() && target.name().matches("sm_[0-9]{2,3}a?")
+                ? Integer.parseInt(target.name().substring(3).replace("a", "")) : 0;
+    }
+
+    /** Such as {@code sm_90a}: neither code nor PTX of it runs on any other GPU. */
+    private static boolean isForOneChip(Manifest.Target target) {
+        return target.name().endsWith("a");
     }
 
     /** 80 for {@code code/compute_80/model.ptx}. */

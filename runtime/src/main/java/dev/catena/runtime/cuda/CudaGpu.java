@@ -13,9 +13,12 @@ import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 
 /** A GPU of NVIDIA's, through its primary context. */
 final class CudaGpu implements Gpu {
@@ -25,8 +28,16 @@ final class CudaGpu implements Gpu {
     private static final int MAX_DYNAMIC_SHARED = 8;
     /** cuda.h: CU_GRAPH_KERNEL_NODE_PORT_PROGRAMMATIC, CU_GRAPH_DEPENDENCY_TYPE_PROGRAMMATIC. */
     private static final byte PROGRAMMATIC_PORT = 1, PROGRAMMATIC_TYPE = 1;
+    private static final int FIRST_WITH_DEPENDENT_LAUNCHES = 90;
     /** A kernel may have so much shared memory without being asked. */
     private static final int UNASKED_SHARED = 48 << 10;
+
+    /** cuda.h, CUdevice_attribute: what may explain a measurement. */
+    private static final Map<String, Integer> ATTRIBUTES = new TreeMap<>(Map.ofEntries(Map.entry("clock_khz", 13), Map.entry("ecc_enabled", 32),
+            Map.entry("memory_clock_khz", 36), Map.entry("memory_bus_bits", 37), Map.entry("l2_bytes", 38),
+            Map.entry("threads_per_multiprocessor", 39), Map.entry("copy_engines", 40), Map.entry("shared_bytes_per_multiprocessor", 81),
+            Map.entry("registers_per_multiprocessor", 82), Map.entry("most_shared_bytes_per_block", 97),
+            Map.entry("blocks_per_multiprocessor", 106)));
 
     private final DriverLibrary driver;
     private final String name;
@@ -58,6 +69,18 @@ final class CudaGpu implements Gpu {
     @Override
     public GpuFacts facts() {
         return facts;
+    }
+
+    /** What a driver doesn't know of is left out. */
+    @Override
+    public Map<String, Long> attributes() {
+        Map<String, Long> found = new LinkedHashMap<>(Map.of("driver_version", (long) driver.version()));
+        ATTRIBUTES.forEach((attribute, number) -> {
+            if (driver.call(DriverFunction.DEVICE_ATTRIBUTE, driver.results(), number, device) == 0) {
+                found.put(attribute, (long) driver.resultInt());
+            }
+        });
+        return found;
     }
 
     /** Makes this GPU the one that the calling thread's calls are about. */
@@ -282,6 +305,11 @@ final class CudaGpu implements Gpu {
     /** Called after the driver, so that the collector sees the buffer in use until then. */
     private static void keep(ByteBuffer buffer) {
         Reference.reachabilityFence(buffer);
+    }
+
+    @Override
+    public boolean overlapsLaunches() {
+        return facts.capability() >= FIRST_WITH_DEPENDENT_LAUNCHES && driver.has(DriverFunction.ADD_DEPENDENCIES);
     }
 
     @Override

@@ -25,6 +25,7 @@ final class DriverLibrary {
         private final long results = arguments + 8 * SystemLibrary.MOST_ARGUMENTS;
     }
 
+    private final int version;
     private final Map<DriverFunction, Long> functions = new EnumMap<>(DriverFunction.class);
     private final ThreadLocal<Call> calls = ThreadLocal.withInitial(Call::new);
 
@@ -44,7 +45,7 @@ final class DriverLibrary {
                             + "for the GPU (docker run --gpus all)"
                     : "install one of 525 or later, on a machine with an NVIDIA GPU"));
         }
-        int version = version(library, name);
+        version = version(library, name);
         if (version < LEAST_VERSION) {
             throw new DeviceException("the NVIDIA driver is too old: it has CUDA " + version / 1000 + "." + version % 1000 / 10
                     + ", Catena needs 12.0; install driver 525 or later");
@@ -78,6 +79,11 @@ final class DriverLibrary {
             throw new DeviceException("NVIDIA's driver doesn't start: " + DriverError.words(result));
         }
         return call.buffer.getInt(8 * SystemLibrary.MOST_ARGUMENTS);
+    }
+
+    /** The newest CUDA that it serves, 12040 for 12.4. */
+    int version() {
+        return version;
     }
 
     /** Whether the driver has it. */

@@ -1,6 +1,7 @@
 package dev.catena.runtime.gpu;
 
 import java.util.List;
+import java.util.Map;
 
 /**
  * One GPU, open: the few calls of a driver that everything else is built on. Handles of streams, events, code, kernels and
@@ -15,6 +16,11 @@ public interface Gpu extends AutoCloseable {
     String name();
 
     GpuFacts facts();
+
+    /** What else its driver says of it, by name; nothing where it isn't a card. */
+    default Map<String, Long> attributes() {
+        return Map.of();
+    }
 
     /** Bytes that can still be allocated. */
     long freeBytes();
@@ -97,6 +103,11 @@ public interface Gpu extends AutoCloseable {
     /** Instructions that lanes have executed here so far, where that is what stands for time; −1 where a clock does. */
     default long laneInstructions() {
         return -1;
+    }
+
+    /** Whether launches in a graph may begin before the ones in front of them have ended, where their kernels wait themselves. */
+    default boolean overlapsLaunches() {
+        return false;
     }
 
     /** Gives it back; all that was taken from it must have been given back, and nothing may be running. */

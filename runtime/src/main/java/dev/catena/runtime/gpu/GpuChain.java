@@ -3,12 +3,14 @@ package dev.catena.runtime.gpu;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.DeviceChain;
+import dev.catena.runtime.LaunchCost;
 import dev.catena.runtime.RowSampling;
 import dev.catena.runtime.Step;
 import dev.catena.runtime.sampling.SamplingParameters;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -19,7 +21,7 @@ import java.util.Set;
 /**
  * Stages on a GPU (docs/cuda-abi.md). All work goes into one stream, and {@link #submit} only puts it there: the host may
  * prepare the next step while this one runs. Where all weights are on the GPU a step is one graph; where some pass through
- * it, stages are launched as their weights arrive.
+ * it, stages that stay are one together, and each other one is a graph that waits for its weights.
  */
 final class GpuChain implements DeviceChain {
     /** What a copy to or from the host's buffers takes at a time. */
@@ -41,10 +43,17 @@ final class GpuChain implements DeviceChain {
     private final StepRing ring;
     private final PinnedMemory bounce;
     private final BoundProgram[] programs;
-    private final StepGraphs graphs;
-    /** Null when everything stays on the GPU; then {@link #streamIndex} is of no use. */
+    /** In the order in which they run. */
+    private final List<Run> runs = new ArrayList<>();
+    /** Null when everything stays on the GPU. */
     private final WeightStream weightStream;
-    private final int[] streamIndex;
+    /**
+     * Stages that one graph has.
+     *
+     * @param streamIndex of the one stage whose weights pass through, or -1
+     */
+    private record Run(StepGraphs graphs, int streamIndex) {}
+
     /** Null where the host samples. */
     private final StepGraphs sampling;
     private final PinnedMemory samplingBytes;
@@ -78,12 +87,20 @@ final class GpuChain implements DeviceChain {
             List<Manifest.Stage> streamed = stages.stream()
                     .filter(stage -> WeightPlacement.entries(stage).stream().anyMatch(passing::contains)).toList();
             weightStream = streamed.isEmpty() ? null : own(new WeightStream(model, streamed, passing));
-            streamIndex = stages.stream().mapToInt(streamed::indexOf).toArray();
+            int[] streamIndex = stages.stream().mapToInt(streamed::indexOf).toArray();
             programs = new BoundProgram[stages.size()];
             for (int i = 0; i < programs.length; i++) {
-                programs[i] = bind(model, i, share);
+                programs[i] = bind(model, i, streamIndex[i], share);
             }
-            graphs = own(new StepGraphs(gpu, programs, withoutSelected, model.dependentLaunches()));
+            for (int first = 0, end; first < programs.length; first = end) {
+                end = first + 1;
+                while (end < programs.length && streamIndex[first] < 0 && streamIndex[end] < 0) {
+                    end++;
+                }
+                BoundProgram[] its = Arrays.copyOfRange(programs, first, end);
+                runs.add(new Run(own(new StepGraphs(gpu, its, Math.max(0, Math.min(its.length, withoutSelected - first)), model.dependentLaunches())),
+                        streamIndex[first]));
+            }
             KernelProgram sampler = outputSelected() ? model.samplingProgram() : null;
             sampling = sampler == null ? null : own(samplingGraphs(model, sampler));
             samplingBytes = sampler == null ? null : own(gpu.pin(Math.toIntExact(Region.totalBytes(layout.samplingRegions()))));
@@ -116,7 +133,7 @@ final class GpuChain implements DeviceChain {
         return resident;
     }
 
-    private BoundProgram bind(ModelOnGpu model, int index, WeightStore.Share share) {
+    private BoundProgram bind(ModelOnGpu model, int index, int streamIndex, WeightStore.Share share) {
         Manifest.Stage stage = stages.get(index);
         Map<String, Long> places = new HashMap<>();
         places.put("step", memory.address(ChainMemory.STEP));
@@ -136,7 +153,7 @@ final class GpuChain implements DeviceChain {
         for (int i = 0; i < stage.weights().size(); i++) {
             String entry = stage.weights().get(i).entry();
             Long resident = share.address(entry);
-            places.put("weight:" + i, resident != null ? resident : weightStream.address(streamIndex[index], entry));
+            places.put("weight:" + i, resident != null ? resident : weightStream.address(streamIndex, entry));
         }
         return new BoundProgram(model, model.program(stage), places, "stage '" + stage.name() + "'",
                 memory.address(ChainMemory.ARENA), memory.address(layout.output(index)));
@@ -158,25 +175,19 @@ final class GpuChain implements DeviceChain {
     @Override
     public void submit() {
         ring.send(step);
-        if (weightStream == null) {
-            graphs.launch(stream, step.rows(), step.selected() > 0);
-            return;
-        }
-        int count = step.selected() > 0 ? programs.length : withoutSelected;
-        for (int i = 0; i < count; i++) {
-            if (streamIndex[i] >= 0) {
-                weightStream.bring(streamIndex[i], stream);
+        boolean selected = step.selected() > 0;
+        for (int i = 0; i < runs.size(); i++) {      // each step: an iterator would be allocated
+            Run run = runs.get(i);
+            if (!run.graphs.hasLaunches(selected)) {
+                continue;
             }
-            launch(programs[i], step.rows());
-            if (streamIndex[i] >= 0) {
-                weightStream.used(streamIndex[i], stream);
+            if (run.streamIndex >= 0) {
+                weightStream.bring(run.streamIndex, stream);
             }
-        }
-    }
-
-    private void launch(BoundProgram program, int rows) {
-        for (KernelLaunch launch : program.launches(rows)) {
-            gpu.launch(stream, launch);
+            run.graphs.launch(stream, step.rows(), selected);
+            if (run.streamIndex >= 0) {
+                weightStream.used(run.streamIndex, stream);
+            }
         }
     }
 
@@ -225,6 +236,24 @@ final class GpuChain implements DeviceChain {
         for (int row = 0; row < rows.rows(); row++) {
             rows.choose(row, bytes.getInt(sampledAt + 4 * row));
         }
+    }
+
+    @Override
+    public double stepCost(int repetitions) {
+        long before = gpu.laneInstructions();
+        if (before < 0) {
+            return DeviceChain.super.stepCost(repetitions);
+        }
+        submit();
+        await();
+        return gpu.laneInstructions() - before;
+    }
+
+    /** Weights that pass through aren't there to be read again. */
+    @Override
+    public List<LaunchCost> launchCosts() {
+        return weightStream != null ? List.of() : new LaunchTiming(gpu, stream).of(List.of(programs).subList(0,
+                step.selected() > 0 ? programs.length : withoutSelected), step.rows());
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.catena.runtime.gpu;
 
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.DeviceException;
 
 /** What GPUs are reached through: NVIDIA's driver, or the simulator. */
 public interface GpuDriver {
@@ -42,8 +43,15 @@ public interface GpuDriver {
      * @param bytes of memory to read and to copy
      */
     default GpuMeasurement measure(int ordinal, long bytes) {
-        try (Gpu gpu = open(ordinal, "sm_75", Runtime.getRuntime().availableProcessors())) {
-            return GpuMeasurement.of(gpu, bytes / 256 * 256);
+        int threads = Runtime.getRuntime().availableProcessors();
+        GpuMeasurement measured;
+        try (Gpu gpu = open(ordinal, "sm_75", threads)) {
+            measured = GpuMeasurement.of(gpu, bytes / 256 * 256);
+        }
+        try (Gpu gpu = open(ordinal, "sm_75", threads)) {
+            return measured.withDependentLaunches(gpu);
+        } catch (DeviceException e) {
+            return measured;      // a driver that refuses them must not cost the rest
         }
     }
 }

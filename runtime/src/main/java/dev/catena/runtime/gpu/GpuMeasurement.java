@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 
 /**
  * What a GPU's memory and its launches cost, measured: what the share of bandwidth that kernels reach is reckoned against.
@@ -14,9 +15,13 @@ import java.util.List;
  * @param copyBytesPerSecond    read and written together, of a kernel that copies so
  * @param streamLaunchSeconds   from one empty kernel to the next, launched one by one
  * @param graphLaunchSeconds    the same within a graph
+ * @param dependentLaunchSeconds the same in a graph whose launches may begin early; NaN where they can't
+ * @param smallestSeconds       from the host's launch of one empty kernel to its knowing that this has ended
+ * @param attributes            what the driver says of it
  */
-public record GpuMeasurement(String description, double readBytesPerSecond, double copyBytesPerSecond, double streamLaunchSeconds,
-        double graphLaunchSeconds) {
+public record GpuMeasurement(String description, int capability, int multiprocessors, double readBytesPerSecond, double copyBytesPerSecond,
+        double streamLaunchSeconds, double graphLaunchSeconds, double dependentLaunchSeconds, double smallestSeconds, Map<String, Long> attributes) {
+
     private static final int THREADS = 256;
     private static final int BLOCKS_OF_MULTIPROCESSOR = 8;
     private static final int LAUNCHES = 400;
@@ -47,8 +52,26 @@ public record GpuMeasurement(String description, double readBytesPerSecond, doub
                     gpu.launch(stream, nothing);
                 }
             });
-            double graph = graph(gpu, stream, nothing, LAUNCHES) - graph(gpu, stream, nothing, LAUNCHES / 2);
-            return new GpuMeasurement(gpu.facts().description(), bytes / reading, 2 * bytes / copying, launches / LAUNCHES, graph / (LAUNCHES - LAUNCHES / 2));
+            double smallest = median(gpu, stream, () -> gpu.launch(stream, nothing));
+            return new GpuMeasurement(gpu.facts().description(), gpu.facts().capability(), gpu.facts().multiprocessors(), bytes / reading,
+                    2 * bytes / copying, launches / LAUNCHES, inGraph(gpu, stream, nothing, false), Double.NaN,
+                    smallest, gpu.attributes());
+        } finally {
+            Closing.all(() -> gpu.closeStream(stream), () -> gpu.unload(code));
+        }
+    }
+
+    /** The same with what launches take that may begin early, where the GPU and its driver can. */
+    GpuMeasurement withDependentLaunches(Gpu gpu) {
+        if (!gpu.overlapsLaunches()) {
+            return this;
+        }
+        long code = gpu.load(kernels(), "probe.ptx");
+        long stream = gpu.newStream();
+        try (GpuMemory memory = gpu.allocate(List.of(Region.of("count", 8)))) {
+            double seconds = inGraph(gpu, stream, launch(gpu, code, "nothing", 1, memory.address(0)), true);
+            return new GpuMeasurement(description, capability, multiprocessors, readBytesPerSecond, copyBytesPerSecond, streamLaunchSeconds,
+                    graphLaunchSeconds, seconds, smallestSeconds, attributes);
         } finally {
             Closing.all(() -> gpu.closeStream(stream), () -> gpu.unload(code));
         }
@@ -59,9 +82,14 @@ public record GpuMeasurement(String description, double readBytesPerSecond, doub
                 new long[0]);
     }
 
+    /** Seconds of a launch in a graph: what more of them take. */
+    private static double inGraph(Gpu gpu, long stream, KernelLaunch launch, boolean dependent) {
+        return (graph(gpu, stream, launch, LAUNCHES, dependent) - graph(gpu, stream, launch, LAUNCHES / 2, dependent)) / (LAUNCHES - LAUNCHES / 2);
+    }
+
     /** Seconds of a graph of so many launches. */
-    private static double graph(Gpu gpu, long stream, KernelLaunch launch, int count) {
-        long graph = gpu.instantiate(Collections.nCopies(count, launch), false);
+    private static double graph(Gpu gpu, long stream, KernelLaunch launch, int count, boolean dependent) {
+        long graph = gpu.instantiate(Collections.nCopies(count, launch), dependent);
         double seconds = median(gpu, stream, () -> gpu.launchGraph(stream, graph));
         gpu.closeGraph(graph);
         return seconds;

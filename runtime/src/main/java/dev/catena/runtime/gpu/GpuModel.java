@@ -21,6 +21,11 @@ public final class GpuModel implements DeviceModel {
         file = new WeightFile(reader);
     }
 
+    /** Bytes that the graphs of steps may take on a GPU, of so many buckets of rows with so many launches each. */
+    public static long graphBytes(int buckets, int launches) {
+        return StepGraphs.mostBytes(buckets, launches);
+    }
+
     @Override
     public Manifest.Target target(String device) {
         return driver.choose(reader, ordinal(device)).target();

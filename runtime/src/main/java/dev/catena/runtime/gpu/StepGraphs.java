@@ -37,8 +37,13 @@ final class StepGraphs implements AutoCloseable {
         return 2L * buckets * launches * BYTES_PER_LAUNCH;
     }
 
+    /** Whether anything runs in a step that selects rows, or in one that doesn't. */
+    boolean hasLaunches(boolean selected) {
+        return selected || withoutSelected > 0;
+    }
+
     void launch(long stream, int rows, boolean selected) {
-        if (!selected && withoutSelected == 0) {
+        if (!hasLaunches(selected)) {
             return;
         }
         int bucket = 0;

@@ -8,6 +8,17 @@ final class AddressOperand {
     private final boolean wide;
     private final long offset;
 
+    private AddressOperand() {
+        slot = -1;
+        wide = true;
+        offset = 0;
+    }
+
+    /** Address 0, for accesses whose place doesn't matter. */
+    static AddressOperand zero() {
+        return new AddressOperand();
+    }
+
     AddressOperand(KernelDecoder k, PtxOperand operand) {
         if (!(operand instanceof PtxOperand.Address address)) {
             throw k.unsupported("an operand that is no address");

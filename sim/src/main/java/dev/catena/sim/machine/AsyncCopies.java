@@ -37,7 +37,7 @@ final class AsyncCopies {
             warp.memory.readBytes(lane, source, read, before, at);
         }
         warp.memory.checkSharedWrite(lane, target, size, at);
-        AsyncCopy copy = new AsyncCopy(lane, target, size, source, read, before, at);
+        AsyncCopy copy = new AsyncCopy(lane, warp.index * Warp.LANES + lane, target, size, source, read, before, at);
         warp.block.shared.expect(copy);
         open.get(lane).add(copy);
     }

@@ -9,4 +9,4 @@ package dev.catena.sim.machine;
  * @param read    bytes of the source; the rest is zeros
  * @param before  what the source held when the copy was issued
  */
-record AsyncCopy(int lane, int target, int size, long source, int read, byte[] before, Instruction at) {}
+record AsyncCopy(int lane, int thread, int target, int size, long source, int read, byte[] before, Instruction at) implements PendingCopy {}

@@ -4,21 +4,37 @@ import dev.catena.sim.ptx.PtxInstruction;
 import dev.catena.sim.ptx.PtxOperand;
 import java.util.List;
 
-/** {@code cp.async} and fences (PTX ISA 9.7.9.25, 9.7.13). */
+/** {@code cp.async} and fences, that of {@link BulkCopyOps bulk copies} among them (PTX ISA 9.7.9.25, 9.7.13). */
 final class AsyncOps {
     private AsyncOps() {}
 
     static Instruction decode(KernelDecoder k, PtxInstruction i) {
         return switch (i.opcode()) {
             case "membar" -> i.has("proxy") ? refuse(k) : fence(i.has("cta"));
-            case "fence" -> i.modifiers().stream().anyMatch(m -> m.startsWith("proxy") || m.startsWith("mbarrier")) ? refuse(k)
-                    : fence(i.has("cta"));
-            default -> copy(k, i);
+            case "fence" -> i.modifiers().get(0).startsWith("proxy") || i.has("mbarrier_init") ? asyncFence(k, i) : fence(i.has("cta"));
+            default -> i.has("bulk") ? BulkCopyOps.decode(k, i) : copy(k, i);
         };
     }
 
     private static Instruction refuse(KernelDecoder k) {
         throw k.unsupported("");
+    }
+
+    /** {@code fence.proxy.async} of shared memory, and {@code fence.mbarrier_init}, of which copies need one. */
+    private static Instruction asyncFence(KernelDecoder k, PtxInstruction i) {
+        boolean init = i.has("mbarrier_init");
+        if (!init && (!i.modifiers().get(0).equals("proxy") || !i.modifiers().get(1).equals("async") || i.has("global"))) {
+            throw k.unsupported("");
+        }
+        return CompareOps.plain((w, active) -> {
+            for (int m = active; m != 0; m &= m - 1) {
+                int lane = Integer.numberOfTrailingZeros(m);
+                w.block.shared.fenceMbarriers(w.index * Warp.LANES + lane);
+                if (!init) {
+                    w.block.shared.show(w, lane);
+                }
+            }
+        });
     }
 
     private static Instruction fence(boolean blockScope) {
@@ -27,7 +43,7 @@ final class AsyncOps {
 
     private static Instruction copy(KernelDecoder k, PtxInstruction i) {
         List<PtxOperand> o = i.operands();
-        if (!i.has("async") || i.has("bulk") || i.has("mbarrier")) {
+        if (!i.has("async") || i.has("mbarrier")) {
             throw k.unsupported("");
         }
         if (i.has("commit_group")) {

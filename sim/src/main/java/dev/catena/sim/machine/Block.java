@@ -9,6 +9,8 @@ final class Block {
     final SharedMemory shared;
     /** Counts what it does, or null. */
     final KernelTally tally;
+    final BulkCopies copies = new BulkCopies(this);
+    private final Warpgroup[] warpgroups;
     final Publications publications = new Publications();
     private final Barrier[] barriers = new Barrier[16];
 
@@ -33,10 +35,14 @@ final class Block {
         this.tally = tally;
         this.kernel = launch.kernel;
         this.threads = launch.threads;
-        shared = new SharedMemory(kernel.sharedLayout(launch.dynamicShared));
+        shared = new SharedMemory(kernel.sharedLayout(launch.dynamicShared), kernel.multipliesByWarpgroup());
         warps = new Warp[(threads + Warp.LANES - 1) / Warp.LANES];
         for (int i = 0; i < warps.length; i++) {
             warps[i] = new Warp(this, i);
+        }
+        warpgroups = new Warpgroup[warps.length / Warpgroup.WARPS];
+        for (int i = 0; i < warpgroups.length; i++) {
+            warpgroups[i] = new Warpgroup();
         }
         for (int i = 0; i < barriers.length; i++) {
             barriers[i] = new Barrier(this, i);
@@ -53,6 +59,10 @@ final class Block {
         barrierStamp = 0;
         acquired = null;
         shared.start(++runs);
+        copies.clear();
+        for (Warpgroup warpgroup : warpgroups) {
+            warpgroup.clear();
+        }
         for (Barrier barrier : barriers) {
             barrier.clear();
         }
@@ -87,7 +97,9 @@ final class Block {
                 runnable += warp.runnable() ? 1 : 0;
                 ended &= warp.ended();
             }
+            copies.landSome();
             if (ended) {
+                copies.ended();
                 return true;
             }
             if (runnable == 0) {
@@ -114,7 +126,12 @@ final class Block {
         return taken;
     }
 
-    private int nextRandom() {
+    /** The warpgroup that a warp belongs to, or null where fewer than four warps are left for it. */
+    Warpgroup warpgroup(int warp) {
+        return warp / Warpgroup.WARPS < warpgroups.length ? warpgroups[warp / Warpgroup.WARPS] : null;
+    }
+
+    int nextRandom() {
         random += 0x9E3779B97F4A7C15L;     // splitmix64 (Steele, Lea, Flood 2014)
         long z = (random ^ random >>> 30) * 0xBF58476D1CE4E5B9L;
         z = (z ^ z >>> 27) * 0x94D049BB133111EBL;

@@ -14,6 +14,18 @@ final class CompareOps {
 
     interface Body { void run(Warp w, int active); }
 
+    /** As {@link Body}, for what reports faults. */
+    interface BodyAt { void run(Warp w, int active, Instruction at); }
+
+    static Instruction plain(BodyAt body) {
+        return new Instruction(false) {
+            @Override
+            void run(Warp w, int active) {
+                body.run(w, active, this);
+            }
+        };
+    }
+
     static Instruction plain(Body body) {
         return new Instruction(false) {
             @Override

@@ -14,6 +14,9 @@ abstract class Instruction {
     /** Whether it says itself where its lanes go on: {@link #transfer} instead of {@link #run}. */
     final boolean control;
 
+    /** Registers of 32 bits that it uses and some {@code wgmma} of the kernel uses, too. */
+    int[] productRegisters = {};
+
     Instruction(boolean control) {
         this.control = control;
     }

@@ -27,7 +27,8 @@ record InstructionCost(ExecutionUnit unit, int slots, int multiplyAdds) {
                 return none();
             case "ld", "st":
                 return i.modifiers().stream().anyMatch(m -> m.startsWith("param")) ? none() : one(ExecutionUnit.LSU);
-            case "bra", "brx", "call", "ret", "exit", "trap", "nanosleep", "bar", "barrier", "membar", "fence", "griddepcontrol":
+            case "bra", "brx", "call", "ret", "exit", "trap", "nanosleep", "bar", "barrier", "membar", "fence", "griddepcontrol",
+                    "setmaxnreg":
                 return one(ExecutionUnit.BRANCH);
             case "mma", "wgmma":
                 return matrix(i);
@@ -78,8 +79,8 @@ record InstructionCost(ExecutionUnit unit, int slots, int multiplyAdds) {
         for (String modifier : i.modifiers()) {
             Matcher shape = SHAPE.matcher(modifier);
             if (shape.matches()) {
-                return new InstructionCost(ExecutionUnit.TENSOR, 1, Integer.parseInt(shape.group(1)) * Integer.parseInt(shape.group(2))
-                        * Integer.parseInt(shape.group(3)));
+                int ofAll = Integer.parseInt(shape.group(1)) * Integer.parseInt(shape.group(2)) * Integer.parseInt(shape.group(3));
+                return new InstructionCost(ExecutionUnit.TENSOR, 1, i.opcode().equals("wgmma") ? ofAll / Warpgroup.WARPS : ofAll);
             }
         }
         return one(ExecutionUnit.BRANCH);      // wgmma.fence and its like

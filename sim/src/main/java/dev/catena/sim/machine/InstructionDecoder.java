@@ -29,6 +29,8 @@ final class InstructionDecoder {
             case "bar", "barrier" -> BarrierSync.decode(k, i);
             case "shfl", "vote", "match", "redux", "activemask", "elect" -> WarpOps.decode(k, i);
             case "ldmatrix", "stmatrix", "movmatrix" -> MatrixMoves.decode(k, i);
+            case "mbarrier" -> MbarrierOps.decode(k, i);
+            case "wgmma", "setmaxnreg" -> WarpgroupOps.decode(k, i);
             case "mma" -> MatrixMultiply.decode(k, i);
             default -> throw new UnsupportedPtxException(i, "");
         };

@@ -31,6 +31,7 @@ public final class Kernel {
     private final int[] localStarts;
     private final int[] localEnds;
     private final List<PlacedShared> shared;
+    private final boolean multipliesByWarpgroup;
 
     /** A shared variable at its address; {@code bytes} is -1 for the launch's dynamic memory. */
     record PlacedShared(String name, int start, int bytes) {}
@@ -55,10 +56,16 @@ public final class Kernel {
         this.functions = functionStarts.length;
         this.functionStarts = functionStarts;
         this.shared = shared;
+        multipliesByWarpgroup = java.util.Arrays.stream(code).anyMatch(WarpgroupMultiply.class::isInstance);
         this.staticShared = staticShared;
         this.parameterBytes = parameterBytes;
         this.maxThreads = maxThreads;
         this.beginsEarly = beginsEarly;
+    }
+
+    /** Whether it has {@code wgmma}, so that registers and shared memory are watched for it. */
+    boolean multipliesByWarpgroup() {
+        return multipliesByWarpgroup;
     }
 
     public String name() {

@@ -7,10 +7,12 @@ import dev.catena.sim.ptx.PtxOperand;
 import dev.catena.sim.ptx.PtxRegister;
 import dev.catena.sim.ptx.PtxVariable;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * Turns a kernel and the functions it calls into {@link Instruction}s: gives registers, constants and special registers
@@ -263,7 +265,41 @@ final class KernelDecoder {
         code.add(end);
     }
 
+    /** Tells each instruction which of its registers products use. */
+    private void findProductRegisters() {
+        BitSet used = new BitSet();
+        for (Instruction i : code) {
+            if (i instanceof WarpgroupMultiply product) {
+                java.util.Arrays.stream(product.d).forEach(used::set);
+                java.util.Arrays.stream(product.a).forEach(used::set);
+            }
+        }
+        for (Function f : used.isEmpty() ? List.<Function>of() : functions.values()) {
+            for (int at = 0; at < f.text.instructions().size(); at++) {
+                Instruction i = code.get(f.entry + at);
+                if (!(i instanceof WarpgroupMultiply)) {
+                    i.productRegisters = f.text.instructions().get(at).operands().stream().flatMap(KernelDecoder::registers)
+                            .filter(r -> !isWide(r) && !r.type().equals("pred")).mapToInt(r -> f.slots[r.index()]).filter(used::get).distinct().toArray();
+                }
+            }
+        }
+    }
+
+    private static Stream<PtxRegister> registers(PtxOperand operand) {
+        if (operand instanceof PtxOperand.Register r) {
+            return Stream.of(r.register());
+        } else if (operand instanceof PtxOperand.Address a && a.register() != null) {
+            return Stream.of(a.register());
+        } else if (operand instanceof PtxOperand.Vector v) {
+            return v.elements().stream().flatMap(KernelDecoder::registers);
+        } else if (operand instanceof PtxOperand.Pair p) {
+            return Stream.concat(registers(p.first()), registers(p.second()));
+        }
+        return Stream.empty();
+    }
+
     private Kernel finish() {
+        findProductRegisters();
         int[][] values32 = new int[constants32.size()][Warp.LANES];
         constants32.forEach((value, at) -> java.util.Arrays.fill(values32[at - count32], value));
         long[][] values64 = new long[constants64.size()][Warp.LANES];

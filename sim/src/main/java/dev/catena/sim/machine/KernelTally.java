@@ -26,6 +26,10 @@ final class KernelTally {
         private long byBlocks;
     }
 
+    /** The most bytes that a lane asks for by itself. */
+    private static final int MOST_OF_LANE = 16;
+    private static final int WAVEFRONT = 128;
+
     private final Kernel kernel;
     private final GlobalMemory memory;
     private final long[] counts;
@@ -98,11 +102,16 @@ final class KernelTally {
             global(pc, global, access.kind() == MemoryAccess.Kind.LOAD);
         }
         if (shared != 0) {
-            banks.count(shared, addresses, sizes[Integer.numberOfTrailingZeros(shared)], access.kind() == MemoryAccess.Kind.ATOMIC);
+            long bytes = bytes(shared);
+            int ofLane = sizes[Integer.numberOfTrailingZeros(shared)];
+            boolean byUnit = ofLane > MOST_OF_LANE;      // copies and products that units do by themselves, 128 bytes at a time
+            if (!byUnit) {
+                banks.count(shared, addresses, ofLane, access.kind() == MemoryAccess.Kind.ATOMIC);
+            }
             add(pc, Count.SHARED_REQUESTS, 1);
-            add(pc, Count.SHARED_BYTES, bytes(shared));
-            add(pc, Count.SHARED_WAVEFRONTS, banks.wavefronts);
-            add(pc, Count.SHARED_IDEAL, banks.ideal);
+            add(pc, Count.SHARED_BYTES, bytes);
+            add(pc, Count.SHARED_WAVEFRONTS, byUnit ? (bytes + WAVEFRONT - 1) / WAVEFRONT : banks.wavefronts);
+            add(pc, Count.SHARED_IDEAL, byUnit ? (bytes + WAVEFRONT - 1) / WAVEFRONT : banks.ideal);
         }
         if (local != 0) {
             add(pc, Count.LOCAL_REQUESTS, 1);

@@ -8,19 +8,24 @@ import java.util.Map;
  * stamps for single threads. A vector clock in pieces, since most orders come from barriers of whole blocks. Immutable.
  */
 final class Knowledge {
-    /** Of one block: {@code all} threads up to a stamp; {@code threads[i]} further for thread i, or null. */
-    private record View(int all, int[] threads) {
+    /**
+     * Of one block: {@code all} threads up to a stamp; {@code threads[i]} further for thread i, or null; the copies that tell mbarrier i
+     * up to {@code copies[i]}, or null: no barrier of threads tells of those.
+     */
+    private record View(int all, int[] threads, int[] copies) {
         View join(View other) {
-            int[] joined = threads;
-            if (other.threads != null) {
-                joined = other.threads.clone();
-                if (threads != null) {
-                    for (int i = 0; i < joined.length; i++) {
-                        joined[i] = Math.max(joined[i], threads[i]);
-                    }
-                }
+            return new View(Math.max(all, other.all), latest(threads, other.threads), latest(copies, other.copies));
+        }
+
+        private static int[] latest(int[] a, int[] b) {
+            if (a == null || b == null || a == b) {
+                return a == null ? b : a;
             }
-            return new View(Math.max(all, other.all), joined);
+            int[] joined = a.length < b.length ? b.clone() : a.clone();
+            for (int i = 0; i < Math.min(a.length, b.length); i++) {
+                joined[i] = Math.max(a[i], b[i]);
+            }
+            return joined;
         }
     }
 
@@ -32,7 +37,14 @@ final class Knowledge {
 
     /** What a thread that stands at {@code stamps} knows of its block. */
     static Knowledge of(int block, int all, int[] threads) {
-        return new Knowledge(Map.of(block, new View(all, threads)));
+        return new Knowledge(Map.of(block, new View(all, threads, null)));
+    }
+
+    /** That the copies which told an mbarrier have landed, up to a stamp. */
+    static Knowledge ofCopies(int block, int mbarrier, int stamp) {
+        int[] copies = new int[mbarrier + 1];
+        copies[mbarrier] = stamp;
+        return new Knowledge(Map.of(block, new View(0, null, copies)));
     }
 
     /** Both; either may be null. */
@@ -50,6 +62,10 @@ final class Knowledge {
 
     boolean covers(int block, int thread, int stamp) {
         View view = blocks.get(block);
+        if (thread >= RaceShadow.FIRST_COPY) {
+            int mbarrier = thread - RaceShadow.FIRST_COPY;
+            return view != null && view.copies != null && mbarrier < view.copies.length && stamp <= view.copies[mbarrier];
+        }
         return view != null && (stamp <= view.all || view.threads != null && stamp <= view.threads[thread]);
     }
 

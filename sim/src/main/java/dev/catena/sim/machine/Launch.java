@@ -174,7 +174,7 @@ final class Launch {
         while (gcd(a, count) != 1) {
             a += 2;
         }
-        return (a % count * i + Math.floorMod(seed >> 7, count)) % count;    // count < 2^25: no overflow
+        return (a % count * i + Math.floorMod(seed >> 7, count)) % count;    // count < 2^24: no overflow
     }
 
     private static long gcd(long a, long b) {

@@ -51,12 +51,7 @@ final class MemoryPort {
                 }
                 offset = (int) address;
                 races = true;
-                AsyncCopy pending = warp.block.shared.pendingAt(offset, size);
-                if (pending != null) {
-                    throw warp.fault(FaultKind.PENDING_COPY, lane, at, (writes ? "it writes " : "it reads ")
-                            + describe(space, address) + ", which the copy of thread " + (pending.lane() + warp.index * 32)
-                            + warp.where(pending.at().pc) + " is still to write");
-                }
+                checkSharedIsFree(size, lane, writes, at);
                 return warp.block.shared.page;
             case LOCAL:
                 if (!warp.block.kernel.localContains(address, size)) {
@@ -68,6 +63,41 @@ final class MemoryPort {
             default:
                 return findGlobal(address, size, lane, writes, at);
         }
+    }
+
+    /** That no copy, product or mbarrier has the bytes at {@link #offset}. */
+    private void checkSharedIsFree(int size, int lane, boolean writes, Instruction at) {
+        SharedMemory shared = warp.block.shared;
+        PendingCopy pending = shared.pendingAt(offset, size);
+        if (pending != null) {
+            throw warp.fault(FaultKind.PENDING_COPY, lane, at, (writes ? "it writes " : "it reads ")
+                    + describe(Space.SHARED, offset) + ", which the copy of thread " + pending.thread()
+                    + warp.where(pending.at().pc) + " is still to write");
+        }
+        if (writes && shared.isReadByProduct(offset, size)) {
+            throw warp.fault(FaultKind.PENDING_PRODUCT, lane, at, "it writes " + describe(Space.SHARED, offset)
+                    + ", which a wgmma that was not waited for reads");
+        }
+        int reader = writes ? shared.unknownProductRead(offset, size, warp, lane) : -1;
+        if (reader >= 0) {
+            throw warp.fault(FaultKind.RACE, lane, at, "it writes " + describe(Space.SHARED, offset) + ", which a wgmma of warp " + reader
+                    + " has read, and nothing orders the two");
+        }
+        if (shared.mbarrierAt(offset, size) != null) {
+            throw warp.fault(FaultKind.MBARRIER, lane, at, (writes ? "it writes " : "it reads ") + describe(Space.SHARED, offset)
+                    + ", where an mbarrier lies");
+        }
+    }
+
+    /** The mbarrier at an address. */
+    Mbarrier findBarrier(Space space, long address, int lane, Instruction at) {
+        long in = space == Space.GENERIC ? address - Space.SHARED.window() : address;
+        if (space == Space.GENERIC && Space.of(address) != Space.SHARED || (in & 7) != 0 || !warp.block.shared.contains(in, 8)
+                || warp.block.shared.mbarrierAt((int) in, 8) == null) {
+            throw warp.fault(FaultKind.MBARRIER, lane, at, "no mbarrier was made at "
+                    + describe(space == Space.GENERIC ? Space.of(address) : space, in));
+        }
+        return warp.block.shared.mbarrierAt((int) in, 8);
     }
 
     private Page findGlobal(long address, int size, int lane, boolean writes, Instruction at) {
@@ -132,11 +162,22 @@ final class MemoryPort {
         }
     }
 
+    /** Likewise, of 16 bytes of shared memory that a product reads; until it was waited for they are watched in another way. */
+    void checkProductRead(Page page, Instruction at) {
+        if (!page.isWritten(offset, 16)) {
+            throw warp.fault(FaultKind.UNWRITTEN, 0, at, "16 bytes at " + describeFound(page));
+        }
+        page.shadow.checkKnown(offset, 16, warp, 0, at);
+    }
+
     /** Checks that nobody else reads or writes what is written now, and marks it as written. */
     void checkWrite(Page page, int size, int lane, boolean strong, Instruction at) {
         if (races) {
             page.shadow.write(offset, size, warp, lane, strong, at);
             page.writtenByLaunch = true;
+            if (page == warp.block.shared.page) {
+                warp.block.shared.writtenByThread(offset, size);
+            }
         }
         page.markWritten(offset, size);
     }
@@ -162,6 +203,34 @@ final class MemoryPort {
             }
         }
         release();
+    }
+
+    /**
+     * Reads a multiple of 16 bytes of global memory for a {@code cp.async.bulk}.
+     *
+     * @param counts whether it counts as a read of the lane's
+     */
+    void readPieces(int lane, long address, byte[] into, boolean counts, Instruction at) {
+        try {
+            for (int i = 0; i < into.length; i += 16) {
+                Page page = find(Space.GLOBAL, address + i, 16, lane, false, at);
+                if (counts) {
+                    checkRead(page, 16, lane, false, true, at);
+                }
+                System.arraycopy(page.data, offset, into, i, 16);
+            }
+        } finally {
+            release();
+        }
+    }
+
+    /** Checks that a {@code cp.async.bulk} may write there from now on. @return the target's offset */
+    int claimShared(int lane, long target, int size, Instruction at) {
+        for (int i = 0; i < size; i += 16) {
+            Page page = find(Space.SHARED, target + i, 16, lane, true, at);
+            page.shadow.write(offset, 16, warp, lane, false, at);
+        }
+        return (int) target;
     }
 
     /** Checks that a {@code cp.async} may write there from now on. */

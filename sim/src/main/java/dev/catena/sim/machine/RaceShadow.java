@@ -8,14 +8,18 @@ import java.util.Arrays;
  * the grid) in place of vectors. Bytes are kept in granules of four until something smaller is touched.
  */
 final class RaceShadow {
-    // A cell: kind 2, strong 1, non-coherent 1, block 25, thread 10, stamp 25 bits. 0 = untouched.
+    // A cell: kind 2, strong 1, non-coherent 1, block 24, thread 11, stamp 25 bits. 0 = untouched.
     private static final int KIND_SHIFT = 62;
     private static final long STRONG = 1L << 61;
     private static final long NON_COHERENT = 1L << 60;
-    static final int BLOCK_SHIFT = 35;
+    static final int BLOCK_SHIFT = 36;
     static final int THREAD_SHIFT = 25;
     static final int MAX_STAMP = (1 << THREAD_SHIFT) - 1;
-    static final int MAX_BLOCKS = 1 << 25;
+    static final int MAX_BLOCKS = 1 << 24;
+    /** From here on "threads" are the copies that tell an mbarrier of the block, by its number. */
+    static final int FIRST_COPY = 1024;
+    /** So many of them. */
+    static final int MAX_MBARRIERS = 1024;
     private static final long IDENTITY = (1L << 60) - (1L << THREAD_SHIFT);
     private static final long READER = (1L << 60) - 1;
     private static final long BLOCK = (1L << 60) - (1L << BLOCK_SHIFT);
@@ -113,6 +117,17 @@ final class RaceShadow {
         }
     }
 
+    /** Checks that a lane knows of the last writes, without remembering a read. */
+    void checkKnown(int offset, int size, Warp warp, int lane, Instruction at) {
+        long me = warp.identity(lane);
+        for (int g = offset >> shift; g <= offset + size - 1 >> shift; g++) {
+            if (writes[g] != 0 && unordered(writes[g], warp, lane, me)) {
+                throw warp.fault(FaultKind.RACE, lane, at, "it reads what " + describe(writes[g], writePcs[g], warp)
+                        + " writes, and nothing orders the two");
+            }
+        }
+    }
+
     private void noteRead(int g, Warp warp, int lane, long me, Instruction at) {
         long r = reads[g];
         readPcs[g] = at.pc;
@@ -177,6 +192,21 @@ final class RaceShadow {
         }
     }
 
+    /** A copy that tells an mbarrier has written, at the block's present time. */
+    void land(int offset, int size, Block block, int mbarrier, Instruction at) {
+        long copy = (long) block.number << BLOCK_SHIFT | (long) (FIRST_COPY + mbarrier) << THREAD_SHIFT | block.clock;
+        for (int g = offset >> shift; g <= offset + size - 1 >> shift; g++) {
+            writes[g] = copy;
+            writePcs[g] = at.pc;
+        }
+    }
+
+    /** Whether a lane knows of the last write of a byte. */
+    boolean knowsWriter(int offset, Warp warp, int lane) {
+        long w = writes[offset >> shift];
+        return w == 0 || !unordered(w, warp, lane, warp.identity(lane));
+    }
+
     private static boolean unordered(long cell, Warp warp, int lane, long me) {
         if (((cell ^ me) & IDENTITY) == 0) {
             return false;
@@ -227,11 +257,11 @@ final class RaceShadow {
     }
 
     private static int thread(long cell) {
-        return (int) (cell >>> THREAD_SHIFT) & 1023;
+        return (int) (cell >>> THREAD_SHIFT) & FIRST_COPY + MAX_MBARRIERS - 1;
     }
 
     private static String describe(long cell, int pc, Warp warp) {
-        return "thread " + thread(cell) + (block(cell) == warp.block.number ? "" : " of block " + block(cell)) + warp.where(pc);
+        return (thread(cell) >= FIRST_COPY ? "a copy" : "thread " + thread(cell)) + (block(cell) == warp.block.number ? "" : " of block " + block(cell)) + warp.where(pc);
     }
 
     private String describeRead(int g, Warp warp) {

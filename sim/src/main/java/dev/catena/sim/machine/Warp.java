@@ -31,6 +31,10 @@ final class Warp {
     /** Counts what it does, or null. Its lanes then run in lockstep. */
     final KernelTally tally;
     final AsyncCopies copies;
+    /** What it has under way by {@code wgmma}; null where the kernel has none. */
+    final PendingProducts products;
+    /** It looks for something in vain: others may run. */
+    boolean yields;
     /** Where lanes return to, by function. */
     final int[][] returns;
 
@@ -72,6 +76,7 @@ final class Warp {
         predicates = new int[kernel.predicates];
         memory = new MemoryPort(this);
         copies = new AsyncCopies(this);
+        products = kernel.multipliesByWarpgroup() ? new PendingProducts(this) : null;
         local = new Page[kernel.localBytes == 0 ? 0 : LANES];
         for (int i = 0; i < local.length; i++) {
             local[i] = new Page(new byte[kernel.localBytes], true, false);
@@ -96,6 +101,9 @@ final class Warp {
         released = null;
         waitedForLaunches = 0;
         copies.clear();
+        if (products != null) {
+            products.clear();
+        }
         for (Page page : local) {
             page.markUnwritten();
         }
@@ -114,13 +122,14 @@ final class Warp {
     /** Runs some instructions. @return how many */
     int run(int budget) {
         int left = budget;
-        while (left > 0 && groups > 0) {
+        yields = false;
+        while (left > 0 && groups > 0 && !yields) {
             int slice = Math.min(left, pick());
             int ran = 0;
             boolean current = true;
             int meet = groups == 0 ? -1 : nextGroupPc(pc + 1);
             long lanes = 0;
-            while (ran < slice) {
+            while (ran < slice && !yields) {
                 if (pc == meet) {
                     break;
                 }
@@ -128,6 +137,9 @@ final class Warp {
                 ran++;
                 int active = i.active(this, mask);
                 lanes += Integer.bitCount(active);
+                if (i.productRegisters.length > 0 && active != 0) {
+                    products.touch(i, active);
+                }
                 if (i.control) {
                     current = tally == null ? i.transfer(this, active) : countedTransfer(i, active);
                     if (!current) {
@@ -252,6 +264,9 @@ final class Warp {
 
     void exit(int lanes) {
         exited |= lanes;
+        if (products != null && !products.none()) {
+            throw fault(FaultKind.PENDING_PRODUCT, Integer.numberOfTrailingZeros(lanes), products.first(), "the thread ends before it was waited for");
+        }
         for (int i = 0; i < parked; i++) {
             int missing = parkedNeeds[i] & exited;
             if (missing != 0) {
@@ -313,7 +328,7 @@ final class Warp {
 
     /** Whether the accesses of a thread up to a stamp happened before what the lane does now. */
     boolean knows(int lane, int otherBlock, int thread, int stamp) {
-        if (otherBlock == block.number) {
+        if (otherBlock == block.number && thread < RaceShadow.FIRST_COPY) {
             if (stamp <= block.barrierStamp) {
                 return true;
             }

@@ -21,11 +21,14 @@ import java.util.Optional;
  * @param latencyClocks       of a load that misses all caches (Luo and others, "Dissecting the NVIDIA Hopper Architecture through
  *                            Microbenchmarking", arXiv 2501.12084, for A100, 4090 and H100; others: 500)
  * @param boundarySeconds     from a kernel's end to the next one's beginning in a graph
+ * @param bytesUnderWay       that a multiprocessor must have asked for and not got yet for all of the bandwidth, as loaded memory
+ *                            answers: the project's figures (H100 32 KiB, H200 40, A100 12, 3090 and 4090 8; T4 and 5090 by their
+ *                            bandwidth between them)
  * @param measured            what of it was measured on a card, in words; empty: nothing
  */
 public record Card(String name, int capability, int multiprocessors, double clock, double readBytesPerSecond, long l2Bytes,
         int fmaLanes, int aluLanes, int doubleLanes, double matrixMultiplyAdds, int latencyClocks, double boundarySeconds,
-        String measured) {
+        int bytesUnderWay, String measured) {
     /**
      * Of the data sheet's bandwidth, what reading gets: an H100 SXM's 3.35 TB/s are reported to give 3.0 to 3.09 when copied and
      * read. Taken for all cards.
@@ -34,30 +37,30 @@ public record Card(String name, int capability, int multiprocessors, double cloc
     /** Between two kernels of a graph: the figure that the project reckons with, from an H100. Taken for all cards. */
     private static final double BOUNDARY = 1.3e-6;
     /** {@code mma.sync} reaches about 62 % of what {@code wgmma} does on Hopper (Luo and others, arXiv 2402.13499, table of mma throughput). */
-    private static final double HOPPER_MMA_SHARE = 0.62;
+    static final double HOPPER_MMA_SHARE = 0.62;
     private static final long MIB = 1 << 20;
     private static final int REGISTERS = 65536;
 
     private static final List<Card> KNOWN = List.of(
             // 65 TFLOPS of f16 = 40 × 512 multiply-adds × 1.59 GHz
-            card("T4", 75, 40, 1.590e9, 320e9, 4, 64, 64, 2, 512, 500),
+            card("T4", 75, 40, 1.590e9, 320e9, 4, 64, 64, 2, 512, 500, 8),
             // 312 TFLOPS = 108 × 1024 × 1.41 GHz
-            card("A100-40GB", 80, 108, 1.410e9, 1555e9, 40, 64, 64, 32, 1024, 466),
-            card("A100-80GB", 80, 108, 1.410e9, 2039e9, 40, 64, 64, 32, 1024, 466),
+            card("A100-40GB", 80, 108, 1.410e9, 1555e9, 40, 64, 64, 32, 1024, 466, 12),
+            card("A100-80GB", 80, 108, 1.410e9, 2039e9, 40, 64, 64, 32, 1024, 466, 12),
             // 71 TFLOPS with f32 sums, half of that with f16 sums = 82 × 256 × 1.695 GHz
-            card("RTX 3090", 86, 82, 1.695e9, 936e9, 6, 128, 64, 2, 256, 500),
+            card("RTX 3090", 86, 82, 1.695e9, 936e9, 6, 128, 64, 2, 256, 500, 8),
             // 165.2 TFLOPS with f32 sums = 128 × 256 × 2.52 GHz
-            card("RTX 4090", 89, 128, 2.520e9, 1008e9, 72, 128, 64, 2, 256, 541),
+            card("RTX 4090", 89, 128, 2.520e9, 1008e9, 72, 128, 64, 2, 256, 541, 8),
             // 989 TFLOPS by wgmma = 132 × 2048 × 1.83 GHz
-            card("H100", 90, 132, 1.830e9, 3350e9, 50, 128, 64, 64, 2048 * HOPPER_MMA_SHARE, 479),
-            card("H200", 90, 132, 1.830e9, 4800e9, 50, 128, 64, 64, 2048 * HOPPER_MMA_SHARE, 479),
+            card("H100", 90, 132, 1.830e9, 3350e9, 50, 128, 64, 64, 2048 * HOPPER_MMA_SHARE, 479, 32),
+            card("H200", 90, 132, 1.830e9, 4800e9, 50, 128, 64, 64, 2048 * HOPPER_MMA_SHARE, 479, 40),
             // 209.5 TFLOPS with f32 sums = 170 × 256 × 2.407 GHz
-            card("RTX 5090", 120, 170, 2.407e9, 1792e9, 96, 128, 128, 2, 256, 500));
+            card("RTX 5090", 120, 170, 2.407e9, 1792e9, 96, 128, 128, 2, 256, 500, 12));
 
     private static Card card(String name, int capability, int multiprocessors, double clock, double dataSheetBandwidth, int l2MiB,
-            int fmaLanes, int aluLanes, int doubleLanes, double matrixMultiplyAdds, int latencyClocks) {
+            int fmaLanes, int aluLanes, int doubleLanes, double matrixMultiplyAdds, int latencyClocks, int kibUnderWay) {
         return new Card(name, capability, multiprocessors, clock, dataSheetBandwidth * READ_SHARE, l2MiB * MIB, fmaLanes, aluLanes,
-                doubleLanes, matrixMultiplyAdds, latencyClocks, BOUNDARY, "");
+                doubleLanes, matrixMultiplyAdds, latencyClocks, BOUNDARY, kibUnderWay << 10, "");
     }
 
     /** The cards that are predicted for, older ones first. */
@@ -71,10 +74,31 @@ public record Card(String name, int capability, int multiprocessors, double cloc
         return KNOWN.stream().filter(card -> wanted.contains(card.name)).max((a, b) -> a.name.length() - b.name.length());
     }
 
+    /**
+     * What was found on a card.
+     *
+     * @param multiprocessors as its driver says; 0 where that isn't known, so too clock and l2Bytes
+     */
+    public record Fitted(double readBytesPerSecond, double boundarySeconds, int multiprocessors, double clock, long l2Bytes) {}
+
     /** The same card with what was measured on one. */
-    public Card measured(double read, double boundary, String source) {
-        return new Card(name, capability, multiprocessors, clock, read, l2Bytes, fmaLanes, aluLanes, doubleLanes, matrixMultiplyAdds,
-                latencyClocks, boundary, source);
+    public Card with(Fitted found, String source) {
+        return new Card(name, capability, found.multiprocessors > 0 ? found.multiprocessors : multiprocessors, found.clock > 0 ? found.clock : clock,
+                found.readBytesPerSecond, found.l2Bytes > 0 ? found.l2Bytes : l2Bytes, fmaLanes, aluLanes, doubleLanes, matrixMultiplyAdds,
+                latencyClocks, found.boundarySeconds, bytesUnderWay, source);
+    }
+
+    /** A card that isn't known by its name: as the last known one of its capability. */
+    public static Optional<Card> like(int capability, String description) {
+        return KNOWN.stream().filter(card -> card.capability == capability).reduce((before, last) -> last)
+                .map(card -> new Card(description, card.capability, card.multiprocessors, card.clock, card.readBytesPerSecond, card.l2Bytes, card.fmaLanes,
+                        card.aluLanes, card.doubleLanes, card.matrixMultiplyAdds, card.latencyClocks, card.boundarySeconds, card.bytesUnderWay, ""));
+    }
+
+    /** The cards that machine code for a capability is made for: of that one, or where none is known of the nearest below it. */
+    public static List<Card> of(int capability) {
+        int nearest = KNOWN.stream().mapToInt(Card::capability).filter(known -> known <= capability).max().orElse(KNOWN.get(0).capability);
+        return KNOWN.stream().filter(card -> card.capability == nearest).toList();
     }
 
     /** Whether it runs machine code that was made for a capability: the same major number, no higher minor one. */

@@ -18,12 +18,28 @@ import java.util.function.Predicate;
  * @param busyBlocks   those that work; the others return at once
  * @param slots        machine instructions of warps by unit, about
  * @param wavefronts   passes of 128 bytes through shared memory; a shuffle is one, too
- * @param multiplyAdds of matrix instructions
+ * @param multiplyAdds of matrix instructions, by {@code mma.sync}; one by {@code wgmma} counts as what that would do in its time
  * @param memories     global memory, by allocation
+ * @param bytesUnderWay that a block has asked for before it waits for any; 0: enough, as far as is known
  */
 public record KernelWork(String kernel, long blocks, int threads, int registers, long sharedBytes, long busyBlocks,
         Map<ExecutionUnit, Double> slots, double wavefronts,
-        double multiplyAdds, List<Memory> memories) {
+        double multiplyAdds, List<Memory> memories, long bytesUnderWay) {
+    public KernelWork {
+        slots = Map.copyOf(slots);
+        memories = List.copyOf(memories);
+        boolean sound = blocks >= 1 && threads >= 1 && threads <= 1024 && registers >= 0 && registers <= 255 && sharedBytes >= 0
+                && busyBlocks >= 1 && busyBlocks <= blocks && isAmount(wavefronts) && isAmount(multiplyAdds) && bytesUnderWay >= 0
+                && slots.values().stream().allMatch(KernelWork::isAmount);
+        if (!sound) {
+            throw new IllegalArgumentException(kernel + ": no kernel does such work");
+        }
+    }
+
+    private static boolean isAmount(double value) {
+        return value >= 0 && value < 1e18;
+    }
+
     /** A block with less than this share of the busiest one's instructions only looked and left. */
     private static final double IDLE = 0.1;
     private static final int SECTOR = 32;
@@ -34,6 +50,12 @@ public record KernelWork(String kernel, long blocks, int threads, int registers,
      * @param stays      whether the launch before left it in level 2, if it fits
      */
     public record Memory(String name, double bytes, double blockBytes, boolean stays) {
+        public Memory {
+            if (!isAmount(bytes) || !isAmount(blockBytes)) {
+                throw new IllegalArgumentException(name + ": no memory has such bytes");
+            }
+        }
+
         /**
          * What goes to and from memory with so much level 2 cache. Blocks that run side by side find there what they share; where the
          * cache is too small for it all, those of the next wave don't any more.
@@ -59,10 +81,17 @@ public record KernelWork(String kernel, long blocks, int threads, int registers,
         sample.slots().forEach((unit, count) -> slots.put(unit, count * each));
         long shuffles = sample.instructions().stream().filter(i -> i.name().startsWith("shfl"))
                 .mapToLong(KernelCounters.OfInstruction::executions).sum();
+        long byWarpgroup = sample.multiplyAdds(i -> i.name().startsWith("wgmma"));
         return new KernelWork(sample.kernel(), blocks, (int) product(launch.block()), needs.registers(),
                 (long) needs.sharedBytes() + launch.shared(), Math.max(1, Math.round(busy * each)), slots,
-                each * (sample.shared(i -> true).wavefronts() + shuffles), each * sample.multiplyAdds(),
-                sample.memories().stream().map(m -> memory(m, blocks, sample.blocks(), stays.test(m.name()))).toList());
+                each * (sample.shared(i -> true).wavefronts() + shuffles), each * (sample.multiplyAdds() - (1 - Card.HOPPER_MMA_SHARE) * byWarpgroup),
+                sample.memories().stream().map(m -> memory(m, blocks, sample.blocks(), stays.test(m.name()))).toList(), 0);
+    }
+
+    /** The same work by another kernel of the same instructions: with its registers and shared memory, and so much under way. */
+    public KernelWork by(KernelProgram.Launch launch, KernelProgram.Kernel needs, long underWay) {
+        return new KernelWork(needs.name(), blocks, threads, needs.registers(), (long) needs.sharedBytes() + launch.shared(), busyBlocks, slots,
+                wavefronts, multiplyAdds, memories, underWay);
     }
 
     static long product(List<Integer> sizes) {

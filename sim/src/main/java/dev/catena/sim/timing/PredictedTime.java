@@ -64,7 +64,8 @@ public record PredictedTime(double seconds, Limit limit, Map<Limit, Double> need
         Map<Limit, Double> needs = new EnumMap<>(Limit.class);
         // A few blocks may take more than their share of the memory, but no more than their way to level 2 carries.
         double spread = busy < card.multiprocessors() ? 1 : quantization;
-        needs.put(Limit.MEMORY, Math.max(bytes / card.readBytesPerSecond() * spread, fromL2 / (L2_BYTES * clocks)));
+        needs.put(Limit.MEMORY, Math.max(Math.max(bytes / card.readBytesPerSecond() * spread, waiting(work, card, bytes)),
+                fromL2 / (L2_BYTES * clocks)));
         needs.put(Limit.ISSUE, issue(work, card) / clocks);
         needs.put(Limit.TENSOR, work.multiplyAdds() / card.matrixMultiplyAdds() / clocks);
         needs.put(Limit.SHARED, work.wavefronts() / clocks);      // 128 bytes a clock, on all cards
@@ -79,6 +80,15 @@ public record PredictedTime(double seconds, Limit limit, Map<Limit, Double> need
             longest = candidate == Limit.START ? longest : Math.max(longest, needs.get(candidate));
         }
         return new PredictedTime(longest + start, limit, needs, bytes);
+    }
+
+    /**
+     * By Little's law: a block brings what it has under way in the time that loaded memory takes to answer, and blocks that don't
+     * fit on the card at once come after these.
+     */
+    private static double waiting(KernelWork work, Card card, double bytes) {
+        double answer = (double) card.bytesUnderWay() * card.multiprocessors() / card.readBytesPerSecond();
+        return work.bytesUnderWay() == 0 ? 0 : work.waves(card) * bytes / work.busyBlocks() / work.bytesUnderWay() * answer;
     }
 
     /** Clocks of one multiprocessor that had all of the work. */

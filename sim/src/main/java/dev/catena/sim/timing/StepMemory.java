@@ -66,7 +66,7 @@ final class StepMemory {
         places.put(name, machine.allocate(name, Math.max(4, bytes), StepMemory::fill));
     }
 
-    private static void fill(long offset, byte[] into, int length) {
+    static void fill(long offset, byte[] into, int length) {
         Arrays.fill(into, 0, length, CONTENTS);
     }
 

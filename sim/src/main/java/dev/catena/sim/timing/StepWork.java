@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToLongFunction;
 
 /**
  * What the launches of one step of an artifact do, found by running some blocks of each in the simulator on made-up contents. Equal
@@ -74,11 +75,11 @@ public record StepWork(StepShape shape, List<Counted> launches) {
         KernelProgram.Bucket bucket = program.buckets().stream().filter(b -> b.rows() >= shape.rows()).findFirst()
                 .orElseThrow(() -> new DeviceException("there are no launches for steps of " + shape.rows() + " rows"));
         for (KernelProgram.Launch launch : bucket.launches()) {
-            KernelCounters sample = sample(machine, module, launch, memory, FEW_BLOCKS);
+            KernelCounters sample = sample(machine, module, launch, memory::address, FEW_BLOCKS);
             long least = sample.blockSlots().stream().mapToLong(s -> s).min().orElse(0);
             long most = sample.blockSlots().stream().mapToLong(s -> s).max().orElse(0);
             if (sample.blocks() == FEW_BLOCKS && most - least > ALIKE * most) {
-                sample = sample(machine, module, launch, memory, MANY_BLOCKS);
+                sample = sample(machine, module, launch, memory::address, MANY_BLOCKS);
             }
             launches.add(new Counted(launch, stages, sample, KernelWork.of(launch, needs(target, launch), sample,
                     StepMemory::stays)));
@@ -91,7 +92,7 @@ public record StepWork(StepShape shape, List<Counted> launches) {
     }
 
     /** Runs blocks that lie evenly in the grid, the first among them, and in no step with its rows; all, where there are no more. */
-    private static KernelCounters sample(SimMachine machine, SimModule module, KernelProgram.Launch launch, StepMemory memory, int count) {
+    static KernelCounters sample(SimMachine machine, SimModule module, KernelProgram.Launch launch, ToLongFunction<String> address, int count) {
         long blocks = KernelWork.product(launch.grid());
         int taken = (int) Math.min(count, blocks);
         long[] chosen = new long[taken];
@@ -99,7 +100,7 @@ public record StepWork(StepShape shape, List<Counted> launches) {
             chosen[i] = i * blocks / taken + 7L * i % (blocks / taken);
         }
         return machine.count(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()), launch.shared(), chosen, LIMIT,
-                launch.args().stream().mapToLong(memory::address).toArray());
+                launch.args().stream().mapToLong(address).toArray());
     }
 
     private static int[] ints(List<Integer> values) {

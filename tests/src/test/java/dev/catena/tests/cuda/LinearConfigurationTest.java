@@ -60,7 +60,7 @@ class LinearConfigurationTest {
     assertEquals(kind, only.kind());
     // Where only the registers differ that the compiler leaves, the instructions are the same.
     Map<String, LinearConfiguration> distinct = new LinkedHashMap<>();
-    only.configurations(TARGET).forEach(c -> distinct.putIfAbsent(c.warps() + " " + c.inFlight(), c));
+    only.configurations().forEach(c -> distinct.putIfAbsent(c.warps() + " " + c.inFlight(), c));
     assertTrue(distinct.size() >= 4, distinct.toString());
     LinearCandidates candidates = LinearCandidates.of(only, List.copyOf(distinct.values()));
     SimMachine machine = new SimMachine(SimMachine.Settings.defaults().withSeed(rows).withArchitecture(TARGET.capability()));

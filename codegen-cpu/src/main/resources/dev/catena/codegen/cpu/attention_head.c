@@ -1,0 +1,31 @@
+/* ${name}: causal attention over cached pages, ${heads} heads of ${dim} over ${kv_heads} KV heads, k ${k_element}, v ${v_element}.
+   Softmax is the online form (Milakov and Gimelshein): a running maximum, and what was summed is rescaled when it grows. */
+#define HEADS ${heads}
+#define KV_HEADS ${kv_heads}
+#define DIM ${dim}
+#define GROUP (HEADS / KV_HEADS)        /* query heads that share a KV head */
+#define DIM_PADDED ((DIM + 15) / 16 * 16)
+#define BLOCK_ROWS (GROUP >= 32 ? 1 : 32 / GROUP) /* rows that share a page's conversion */
+#define QUERIES (BLOCK_ROWS * GROUP)
+#define QUERIES_PADDED ((QUERIES + 15) / 16 * 16)
+#define WINDOW ${window} /* positions that a row sees, its own among them; 0: all */
+#define CAPPED ${capped} /* whether a score s is cap * tanh(s / cap) */
+#define SLOPED ${sloped} /* whether a score falls by its head's slope for each position back (ALiBi) */
+#define PAGE_BYTES ${page_bytes}ll
+#define HEAD_BYTES ${head_bytes}
+
+/* What is needed next, asked for line after line while the page at hand is met: the next page, since pages lie apart and the CPU's
+   own prefetcher starts anew with each; and, where a single row leaves the memory time, the weights after attention. */
+typedef struct { const char *at, *end; } ${name}_ahead;
+
+/* Lines to ask for in each of `calls` turns of a row's queries with a page. */
+#define QUERY_TURNS (GROUP / QUERIES_TOGETHER + GROUP % QUERIES_TOGETHER)
+#define WEIGHT_LINES 12            /* asked for with each query */
+#define MOST_WEIGHT_BYTES (384 << 10) /* the second cache has to hold them until then */
+#define LINES_AHEAD(calls) ((HEAD_BYTES / 64 + (calls) * QUERY_TURNS - 1) / ((calls) * QUERY_TURNS))
+
+INLINE void ${name}_ask(${name}_ahead *ahead, const int lines) {
+  if (ahead->at >= ahead->end) return;
+  UNROLL for (int i = 0; i < lines; i++) __builtin_prefetch(ahead->at + 64 * i, 0, 2);
+  ahead->at += 64 * lines;
+}
