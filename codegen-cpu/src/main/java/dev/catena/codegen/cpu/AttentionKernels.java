@@ -3,11 +3,9 @@ package dev.catena.codegen.cpu;
 import dev.catena.codegen.AttentionLaunch;
 import dev.catena.codegen.KvFormat;
 import dev.catena.codegen.LinearLaunch;
-import dev.catena.codegen.LinearPacker;
-import dev.catena.codegen.MatrixLayout;
-import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RopeAppendLaunch;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -54,14 +52,7 @@ final class AttentionKernels {
         CArguments arguments = new CArguments().plain("step").view(launch.q()).plain("stage->kv").view(launch.y())
                 .plain(CArguments.literal(launch.scale())).plain(CArguments.literal(launch.softcap())).weight(launch.slopes())
                 .weight(launch.sinks());
-        if (next.isPresent()) {
-            MatrixType type = next.get().type();
-            long blocks = (type.rows() + MatrixLayout.BLOCK_ROWS - 1) / MatrixLayout.BLOCK_ROWS;
-            arguments.weight(next.get().weight()).plain(Long.toString(blocks))
-                    .plain(LinearPacker.packedBytes(type) / blocks + "ll");
-        } else {
-            arguments.plain("0").plain("0").plain("0");
-        }
+        next.map(LinearKernel::weightBlocks).orElse(List.of("0", "0", "0")).forEach(arguments::plain);
         return new KernelCall(name, source, scratchBytes(launch), arguments.plain("scratch").plain("thread").list());
     }
 

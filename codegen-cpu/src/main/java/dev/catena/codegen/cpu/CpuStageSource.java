@@ -44,6 +44,10 @@ record CpuStageSource(String symbol, String function, Map<String, String> kernel
                     ? AttentionKernels.of(attention, nextLinear(launches, launch)) : call(launch, target);
             kernels.put(call.name(), call.source());
             body.append("  ").append(call.statement()).append('\n');
+            if (!(launch instanceof LinearLaunch || launch instanceof AttentionLaunch)) {
+                nextLinear(launches, launch).ifPresent(next -> body.append("  if (step->rows == 1) ask_for_weights(thread, ")
+                        .append(String.join(", ", LinearKernel.weightBlocks(next))).append(");\n"));
+            }
             scratchBytes = Math.max(scratchBytes, call.scratchBytes());
             arenaBytes = Math.max(arenaBytes, arenaEnd(launch));
         }

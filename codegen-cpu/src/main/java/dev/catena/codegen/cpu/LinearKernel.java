@@ -2,6 +2,7 @@ package dev.catena.codegen.cpu;
 
 import dev.catena.codegen.LinearLaunch.Activations;
 import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.LinearPacker;
 import dev.catena.codegen.MatrixLayout;
 import dev.catena.codegen.MatrixType;
 import java.util.ArrayList;
@@ -232,6 +233,14 @@ final class LinearKernel {
 
     private static long tilesBytes(CpuTarget target) {
         return 4L * (panelRows(target) * (TILE_DEPTH + 16L + TILE_BLOCKS * 16L + 16L) + TILE_DEPTH * 16L);
+    }
+
+    /** Where a layer's weights lie, in a stage function's names: the first block, how many there are, and the bytes of each. */
+    static List<String> weightBlocks(LinearLaunch launch) {
+        MatrixType type = launch.type();
+        long blocks = (type.rows() + MatrixLayout.BLOCK_ROWS - 1) / MatrixLayout.BLOCK_ROWS;
+        return new CArguments().weight(launch.weight()).plain(Long.toString(blocks))
+                .plain(LinearPacker.packedBytes(type) / blocks + "ll").list();
     }
 
     private static List<String> arguments(LinearLaunch launch) {

@@ -78,12 +78,15 @@ final class SassKernel {
         return bytes;
     }
 
-    /** Bytes that a lane has asked for before it first waits for any: of copies past the registers, or, where there are none, of the first wide loads. */
+    /**
+     * Bytes that a lane has asked for before it first waits for any: of copies past the registers (cp.async.cg, which are of 16 bytes), or, where
+     * there are none, of the first wide loads.
+     */
     int bytesBeforeFirstWait() {
         int bytes = 0;
         for (SassInstruction i : instructions) {
             if (i.is(Opcode.LDGSTS)) {
-                bytes += i.accessBits() / 8;
+                bytes += 16;
             } else if (bytes > 0 && i.is(Opcode.DEPBAR)) {
                 return bytes;
             }

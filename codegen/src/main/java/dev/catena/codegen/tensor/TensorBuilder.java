@@ -96,24 +96,7 @@ public final class TensorBuilder {
     }
 
     private static boolean readsMemory(Scalar x) {
-        if (x instanceof Scalar.Load || x instanceof Scalar.Reduce) {
-            return true;
-        } else if (x instanceof Scalar.Unary u) {
-            return readsMemory(u.x());
-        } else if (x instanceof Scalar.Binary b) {
-            return readsMemory(b.a()) || readsMemory(b.b());
-        } else if (x instanceof Scalar.Division d) {
-            return readsMemory(d.a()) || readsMemory(d.b());
-        } else if (x instanceof Scalar.Select s) {
-            return readsMemory(s.condition()) || readsMemory(s.yes()) || readsMemory(s.no());
-        } else if (x instanceof Scalar.Convert c) {
-            return readsMemory(c.x());
-        } else if (x instanceof Scalar.Round r) {
-            return readsMemory(r.x());
-        } else if (x instanceof Scalar.CheckedIndex c) {
-            return readsMemory(c.index()) || readsMemory(c.extent());
-        }
-        return false;
+        return x.reads(buffer -> true);
     }
 
     /** Ends the run where the condition doesn't hold; an error now where it is known not to. */

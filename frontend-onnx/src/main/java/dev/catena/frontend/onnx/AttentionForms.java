@@ -183,14 +183,17 @@ final class AttentionForms extends OperationForms {
     return mask == null ? other : op("Add", mask, other);
   }
 
-  /** ONNX's RotaryEmbedding with positions; null where its tables are picked outside. */
+  /** ONNX's RotaryEmbedding, with positions or with angles of the rows; null where how many columns turn isn't known. */
   List<Value> rotary(OnnxGraph.Node node, List<Value> in) {
     Value x = required(in, 0, "X");
-    if (optional(in, 3) == null || in.get(3).tensorType().rank() != 2) {
+    Value cos = required(in, 1, "cos_cache");
+    Value sin = required(in, 2, "sin_cache");
+    Value positions = optional(in, 3);
+    boolean interleaved = integer(node, "interleaved", 0) != 0;
+    if (positions == null ? !Rotation.isPicked(cos, sin) : positions.tensorType().rank() != 2) {
       return null;
     }
-    Rotation rotation = new Rotation(out, required(in, 1, "cos_cache"), required(in, 2, "sin_cache"), in.get(3),
-        integer(node, "interleaved", 0) != 0);
+    Rotation rotation = positions == null ? new Rotation(out, cos, sin, interleaved) : new Rotation(out, cos, sin, positions, interleaved);
     if (x.tensorType().rank() == 4) {
       return List.of(turned(rotation.of(turned(x), known(x, -1, "X"))));
     }

@@ -81,6 +81,7 @@ final class ContribForms extends OperationForms {
         yield List.of(out.append("Gelu", List.of(optional(in, 1) == null ? x : op("Add", x, in.get(1))),
             Map.of("approximate", Attribute.of("tanh")), 1).result());
       }
+      case "FusedMatMul" -> List.of(fusedMatMul(node, in));
       case "DynamicQuantizeMatMul" -> List.of(dynamicQuantizeMatMul(node, in));
       case "QuickGelu" -> {
         allow(node, "alpha");
@@ -91,12 +92,44 @@ final class ContribForms extends OperationForms {
     };
   }
 
-  /** x + skip (+ bias) is what the next residual branch is added to, and the norm of it; the bias stands last. */
-  private List<Value> skipNorm(OnnxGraph.Node node, List<Value> in, int bias, String norm) {
-    Value sum = op("Add", required(in, 0, "input"), required(in, 1, "skip"));
-    if (optional(in, bias) != null) {
-      sum = op("Add", sum, in.get(bias));
+  /** alpha · A · B, each of them turned before it is multiplied, if its attributes say so. */
+  private Value fusedMatMul(OnnxGraph.Node node, List<Value> in) {
+    allow(node, "alpha", "transA", "transB", "transBatchA", "transBatchB");
+    Value a = arranged(required(in, 0, "A"), integer(node, "transA", 0) != 0, integer(node, "transBatchA", 0) != 0);
+    Value b = arranged(required(in, 1, "B"), integer(node, "transB", 0) != 0, integer(node, "transBatchB", 0) != 0);
+    Value product = op("MatMul", a, b);
+    float alpha = real(node, "alpha", 1);
+    return alpha == 1 ? product : op("Mul", product, real(product, alpha));
+  }
+
+  /** @param batch whether the first axis stands behind those of the batch; @param turned whether the last two are exchanged then */
+  private Value arranged(Value x, boolean turned, boolean batch) {
+    int rank = x.tensorType().rank();
+    if (rank < 2 || !turned && !batch) {
+      return x;
     }
+    long[] order = new long[rank];
+    for (int i = 0; i < rank; i++) {
+      order[i] = !batch || i == rank - 1 ? i : (i + 1) % (rank - 1);
+    }
+    if (turned) {
+      long last = order[rank - 1];
+      order[rank - 1] = order[rank - 2];
+      order[rank - 2] = last;
+    }
+    return out.append("Transpose", List.of(x), Map.of("perm", Attribute.ints(order)), 1).result();
+  }
+
+  /** x + skip (+ bias) is what the next residual branch is added to, and the norm of it; a product gets the bias that was its own. */
+  private List<Value> skipNorm(OnnxGraph.Node node, List<Value> in, int bias, String norm) {
+    Value input = required(in, 0, "input");
+    Value skip = required(in, 1, "skip");
+    if (optional(in, bias) != null && isProduct(skip) && !isProduct(input)) {
+      skip = op("Add", skip, in.get(bias));
+    } else if (optional(in, bias) != null) {
+      input = op("Add", input, in.get(bias));
+    }
+    Value sum = op("Add", input, skip);
     List<Value> operands = new ArrayList<>(List.of(sum, required(in, 2, "gamma")));
     if (bias == 4 && optional(in, 3) != null) {
       operands.add(in.get(3));
@@ -109,6 +142,10 @@ final class ContribForms extends OperationForms {
       }
     }
     return Arrays.asList(normed, null, null, sum);
+  }
+
+  private static boolean isProduct(Value v) {
+    return v.producer() != null && (v.producer().is("onnx.MatMul") || v.producer().is("nn.linear"));
   }
 
   private Value rotaryEmbedding(OnnxGraph.Node node, List<Value> in) {
