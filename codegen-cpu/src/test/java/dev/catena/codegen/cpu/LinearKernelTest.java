@@ -182,7 +182,7 @@ class LinearKernelTest {
         assertTrue(found >= 4, type + ": " + found + " tile products, and four pairs of tiles meet");
     }
 
-    /** The others take a late thread's whole share from its back, and the bits are the same. (AMX's tiles keep their shares.) */
+    /** The others take a late thread's whole share from its back, and the bits are the same. */
     @ParameterizedTest
     @MethodSource("targets")
     void aLateThreadIsHelped(CpuTarget target) throws Exception {
