@@ -11,9 +11,11 @@ import java.util.stream.Stream;
  * in which the positions of a row are split over several blocks.
  */
 final class AttentionKernels {
-    /** attention_step.cuh's and attention.cuh's constants of these names. */
-    private static final int MOST_STEP_ROWS = 8;
+    /** attention.cuh's constant of this name. */
     private static final int MOST_SPLITS = 16;
+    /** Rows of a step that attention is one kernel for, and of those the ones for which a block keeps less shared memory. */
+    private static final int MOST_STEP_ROWS = 16;
+    private static final int FEWER_STEP_ROWS = 8;
     private static final int THREADS = 128;
     /** Query heads of a block: what its lanes sum up must fit their registers. */
     private static final int MOST_QUERIES = 8;
@@ -75,7 +77,8 @@ final class AttentionKernels {
         boolean rotates = append.rotary() > 0;
         int queries = queries(launch);
         CudaKernel kernel = new CudaKernel("attention_step_h" + launch.heads() + "_" + suffix(launch) + "_r" + append.rotary()
-                + (append.interleaved() ? "_interleaved" : ""), "Rotates queries and keys, writes keys and values to the cache, attends; "
+                + (append.interleaved() ? "_interleaved" : "") + (rows > FEWER_STEP_ROWS ? "_rows" + MOST_STEP_ROWS : ""),
+                "Rotates queries and keys, writes keys and values to the cache, attends; "
                 + queries + " query heads of a row and a split of its positions a block.", THREADS,
                 templates(kv, "rope_append.cuh", "attention.cuh", "attention_step.cuh"));
         if (onTensorCores(kv) && kv.dim() <= LARGEST_PAIRED_DIM) {
@@ -88,7 +91,7 @@ final class AttentionKernels {
         ofHeads(kernel, launch).parameter("uint8 *kv", "kv").parameter("float *parts", "scratch+0").parameter("uint32 *counters", "counters").write("y", launch.y());
         return sizes(kernel, launch).size("ROTARY", append.rotary()).size("TABLE_ROWS", Math.max(1, append.tableRows()))
                 .size("Q_STRIDE", append.q().rowStride()).size("K_STRIDE", append.k().rowStride()).size("V_STRIDE", append.v().rowStride())
-                .body(shape(launch, onTensorCores(kv) ? 8 : queries, MOST_STEP_ROWS) + """
+                .body(shape(launch, onTensorCores(kv) ? 8 : queries, stepRows(rows)) + """
                 attention_step<Shape, %s<Shape>, %s, GROUP, QUERIES, ROTARY, %s, TABLE_ROWS, Q_STRIDE, K_STRIDE, V_STRIDE, Y_STRIDE>(
                     step, positions, row_sequence, page_table, q, k, v, %s, %s, kv, parts, counters, y);""".formatted(tiles(kv),
                         append.tablesF16() ? "HalfPositions" : "FloatPositions", append.interleaved(), rotates ? "cos, sin" : "nullptr, nullptr",
@@ -97,10 +100,14 @@ final class AttentionKernels {
     }
 
     /** Whether a step's keys and values have room in a block, and its blocks counters. */
-    static boolean fitsOneKernel(AttentionLaunch launch) {
+    static boolean fitsOneKernel(AttentionLaunch launch, int rows) {
         KvFormat kv = launch.kv();
-        long made = (long) MOST_STEP_ROWS * (kv.dim() * (kv.k().bits() + kv.v().bits()) / 8 + 8);
-        return made <= MOST_MADE_BYTES && MOST_STEP_ROWS * blocks(launch) <= CudaProgram.COUNTERS;
+        long made = (long) stepRows(rows) * (kv.dim() * (kv.k().bits() + kv.v().bits()) / 8 + 8);
+        return rows <= MOST_STEP_ROWS && made <= MOST_MADE_BYTES && stepRows(rows) * blocks(launch) <= CudaProgram.COUNTERS;
+    }
+
+    private static int stepRows(int rows) {
+        return rows <= FEWER_STEP_ROWS ? FEWER_STEP_ROWS : MOST_STEP_ROWS;
     }
 
     /** What the launches need of the device's scratch. */

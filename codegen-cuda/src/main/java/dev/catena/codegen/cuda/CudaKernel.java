@@ -1,7 +1,6 @@
 package dev.catena.codegen.cuda;
 
 import dev.catena.codegen.Buffer;
-import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RowCount;
 import dev.catena.codegen.View;
 import java.util.ArrayList;
@@ -141,12 +140,6 @@ final class CudaKernel {
     /** What a kernel's name says of the rows that it is for. */
     static String selected(RowCount rows) {
         return rows == RowCount.STEP ? "" : "_selected";
-    }
-
-    /** For storage that only other targets have kernels for. */
-    static IllegalArgumentException noKernel(MatrixType type) {
-        return new IllegalArgumentException("weights of " + type.element().bits() + " bits have no GPU kernels; choose 4 bits or more, "
-                + "or a cpu target");
     }
 
     /** Threads that share a row of so many columns: full warps, at most 256. */

@@ -93,7 +93,7 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
         List<KernelLaunch> list = new ArrayList<>();
         for (int i = 0; i < launches.size();) {
             Optional<TokenLinear> linear = TokenLinear.at(launches, i, rows);
-            Optional<StepAttention> attention = rows <= LinearKernels.MOST_FEW_ROWS ? StepAttention.at(launches, i) : Optional.empty();
+            Optional<StepAttention> attention = StepAttention.at(launches, i, rows);
             if (linear.isPresent()) {
                 list.add(LinearKernels.fewTokens(linear.get(), rows, kernels));
                 i += linear.get().launches();

@@ -38,7 +38,7 @@ public record LinearCase(String kernel, LinearConfiguration.Kind kind, List<Laun
             for (int i = 0; i < launches.size();) {
                 Optional<TokenLinear> fused = TokenLinear.at(launches, i, rows);
                 if (fused.isPresent()) {
-                    cases.computeIfAbsent(LinearKernels.tokensName(fused.get()), name -> of(name, LinearConfiguration.Kind.TOKENS, fused.get(), rows));
+                    cases.computeIfAbsent(LinearKernels.tokensName(fused.get(), rows), name -> of(name, LinearConfiguration.Kind.TOKENS, fused.get(), rows));
                 } else if (launches.get(i) instanceof LinearLaunch linear) {
                     LinearConfiguration.Kind kind = LinearKernels.kind(linear, rows);
                     cases.computeIfAbsent(kind == LinearConfiguration.Kind.FEW_ROWS ? LinearKernels.fewRowsName(linear, rows)

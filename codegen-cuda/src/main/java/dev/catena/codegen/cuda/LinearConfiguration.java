@@ -1,6 +1,7 @@
 package dev.catena.codegen.cuda;
 
 import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.MatrixType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -25,9 +26,9 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
 
     /** The three kernels of linear layers. */
     public enum Kind {
-        /** Up to 8 rows with f16 or quantized weights: {@code linear_few_tokens.cuh}. */
+        /** Up to 16 rows with f16 or quantized weights: {@code linear_few_tokens.cuh}. */
         TOKENS,
-        /** Up to 8 rows with f32 weights, and any number with groups that chunks of 32 columns don't fit: {@code linear_few_rows.cuh}. */
+        /** f32 weights, and groups that chunks of 32 columns don't fit: {@code linear_few_rows.cuh}. */
         FEW_ROWS,
         /** More rows: {@code linear_many_rows.cuh}. */
         MANY_ROWS
@@ -36,7 +37,9 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
     /** What is taken where nothing was measured. @param rows of the step */
     static LinearConfiguration standard(Kind kind, LinearLaunch launch, int rows) {
         return switch (kind) {
-            case TOKENS -> new LinearConfiguration(kind, 8, 4, 2);
+            // 16 rows take more registers than two blocks of 8 warps leave them; 3 bits are loaded three times in a row.
+            case TOKENS -> rows <= 8 ? new LinearConfiguration(kind, 8, 8, 2)
+                    : new LinearConfiguration(kind, 4, launch.type().element() == MatrixType.Element.U3 ? 16 : 8, 3);
             case FEW_ROWS -> new LinearConfiguration(kind, 4, 1, 1);
             case MANY_ROWS -> {
                 ManyRowTile tile = ManyRowTile.of(rows);
@@ -48,8 +51,8 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
     /** All that a kernel of this kind can be made with, whatever it is good for. */
     public static List<LinearConfiguration> all(Kind kind) {
         List<LinearConfiguration> all = new ArrayList<>();
-        for (int warps : kind == Kind.TOKENS ? new int[] {4, 8, 16} : kind == Kind.FEW_ROWS ? new int[] {2, 4, 8, 16} : new int[] {2, 4, 8}) {
-            for (int inFlight : kind == Kind.TOKENS ? new int[] {2, 4, 8} : kind == Kind.FEW_ROWS ? new int[] {1} : new int[] {2, 3, 4}) {
+        for (int warps : kind == Kind.TOKENS ? new int[] {2, 4, 8} : kind == Kind.FEW_ROWS ? new int[] {2, 4, 8, 16} : new int[] {2, 4, 8}) {
+            for (int inFlight : kind == Kind.TOKENS ? new int[] {4, 8, 16} : kind == Kind.FEW_ROWS ? new int[] {1} : new int[] {2, 3, 4}) {
                 for (int resident = 1; resident <= (kind == Kind.TOKENS ? 4 : 1); resident++) {
                     if (warps * 32 * resident <= MOST_THREADS_OF_MULTIPROCESSOR) {
                         all.add(new LinearConfiguration(kind, warps, inFlight, resident));
@@ -63,7 +66,11 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
     /** Whether a kernel for this launch can be made so. @param rows of the step */
     boolean fits(LinearLaunch launch, int rows) {
         ManyRowTile tile = ManyRowTile.of(rows);
-        return kind != Kind.MANY_ROWS || sharedBytes(launch, tile) <= MOST_SHARED && warps * tile.rowWarps() * 32 <= MOST_THREADS;
+        return switch (kind) {
+            case TOKENS -> tokenSharedBytes(launch, rows) <= MOST_SHARED;
+            case FEW_ROWS -> true;
+            case MANY_ROWS -> sharedBytes(launch, tile) <= MOST_SHARED && warps * tile.rowWarps() * 32 <= MOST_THREADS;
+        };
     }
 
     /** What the stages of x take of a block's shared memory, each of 32 columns of f16. */
@@ -71,7 +78,19 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
         return inFlight * LinearKernels.parts(launch) * tile.rows() * 32 * 2;
     }
 
-    /** Such as {@code tokens_w8_f4_r2}; {@link #parse} reads it. */
+    /** What a block of linear_few_tokens.cuh has of shared memory: each warp's ring of weights and panel of x, and numbers for each row. */
+    private int tokenSharedBytes(LinearLaunch launch, int rows) {
+        int loadsOfSlot = switch (launch.type().element()) {
+            case F16 -> 2;
+            case U3 -> launch.type().group() % 128 == 0 || launch.type().groups() == 1 ? 3 : 2;
+            default -> 1;
+        };
+        int ofKernel = LinearKernels.tokenRows(rows);
+        int panel = 16 / ofKernel * Math.max(8, ofKernel * LinearKernels.parts(launch)) * 64;
+        return warps * (Math.max(2, inFlight / loadsOfSlot) * loadsOfSlot * 512 + panel);
+    }
+
+    /** Such as {@code tokens_w8_f8_r2}; {@link #parse} reads it. */
     public String text() {
         return switch (kind) {
             case TOKENS -> "tokens_w" + warps + "_f" + inFlight + "_r" + resident;

@@ -9,12 +9,14 @@ import dev.catena.codegen.View;
 import java.util.List;
 
 /**
- * Matrix products with packed weights ({@link MatrixLayout}). Up to {@value #MOST_FEW_ROWS} rows are multiplied in f32 while
- * the weights stream by; more go through tensor cores, an element of x as two halves, with f32 sums. f32 weights, and groups that no chunk of 32
- * columns fits, are multiplied in f32 for any number of rows.
+ * Matrix products with packed weights ({@link MatrixLayout}). Products go through tensor cores, an element of
+ * x as two halves, with f32 sums: up to {@value #MOST_FEW_ROWS} rows while the weights stream by, more in tiles. f32 weights, and groups that no
+ * chunk of 32 columns fits, are multiplied in f32 for any number of rows.
  */
 final class LinearKernels {
-    static final int MOST_FEW_ROWS = 8;
+    static final int MOST_FEW_ROWS = 16;
+    /** Rows that linear_few_rows.cuh multiplies together. */
+    private static final int MOST_F32_ROWS = 8;
     /** Outputs of a block of linear_few_tokens.cuh. */
     private static final int TOKEN_OUTPUTS = 32;
 
@@ -51,29 +53,29 @@ final class LinearKernels {
         boolean swiglu = fused.swiglu().isPresent();
         View x = fused.x();
         View y = fused.y();
-        String name = tokensName(fused);
+        String name = tokensName(fused, rows);
         LinearConfiguration chosen = chosen(name, LinearConfiguration.Kind.TOKENS, launch, rows, kernels);
         CudaKernel kernel = new CudaKernel(name(name, chosen, launch, rows), (normed ? "RMS norm, then " : "") + purpose(launch) + (swiglu ? ", then silu(gate) * up" : "") + "; up to "
-                + MOST_FEW_ROWS + " rows.", chosen.warps() * 32, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
+                + tokenRows(rows) + " rows.", chosen.warps() * 32, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
                 "linear_few_tokens.cuh").residentBlocks(chosen.resident()).loadsWeightsFirst()
                 .step().read("x", x).weight("weight", launch.weight()).vector("bias", launch.bias())
                 .vector("norm", fused.norm().map(RmsNormLaunch::weight));
         launch.residual().ifPresent(view -> kernel.readAliased("residual", view));
         int blocks = new MatrixLayout(launch.type()).blocks();
-        return kernel.write("y", y).size("PARTS", parts(launch)).size("X_STRIDE", x.rowStride())
+        return kernel.write("y", y).size("ROWS", tokenRows(rows)).size("PARTS", parts(launch)).size("X_STRIDE", x.rowStride())
                 .size("Y_STRIDE", y.rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
                 .size("WARPS", chosen.warps()).size("IN_FLIGHT", chosen.inFlight())
                 .body(matrix(launch.type()) + """
                         constexpr bool ALIGNED = %s, NORMED = %s, SWIGLU = %s;
-                        linear_few_tokens<Matrix, PARTS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED, NORMED, SWIGLU, WARPS, IN_FLIGHT>(
+                        linear_few_tokens<Matrix, ROWS, PARTS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED, NORMED, SWIGLU, WARPS, IN_FLIGHT>(
                             %s, x, %s, %s, weight, %s, %s, y);""".formatted(CudaKernel.vectorAligned(x), normed, swiglu,
                         CudaKernel.rows(launch.rows()), normed ? "norm" : "nullptr",
                         CudaKernel.literal(fused.norm().map(RmsNormLaunch::epsilon).orElse(0f)), bias(launch), residual(launch)))
-                .launch(kernels, (blocks * 16 + TOKEN_OUTPUTS - 1) / TOKEN_OUTPUTS, (rows + MOST_FEW_ROWS - 1) / MOST_FEW_ROWS);
+                .launch(kernels, (blocks * 16 + TOKEN_OUTPUTS - 1) / TOKEN_OUTPUTS);
     }
 
     private static KernelLaunch fewRows(LinearLaunch launch, int rows, KernelSet kernels) {
-        int together = Math.min(rows, MOST_FEW_ROWS);
+        int together = Math.min(rows, MOST_F32_ROWS);
         String body = """
                 constexpr bool ALIGNED = %s;
                 linear_few_rows<Matrix, ROWS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED, WARPS>(
@@ -128,12 +130,18 @@ final class LinearKernels {
                 .launch(kernels, (launch.type().rows() + tile.outputs() - 1) / tile.outputs(), (rows + tile.rows() - 1) / tile.rows());
     }
 
-    static String tokensName(TokenLinear fused) {
-        return (fused.norm().isPresent() ? "norm_" : "") + name(fused.linear()) + (fused.swiglu().isPresent() ? "_swiglu" : "") + "_tokens";
+    static String tokensName(TokenLinear fused, int rows) {
+        return (fused.norm().isPresent() ? "norm_" : "") + name(fused.linear()) + (fused.swiglu().isPresent() ? "_swiglu" : "") + "_tokens"
+                + tokenRows(rows);
+    }
+
+    /** Rows that the kernel of linear_few_tokens.cuh for a step of so many has columns for: up to 4 share a product's 8 columns with their halves. */
+    static int tokenRows(int rows) {
+        return rows <= 4 ? 4 : rows <= 8 ? 8 : MOST_FEW_ROWS;
     }
 
     static String fewRowsName(LinearLaunch launch, int rows) {
-        return name(launch) + "_rows" + Math.min(rows, MOST_FEW_ROWS);
+        return name(launch) + "_rows" + Math.min(rows, MOST_F32_ROWS);
     }
 
     static String manyRowsName(LinearLaunch launch, int rows) {
@@ -193,9 +201,8 @@ final class LinearKernels {
         return sizes + switch (type.element()) {
             case F32 -> "Floats<OUTPUTS, INPUTS>;\n";
             case F16 -> "Halves<OUTPUTS, INPUTS>;\n";
-            case U8, U4 -> "Codes%d<OUTPUTS, INPUTS, GROUP, Zeros::%s, Scales::%s>;\n".formatted(type.element().bits(),
+            case U8, U4, U3, U2 -> "Codes%d<OUTPUTS, INPUTS, GROUP, Zeros::%s, Scales::%s>;\n".formatted(type.element().bits(),
                     type.symmetric() ? "MIDDLE" : "STORED", type.scale());
-            default -> throw CudaKernel.noKernel(type);
         };
     }
 

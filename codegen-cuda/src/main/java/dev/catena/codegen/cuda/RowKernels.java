@@ -64,8 +64,7 @@ final class RowKernels {
         String kind = switch (type.element()) {
             case F32 -> "FloatTable<VOCABULARY, WIDTH>";
             case F16 -> "HalfTable<VOCABULARY, WIDTH>";
-            case U8, U4 -> "CodeTable<VOCABULARY, WIDTH, GROUP, STORED_ZEROS, BITS, SCALE_BYTES>";
-            default -> throw CudaKernel.noKernel(type);
+            case U8, U4, U3, U2 -> "CodeTable<VOCABULARY, WIDTH, GROUP, STORED_ZEROS, BITS, SCALE_BYTES>";
         };
         String table = (launch.packed() ? "Packed" : "") + kind;
         boolean byToken = launch.key() == EmbeddingLaunch.Key.TOKEN;

@@ -11,6 +11,8 @@ import java.util.List;
 final class WarpgroupLinear {
     /** Below, most of a block's 128 rows would be none, and kernels for fewer rows leave fewer multiprocessors idle. */
     private static final int FEWEST_ROWS = 65;
+    /** Of fewer bits a word holds columns of several lanes, which the template has no way for. */
+    private static final int FEWEST_BITS = 4;
     /** Of x and of outputs that a block has, as in the template. */
     private static final int TILE = 128;
     private static final int STAGE_COLUMNS = 64;
@@ -21,7 +23,7 @@ final class WarpgroupLinear {
     private WarpgroupLinear() {}
 
     static boolean takes(LinearLaunch launch, int rows) {
-        return rows >= FEWEST_ROWS && LinearKernels.fitsTensorCores(launch.type());
+        return rows >= FEWEST_ROWS && LinearKernels.fitsTensorCores(launch.type()) && launch.type().element().bits() >= FEWEST_BITS;
     }
 
     static List<KernelLaunch> of(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {

@@ -2,8 +2,6 @@
    KV head, and one split of the row's positions. It rotates its queries; the keys and values that this step adds to the row's
    sequence it makes itself, in the cache's form, and uses them from shared memory: no block waits for another. The one that has
    the row's own position writes it to its page. The last block of a row and KV head to arrive joins the splits, in order. */
-constexpr int MOST_STEP_ROWS = 8;
-
 /* blockIdx.x: the row; blockIdx.y: KV head and chunk of its queries; blockIdx.z: the split. `parts` is [blocks of x and y]
    [MOST_SPLITS] of QUERIES summaries and [QUERIES][DIM] sums; `counters`, one for each block of x and y, are zero before and after. */
 template <class SHAPE, class TILES, class TABLE, int GROUP, int QUERIES, int ROTARY, bool INTERLEAVED, int TABLE_ROWS, int Q_STRIDE,

@@ -21,7 +21,9 @@ template <int VOCABULARY, int WIDTH, int GROUP, bool STORED_ZEROS, int BITS, int
   static constexpr int64 ROW_BYTES = divide_up(ZERO_CODES + (STORED_ZEROS ? GROUPS : 0), 4) * 4;
 
   static float value(const uint8 *row, int, int c) {
-    const int code = BITS == 4 ? row[c / 2] >> (c % 2 * 4) & 15 : row[c];
+    const int bit = c * BITS; /* a stream of bits, from a byte's lowest on; of 3, two bytes may have a code */
+    const int bytes = BITS == 3 ? row[bit / 8] | row[(bit + BITS - 1) / 8] << 8 : row[bit / 8];
+    const int code = bytes >> bit % 8 & (1 << BITS) - 1;
     const int zero = STORED_ZEROS ? row[ZERO_CODES + c / GROUP] : 1 << (BITS - 1);
     const uint8 *scale = row + SCALES + c / GROUP * SCALE_BYTES;
     return (float)(code - zero) * (SCALE_BYTES == 4 ? *(const float *)scale : float_of_half(*(const uint16 *)scale));
@@ -41,13 +43,16 @@ template <int VOCABULARY, int WIDTH> struct PackedHalfTable {
 };
 
 template <int VOCABULARY, int WIDTH, int GROUP, bool STORED_ZEROS, int BITS, int SCALE_BYTES> struct PackedCodeTable {
-  static constexpr int ROWS = VOCABULARY, GROUPS = divide_up(WIDTH, GROUP), TOGETHER = 16, CODES = 32 / BITS;
-  static constexpr int SCALES = divide_up(WIDTH, CODES) * 64, ZERO_CODES = SCALES + GROUPS * SCALE_BYTES * 16;
+  static constexpr int ROWS = VOCABULARY, GROUPS = divide_up(WIDTH, GROUP), TOGETHER = 16, CODES = BITS == 3 ? 32 : 32 / BITS;
+  static constexpr int WORDS = BITS == 3 ? 3 : 1, SCALES = divide_up(WIDTH, CODES) * WORDS * 64, ZERO_CODES = SCALES + GROUPS * SCALE_BYTES * 16;
   static constexpr int64 ROW_BYTES = divide_up(ZERO_CODES + (STORED_ZEROS ? GROUPS * 16 : 0), 64) * 64ll;
 
   static float value(const uint8 *rows, int lane, int c) {
-    const uint32 word = ((const uint32 *)rows)[c / CODES * 16 + lane];
-    const int code = BITS == 4 ? word >> (c % 4 * 8 + c % 8 / 4 * 4) & 15 : word >> c % 4 * 8 & 255;
+    /* Byte c % 4 of its words has the code; of 3 bits two words have the low ones and a third the high ones. */
+    const uint32 *words = (const uint32 *)rows + c / CODES * WORDS * 16 + lane;
+    const int byte = c % 4 * 8, of_byte = c % CODES / 4;
+    const int code = BITS == 3 ? words[of_byte / 4 * 16] >> byte + of_byte % 4 * 2 & 3 | (words[32] >> byte + of_byte & 1) << 2
+                               : words[0] >> byte + of_byte * BITS & (1 << BITS) - 1;
     const int group = c / GROUP * 16 + lane;
     const int zero = STORED_ZEROS ? rows[ZERO_CODES + group] : 1 << (BITS - 1);
     const uint8 *scale = rows + SCALES + group * SCALE_BYTES;

@@ -140,7 +140,7 @@ void linear_many_rows(int rows, const uint16 *x_half, const float *row_scale, co
   int group = 0;
   auto load_group = [&](int of_group) {
     if constexpr (MATRIX::QUANTIZED) {
-      MATRIX::four_scales(block, of_group, quarter * 4, next_scales);
+      MATRIX::four_scales(block, of_group, quarter * 4).values(next_scales);
       if (MATRIX::STORED_ZEROS) next_zeros = *(const uint32 *)(block + MATRIX::ZERO_CODES + of_group * 16 + quarter * 4);
     }
   };

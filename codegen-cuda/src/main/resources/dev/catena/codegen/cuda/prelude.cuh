@@ -59,6 +59,20 @@ inline uint32 subtract_halves(uint32 a, uint32 b) {
   return difference;
 }
 
+/* a & mask | bits, as one instruction. */
+inline uint32 and_or(uint32 a, uint32 mask, uint32 bits) {
+  uint32 result;
+  asm("lop3.b32 %0, %1, %2, %3, 0xEA;" : "=r"(result) : "r"(a), "r"(mask), "r"(bits));
+  return result;
+}
+
+/* a * b + c of two triples of halves, rounded once. */
+inline uint32 multiply_add_halves(uint32 a, uint32 b, uint32 c) {
+  uint32 sum;
+  asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(sum) : "r"(a), "r"(b), "r"(c));
+  return sum;
+}
+
 /* A whole number below 2^23 as a float, without the slow conversion: it becomes the mantissa of 2^23. */
 inline float float_of_code(uint32 code) { return __uint_as_float(0x4B000000u | code) - 8388608.0f; }
 

@@ -10,14 +10,35 @@
    two_outputs    a chunk from shared memory, where a warp has 16 outputs: lane (g, t) loads two of them, as many columns at a time as lie
                   side by side, then every fourth such run, so that no bank is met twice
    FourOutputs    two chunks, of 4 neighbouring outputs, of which two are a chunk's; `load_four` loads them
-   MIDDLE_ZEROS, STORED_ZEROS, zero_halves    zeros, as `fragments` takes them */
+   MIDDLE_ZEROS, STORED_ZEROS, zero_halves    zeros, as `fragments` takes them
+   FourScales     scales of four outputs as they are stored: what may still be on its way */
 enum class Zeros { MIDDLE, STORED };
 enum class Scales { F16, F32 };
 
-template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> struct QuantizedMatrix {
+template <Scales TYPE> struct FourScales {
+  uint2 halves;
+
+  static FourScales load(const uint8 *scales, int at) { return {*(const uint2 *)(scales + at * 2)}; }
+  void values(float (&to)[4]) const {
+    to[0] = low_half(halves.x), to[1] = high_half(halves.x), to[2] = low_half(halves.y), to[3] = high_half(halves.y);
+  }
+};
+
+template <> struct FourScales<Scales::F32> {
+  float4 floats;
+
+  static FourScales load(const uint8 *scales, int at) { return {*(const float4 *)(scales + at * 4)}; }
+  void values(float (&to)[4]) const { to[0] = floats.x, to[1] = floats.y, to[2] = floats.z, to[3] = floats.w; }
+};
+
+template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int CODE_BITS> struct QuantizedMatrix {
   static constexpr bool QUANTIZED = true;
-  static constexpr int OUTPUTS = N, INPUTS = K, GROUP_COLUMNS = GROUP, GROUPS = divide_up(K, GROUP), COLUMNS = 32 / BITS;
-  static constexpr int WORDS = divide_up(K, COLUMNS), SCALES = WORDS * 64, ZERO_CODES = SCALES + GROUPS * (SCALE_TYPE == Scales::F32 ? 64 : 32);
+  static constexpr int BITS = CODE_BITS;
+  static constexpr Scales SCALE = SCALE_TYPE;
+  static constexpr int OUTPUTS = N, INPUTS = K, GROUP_COLUMNS = GROUP, GROUPS = divide_up(K, GROUP), COLUMNS = BITS == 8 ? 4 : 8;
+  /* Consecutive codes that lie together in WORDS_TOGETHER words; of 3 bits the low two of all, then the high one of all. */
+  static constexpr int CODES_TOGETHER = BITS == 3 ? 32 : 32 / BITS, WORDS_TOGETHER = BITS == 3 ? 3 : 1;
+  static constexpr int WORDS = divide_up(K, CODES_TOGETHER) * WORDS_TOGETHER, SCALES = WORDS * 64, ZERO_CODES = SCALES + GROUPS * (SCALE_TYPE == Scales::F32 ? 64 : 32);
   static constexpr int64 BLOCK_BYTES = divide_up(ZERO_CODES + (ZEROS == Zeros::STORED ? GROUPS * 16 : 0), 64) * 64ll;
 
   static constexpr bool STORED_ZEROS = ZEROS == Zeros::STORED;
@@ -28,6 +49,7 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
   }
 
   static void values(const uint8 *block, int column, int first_output, float (&to)[4][COLUMNS]) {
+    static_assert(BITS == 8 || BITS == 4, "groups of other codes are multiples of 32: they go through tensor cores");
     const uint4 words = *(const uint4 *)(block + (column / COLUMNS * 16 + first_output) * 4);
     const uint32 of_output[4] = {words.x, words.y, words.z, words.w};
 #pragma unroll
@@ -42,15 +64,8 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
   }
 
   /* Of four outputs from `first_output` on, a multiple of 4. */
-  static void four_scales(const uint8 *block, int group, int first_output, float (&to)[4]) {
-    const int at = group * 16 + first_output;
-    if constexpr (SCALE_TYPE == Scales::F32) {
-      const float4 four = *(const float4 *)(block + SCALES + at * 4);
-      to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
-    } else {
-      const uint2 four = *(const uint2 *)(block + SCALES + at * 2);
-      to[0] = low_half(four.x), to[1] = high_half(four.x), to[2] = low_half(four.y), to[3] = high_half(four.y);
-    }
+  static FourScales<SCALE_TYPE> four_scales(const uint8 *block, int group, int first_output) {
+    return FourScales<SCALE_TYPE>::load(block + SCALES, group * 16 + first_output);
   }
 
   static int zero(const uint8 *block, int group, int output) {
@@ -68,9 +83,18 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
     }
   }
 
-  static constexpr int CHUNK_WORDS = 8 / COLUMNS;
+  /* Words that hold 8 codes of a row: of 3 and 2 bits they hold others, too. */
+  static constexpr int CHUNK_WORDS = BITS == 8 || BITS == 3 ? 2 : 1;
   static constexpr int COLUMN_BITS = 16 * BITS, CODE_BYTES = WORDS * 64; /* of a block of 16 outputs */
   struct Chunk { uint32 words[2][CHUNK_WORDS]; };
+
+  /* The i-th word of those with the 8 columns from chunk * 32 + t * 8 on. */
+  static int chunk_word(int chunk, int t, int i) {
+    return BITS == 8   ? (chunk * 4 + t) * 2 + i
+           : BITS == 4 ? chunk * 4 + t
+           : BITS == 3 ? chunk * 3 + (i == 0 ? t / 2 : 2)
+                       : chunk * 2 + t / 2;
+  }
 
   struct FourOutputs {
     uint4 words[CHUNK_WORDS];
@@ -91,7 +115,7 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
     FourOutputs loaded;
 #pragma unroll
     for (int i = 0; i < CHUNK_WORDS; i++) {
-      const int word = (chunk * 4 + t) * CHUNK_WORDS + i;
+      const int word = chunk_word(chunk, t, i);
       loaded.words[i] = {0, 0, 0, 0};
       if (word < WORDS) loaded.words[i] = *(const uint4 *)(block + (word * 16 + quarter * 4) * 4);
     }
@@ -114,6 +138,16 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
   /* Two codes as halves 1024 + code: in f16, 0x6400 is 1024, whose last place is 1. */
   static uint32 two_codes(uint32 bytes, int selector) { return __byte_perm(bytes, 0x64646464u, selector); }
 
+  /* Of a lane's 8 columns of a row those from 4 * step on, as bytes. */
+  static uint32 four_codes(const uint32 (&words)[CHUNK_WORDS], int step) {
+    const int t = lane_id() % 4;
+    if constexpr (BITS == 8) return words[step];
+    if constexpr (BITS == 4) return words[0] >> step * 4 & 0x0F0F0F0Fu;
+    const uint32 low = words[0] >> t % 2 * 4 + step * 2 & 0x03030303u;
+    if constexpr (BITS == 3) return low | (words[CHUNK_WORDS - 1] >> t * 2 + step & 0x01010101u) << 2;
+    return low;
+  }
+
   static uint32 zero_halves(int zero) { return (0x6400u + zero) * 0x10001u; }
 
   static void fragments(const Chunk &chunk, const uint32 (&zeros)[2], uint32 (&a)[2][4]) {
@@ -121,8 +155,7 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
     for (int half = 0; half < 2; half++)
 #pragma unroll
       for (int step = 0; step < 2; step++) {
-        const uint32 bytes = BITS == 4 ? chunk.words[half][0] >> step * 4 & 0x0F0F0F0Fu
-                                       : chunk.words[half][step % CHUNK_WORDS];
+        const uint32 bytes = four_codes(chunk.words[half], step);
         a[step][half] = subtract_halves(two_codes(bytes, 0x4140), zeros[half]);
         a[step][half + 2] = subtract_halves(two_codes(bytes, 0x4342), zeros[half]);
       }
@@ -131,6 +164,8 @@ template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE, int BITS> str
 
 template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE> using Codes4 = QuantizedMatrix<N, K, GROUP, ZEROS, SCALE_TYPE, 4>;
 template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE> using Codes8 = QuantizedMatrix<N, K, GROUP, ZEROS, SCALE_TYPE, 8>;
+template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE> using Codes3 = QuantizedMatrix<N, K, GROUP, ZEROS, SCALE_TYPE, 3>;
+template <int N, int K, int GROUP, Zeros ZEROS, Scales SCALE_TYPE> using Codes2 = QuantizedMatrix<N, K, GROUP, ZEROS, SCALE_TYPE, 2>;
 
 template <int N, int K> struct Halves {
   static constexpr bool QUANTIZED = false;
@@ -146,6 +181,7 @@ template <int N, int K> struct Halves {
     }
   }
 
+  static constexpr Scales SCALE = Scales::F16; /* it has none */
   static constexpr uint32 MIDDLE_ZEROS = 0;
   static constexpr int COLUMN_BITS = 16 * 16, CODE_BYTES = K * 32;
 

@@ -20,19 +20,19 @@ import org.junit.jupiter.params.provider.CsvSource;
  * under way to keep a card's memory busy.
  */
 class KernelGateTest {
-    /** Weights that a lane multiplies in a pass through the main loop of linear_few_tokens: 4 steps of 8 columns of 4 outputs. */
-    private static final int WEIGHTS_OF_LOOP = 128;
     private static final int REGISTERS_OF_SM = 65536;
 
     @ParameterizedTest
-    @CsvSource({"sm_80, 12", "sm_90, 32"})
+    @CsvSource("sm_90, 40")
     void sevenBillionParametersInFourBits(String name, int kibInFlight) throws IOException {
-        DecoderShape shape = new DecoderShape(4096, 11008, 32, new KvFormat(Element.F16, Element.F16, 32, 128), 32000, 16,
+        DecoderShape shape = new DecoderShape(4096, 11008, 32, new KvFormat(Element.F16, Element.F16, 32, 128), 32000, 32,
                 (n, k) -> MatrixType.quantized(n, k, 4, 128, false));
         CudaProgram program = shape.program();
         CudaTarget target = CudaTarget.parse(name);
         CudaLibrary library = CudaLibrary.compile(program, target, new NvrtcCompiler(CodeStore.none()));
         Cubin cubin = new Cubin(library.cubin(), target.capability());
+        TokenKernelGate gate = new TokenKernelGate(target, kibInFlight);
+        Map<String, Integer> threads = threads(program);
         int fewTokens = 0;
         int manyRows = 0;
         int attention = 0;
@@ -40,8 +40,8 @@ class KernelGateTest {
             SassKernel kernel = cubin.kernel(facts.name());
             assertEquals(List.of(), kernel.all(Opcode.LDL), facts.name());
             assertEquals(List.of(), kernel.all(Opcode.STL), facts.name());
-            if (facts.name().endsWith("_tokens")) {
-                checkFewTokens(facts, kernel, kibInFlight << 10);
+            if (TokenKernelGate.isFor(facts)) {
+                gate.check(facts, kernel, threads.get(facts.name()));
                 fewTokens++;
             } else if (facts.name().startsWith("attention")) {
                 checkAttention(facts, kernel, kibInFlight << 10);
@@ -52,9 +52,12 @@ class KernelGateTest {
                 manyRows++;
             }
         }
-        assertEquals(5, fewTokens);       // norm + qkv, output + residual, norm + gate and up + SwiGLU, down + residual, head
+        assertEquals(3 * 5, fewTokens);   // up to 4, 8, 16 rows: norm + qkv, output + residual, norm + gate and up + SwiGLU, down + residual, head
         assertEquals(5, manyRows);
-        assertEquals(2, attention);       // with RoPE and the cache in a step of few rows, alone in others
+        assertEquals(3, attention);       // with RoPE and the cache in a step of up to 8 and 16 rows, alone in others
+        for (int bucket = 0; bucket <= 4; bucket++) {
+            assertEquals(5, program.stages().get(1).buckets().get(bucket).launches().size(), "launches of a layer with up to " + (1 << bucket) + " rows");
+        }
     }
 
     /** A step of one row, on other architectures and with other weights: weights 128 bits at a time, on tensor cores, half of an SM. */
@@ -68,24 +71,23 @@ class KernelGateTest {
         CudaTarget target = CudaTarget.parse(name);
         CudaLibrary library = CudaLibrary.compile(program.code(), target, new NvrtcCompiler(CodeStore.none()));
         Cubin cubin = new Cubin(library.cubin(), target.capability());
+        TokenKernelGate gate = new TokenKernelGate(target, kibInFlight);
+        Map<String, Integer> threads = threads(program);
         for (KernelFacts facts : library.kernels()) {
             SassKernel kernel = cubin.kernel(facts.name());
             assertEquals(List.of(), kernel.all(Opcode.LDL), facts.name());
             assertEquals(List.of(), kernel.all(Opcode.STL), facts.name());
             if (facts.name().startsWith("attention")) {
                 checkAttention(facts, kernel, kibInFlight << 10);
-            } else if (facts.name().endsWith("_tokens")) {
-                List<SassInstruction> loop = kernel.mainLoop(Opcode.HMMA);
-                assertTrue(!loop.isEmpty(), facts.name());
-                Map<Integer, Long> widths = widths(loop);
-                widths.remove(64);      // scales
-                widths.remove(32);      // zeros
-                assertEquals(1, widths.size(), facts + ": " + widths);
-                assertTrue(widths.get(128) >= 4, facts + ": " + widths);
-                assertInFlight(facts, loop, 256, kibInFlight << 10);
-                assertTrue(facts.registers() * 256 <= REGISTERS_OF_SM / 2, facts.toString());
+            } else if (TokenKernelGate.isFor(facts)) {
+                gate.check(facts, kernel, threads.get(facts.name()));
             }
         }
+    }
+
+    private static Map<String, Integer> threads(CudaProgram program) {
+        return program.stages().stream().flatMap(stage -> stage.buckets().stream()).flatMap(bucket -> bucket.launches().stream())
+                .collect(Collectors.toMap(KernelLaunch::kernel, launch -> launch.block().get(0), (one, same) -> one));
     }
 
     /** Keys and values of an f16 cache. */
@@ -110,19 +112,5 @@ class KernelGateTest {
         int blocks = REGISTERS_OF_SM / (((facts.registers() + 7) / 8 * 8) * threads);
         int inFlight = SassKernel.bytesInFlight(stretch) * threads * blocks;
         assertTrue(inFlight >= bytesOfSm, facts + ": " + inFlight + " bytes of an SM in flight");
-    }
-
-    private static void checkFewTokens(KernelFacts facts, SassKernel kernel, int bytesOfSm) {
-        List<SassInstruction> loop = kernel.mainLoop(Opcode.HMMA);
-        Map<Integer, Long> widths = widths(loop);
-        // Once in a pass four scales and four zeros; all else, weights and x, 128 bits at a time.
-        assertEquals(1, widths.remove(64), facts + ": " + widths);
-        assertEquals(1, widths.remove(32), facts + ": " + widths);
-        assertEquals(1, widths.size(), facts + ": " + widths);
-        assertTrue(widths.get(128) >= 12, facts + ": " + widths);
-        double each = (double) loop.size() / WEIGHTS_OF_LOOP;
-        boolean normed = facts.name().startsWith("norm_");
-        assertTrue(each < (normed ? 4.2 : 3.8), facts + ": " + each + " instructions for a weight");
-        assertInFlight(facts, loop, 256, bytesOfSm);
     }
 }

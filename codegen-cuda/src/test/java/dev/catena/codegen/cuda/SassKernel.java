@@ -78,6 +78,26 @@ final class SassKernel {
         return bytes;
     }
 
+    /**
+     * Bytes that a lane has asked for before it first waits for any: of copies past the registers (cp.async.cg, which are of 16 bytes), or, where
+     * there are none, of the first wide loads.
+     */
+    int bytesBeforeFirstWait() {
+        int bytes = 0;
+        for (SassInstruction i : instructions) {
+            if (i.is(Opcode.LDGSTS)) {
+                bytes += 16;
+            } else if (bytes > 0 && i.is(Opcode.DEPBAR)) {
+                return bytes;
+            }
+        }
+        int first = 0;
+        while (!instructions.get(first).is(Opcode.LDG) || instructions.get(first).accessBits() != 128) {
+            first++;
+        }
+        return bytesInFlight(instructions.subList(first, instructions.size()));
+    }
+
     /** Whether a source operand may be one of these registers: bits 24 to 31, 32 to 39 and 64 to 71. */
     private static boolean reads(SassInstruction i, int first, int count) {
         int form = (int) (i.low() >>> 9) & 7;
