@@ -31,7 +31,7 @@ public final class TensorBuilder {
     /** Larger constants don't stand in the code. */
     private static final int MOST_IN_CODE = 1024;
     private static final int ROWS_AT_ONCE = 1 << 18;
-    /** A graph of 30 000 operations has fewer; of more code and compilers become too large. */
+    /** As many as 50 000 additions or 15 000 softmaxes have: for more there is neither memory nor time. */
     private static final int MOST_STATEMENTS = 1 << 18;
 
     private final List<TensorProgram.Weight> weights = new ArrayList<>();
