@@ -35,9 +35,10 @@ cp "$here/run.sh" "$here/compare_logits.awk" "$here"/{cells,report,longest,longe
 compile() { # ARTIFACT MODEL OPTION...
   [ -e "$out/$1" ] || "$catena" compile "$2" -o "$out/$1" "${@:3}" >&2
 }
-expect() { # NAME: what sim answers to run.sh's prompt
+expect() { # NAME [IDS]: what sim answers to run.sh's prompt
   [ -e "$out/expected/$1.ids" ] && return
-  "$catena" run "$out/artifacts/$1.catena" --device sim:0 --ids 1,42,7 --max-tokens 3 --print-ids \
+  echo "${2:-1,42,7}" >"$out/expected/$1.prompt"
+  "$catena" run "$out/artifacts/$1.catena" --device sim:0 --ids "${2:-1,42,7}" --max-tokens 3 --print-ids \
     --logits-out "$out/expected/$1.npy" >"$out/expected/$1.part" && mv "$out/expected/$1.part" "$out/expected/$1.ids"
 }
 tale="$root/models/tale/split-fp16"
@@ -46,16 +47,24 @@ expect tale-w4
 # The smallest: what compute-sanitizer, thousands of times slower than the card, runs.
 compile artifacts/toy.catena "$here/shapes/toy.shape" --target "$targets" --wbits 4
 expect toy
+# By wgmma, with a prompt that is long enough for it.
+case $card in sm_90)
+  compile artifacts/toy-wgmma.catena "$here/shapes/toy.shape" --target sm_90a --experimental --wbits 4
+  expect toy-wgmma "$(seq -s, 1 70)" ;;
+esac
 if [ -z "${PACK_TOY:-}" ]; then
-  compile artifacts/tale-w8-kv8.catena "$tale" --target "$targets" --wbits 8 --kv-bits 8
-  compile artifacts/tale-w16-kv4.catena "$tale" --target "$targets" --wbits 16 --kv-bits 4
-  compile artifacts/tale-ptx.catena "$tale" --target sm_75 --wbits 4   # anything newer than Turing has to take its PTX
-  for name in tale-w8-kv8 tale-w16-kv4 tale-ptx; do expect "$name"; done
+  # The toy, too, for the other kinds of storage: tale's weights would make up half of what has to be carried.
+  compile artifacts/toy-w8-kv8.catena "$here/shapes/toy.shape" --target "$targets" --wbits 8 --kv-bits 8
+  compile artifacts/toy-w16-kv4.catena "$here/shapes/toy.shape" --target "$targets" --wbits 16 --kv-bits 4
+  compile artifacts/toy-ptx.catena "$here/shapes/toy.shape" --target sm_75 --wbits 4   # anything newer than Turing has to take its PTX
+  for name in toy-w8-kv8 toy-w16-kv4 toy-ptx; do expect "$name"; done
+  prefill_rows=2048
   shapes=(llama-7b llama-3-8b)
   contexts=(128 4096)
   kinds=(w4-kv16 w16-kv16 w8-kv16 w4-kv8 w4-kv4)
   [ -z "${PACK_FULL:-}" ] || kinds+=(w8-kv8 w8-kv4 w16-kv8 w16-kv4)
 else
+  prefill_rows=70
   shapes=(toy)
   contexts=(5 70)
   kinds=(w4-kv16 w16-kv8)
@@ -68,6 +77,14 @@ for kind in "${kinds[@]}"; do
     compile "table/$shape-$kind.catena" "$here/shapes/$shape.shape" --target "$card" --wbits "$bits" --head-bits "$((bits > 8 ? bits : 8))" \
       --kv-bits "${kind#*-kv}" ${PACK_TUNED:+--tuned "$PACK_TUNED"}
     echo "$shape $kind" >>"$out/table/order"
+    # Prompts in steps of many rows; by wgmma, too, where the card has it (no GPU has run that before).
+    case $card-$kind in
+      sm_90-*-kv16)
+        compile "table/$shape-$kind.prefill.catena" "$here/shapes/$shape.shape" --target "$card" --wbits "$bits" --step-rows "$prefill_rows" \
+          --head-bits "$((bits > 8 ? bits : 8))"
+        compile "table/$shape-$kind.prefill-wgmma.catena" "$here/shapes/$shape.shape" --target sm_90a --experimental --wbits "$bits" \
+          --step-rows "$prefill_rows" --head-bits "$((bits > 8 ? bits : 8))" ;;
+    esac
     # What the model of the kernels predicts for it, to stand beside what is measured.
     if [ ! -e "$out/table/$shape-$kind.predicted" ]; then
       for context in "${contexts[@]}"; do

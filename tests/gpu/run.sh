@@ -30,7 +30,7 @@ gpu_state() { have nvidia-smi && timeout 30 nvidia-smi --query-gpu=name,driver_v
 floats() { tail -c +129 "$1" | od -An -v -w4 -tf4; }   # a .npy file of version 1 has 128 bytes before the data here
 answers() { # NAME: whether the device gives the ids and logits that sim gave
   local name=$1
-  catena run "artifacts/$name.catena" --device "$device" --ids 1,42,7 --max-tokens 3 --print-ids --logits-out "results/$name.npy" \
+  catena run "artifacts/$name.catena" --device "$device" --ids "$(cat "expected/$name.prompt")" --max-tokens 3 --print-ids --logits-out "results/$name.npy" \
     >"results/$name.ids" || return 1
   paste <(floats "expected/$name.npy") <(floats "results/$name.npy") | awk -v tolerance=2e-2 -f compare_logits.awk || return 1
   echo "$name: ids $(cat "results/$name.ids"), expected $(cat "expected/$name.ids")"
@@ -53,7 +53,7 @@ step_a() { # the machine: driver, attributes, clocks, bandwidth, launches, the s
   fi
   gpu_state
   answers tale-w4 || failed=1
-  if [ -e artifacts/tale-ptx.catena ]; then answers tale-ptx || failed=1; fi
+  if [ -e artifacts/toy-ptx.catena ]; then answers toy-ptx || failed=1; fi
   return $failed
 }
 
@@ -80,12 +80,17 @@ step_b() { # what the simulator answered, and the sanitizer
 }
 
 step_c() { # the fastest configuration of each kernel; results/linear.tuned is for `catena compile --tuned` and the repository
-  local budget=240; [ -z "$rehearsal" ] || budget=20
+  local budget=240 starts; [ -z "$rehearsal" ] || budget=20
   [ "$budget" -lt "$(left)" ] || budget=$(($(left) / 2))
+  starts=$(($(cat results/tune.starts 2>/dev/null || echo 0) + 1))
+  echo "$starts" >results/tune.starts
   gpu_state
   catena tune --pack linear.pack --device "$device" --budget "${budget}s" --results results/linear.results -o results/linear.tuned \
-    $([ ! -e results/measured.json ] || echo --card results/measured.json) || return 1
+    $([ ! -e results/measured.json ] || echo --card results/measured.json) >results/tune.part || return 1
+  cat results/tune.part
   gpu_state
+  # What isn't tuned after the third start has no candidate that can be.
+  if grep -q 'start again' results/tune.part && [ "$starts" -lt 3 ]; then return $again; fi
 }
 
 peer() { # SHAPE: PyTorch on the same shape
@@ -101,6 +106,23 @@ peer() { # SHAPE: PyTorch on the same shape
     --seconds "$(($(left) * 9 / 10))" --json "results/peer/$shape.jsonl" $([ -z "$rehearsal" ] || echo --dry) || { echo "peer $shape: status $?"; return 1; }
   gpu_state
   grep -q '"stopped"' "results/peer/$shape.jsonl" 2>/dev/null || touch "results/peer/$shape.done"
+}
+
+prefill() { # NAME: prompt tokens a second, by mma.sync and, where the pack has it, by wgmma; a failure of the latter is told, and fails nothing
+  local how name=$1
+  for how in prefill prefill-wgmma; do
+    if [ -e "table/$name.$how.catena" ] && [ ! -e "results/table/$name.$how" ]; then
+      [ "$(left)" -gt $((limit / 10)) ] || return $again
+      if catena bench "table/$name.$how.catena" --device "$device" --prompt-len "$([ -z "$rehearsal" ] && echo 2048 || echo 70)" --gen-len 1 \
+        --repeat "$([ -z "$rehearsal" ] && echo 5 || echo 1)" --json >"results/table/$name.$how.part"; then
+        awk -v name="${name%-w*} w${name##*-w} $how" '/"prefill_tokens_per_s"/ { sub(/^[^:]*: */, ""); sub(/,$/, ""); print name, $0 }' \
+          "results/table/$name.$how.part" >"results/table/$name.$how"
+      else
+        echo "$name, $how: status $?, see above"
+        [ $how = prefill-wgmma ] || return 1
+      fi
+    fi
+  done
 }
 
 step_d() { # the table: ours, cell by cell, and the peer in the same run
@@ -123,6 +145,7 @@ step_d() { # the table: ours, cell by cell, and the peer in the same run
       fi
       echo "clocks after $name: $(gpu_state)"
     fi
+    prefill "$name" || { [ $? != $again ] || return $again; failed=1; }
     case $kind in w16-*)
       [ -e "results/peer/$shape.done" ] || [ "$(left)" -gt $((limit / 5)) ] || return $again
       peer "$shape" || failed=1 ;;
@@ -209,6 +232,7 @@ report() {
       done
       while read -r shape kind; do
         [ ! -e "results/table/$shape-$kind.cells" ] || sed 's/^/cell /' "results/table/$shape-$kind.cells"
+        cat "results/table/$shape-$kind".prefill{,-wgmma} 2>/dev/null
       done <table/order
     } | awk -f report.awk
     local step

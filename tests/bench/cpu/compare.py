@@ -86,12 +86,21 @@ def ours(name, model):
                                f"{jars}:{options.cache}/classes", "CatenaSide", f"{options.cache}/models/{model}.catena"])
 
 
+AMX = bool(os.environ.get("CATENA_BENCH_AMX")) or " amx_int8" in open("/proc/cpuinfo").read()
+
+
+def with_amx(*rows):
+    """Rows of a CPU with AMX: its default for quantized matrices isn't f32, and there is code without it to compare."""
+    return rows if AMX else ()
+
+
 # Name of a group, the peer, ours; prompt and generated tokens; threads. The first side is what the ratios are against.
 GROUPS = [
-    ("W4, head in 8 bits", [peer("llama.cpp Q4_0", "q4_0"), ours("W4", "w4-f32"), ours("W4 int8", "w4-int8")], 512, 64, (2, 1)),
-    ("W8", [peer("llama.cpp Q8_0", "q8_0"), ours("W8", "w8-f32"), ours("W8 int8", "w8-int8")], 512, 64, (2, 1)),
-    ("f16", [peer("llama.cpp f16", "f16"), ours("W16", "w16-f32")], 512, 32, (2, 1)),
+    ("W4, head in 8 bits", [peer("llama.cpp Q4_0", "q4_0"), ours("W4", "w4-f32"), *with_amx(ours("W4 f32", "w4-exact")), ours("W4 int8", "w4-int8")], 512, 64, (2, 1)),
+    ("W8", [peer("llama.cpp Q8_0", "q8_0"), ours("W8", "w8-f32"), *with_amx(ours("W8 f32", "w8-exact")), ours("W8 int8", "w8-int8")], 512, 64, (2, 1)),
+    ("f16", [peer("llama.cpp f16", "f16"), ours("W16", "w16-f32"), ours("W16 bf16", "w16-bf16")], 512, 32, (2, 1)),
     ("AVX2 alone: W4", [peer("llama.cpp Q4_0, haswell", "q4_0", "haswell"), ours("W4 int8, x86-64-v3", "w4-int8-v3")], 512, 32, (2,)),
+    *with_amx(("AVX-512 alone: W4", [peer("llama.cpp Q4_0, icelake", "q4_0", "icelake"), ours("W4 int8, icelake-server", "w4-int8-icelake")], 512, 32, (2,))),
     ("context of 2000: W4", [peer("llama.cpp Q4_0", "q4_0"), ours("W4 int8", "w4-int8"), ours("W4 int8, int8 KV", "w4-int8-kv8")], 1984, 32, (2,)),
 ]
 
@@ -198,7 +207,7 @@ def main():
                               f"{bandwidth / 1e9:.1f}" if bandwidth else "", f"{100 * decode * bytes_read / bandwidth:.0f} %" if bandwidth else "",
                               f"{side.median('resident'):.0f}", f"{statistics.mean(side.others):.2f}"])
                 print(" | ".join(speed[-1]), flush=True)
-        if group[2] == 512 and "AVX2" not in group[0]:
+        if group[2] == 512 and "alone" not in group[0]:
             opened = opening(group)
             base = next(iter(opened.values()))[0]
             for name, (seconds, jvm) in opened.items():

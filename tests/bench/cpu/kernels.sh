@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Single kernels and decoders of the 1b shape: microseconds, ns per 64-byte line of weights, GFLOP/s, and the
-# share of the read bandwidth. kernels.sh TARGET THREADS READ_GB_PER_S [FILTER], such as: kernels.sh cpu:icelake-server 2 30 "rows 1 INT8"
+# share of the read bandwidth; with AMX that of what tiles alone multiply, too. kernels.sh TARGET THREADS READ_GB_PER_S [FILTER], such as: kernels.sh cpu:icelake-server 2 30 "rows 1 INT8"
 set -euo pipefail
 repo=$(cd "$(dirname "$0")/../../.." && pwd)
 [ -d "$repo/codegen-cpu/target/test-classes" ] || (cd "$repo" && mvn -q -pl codegen-cpu -am test-compile >&2)

@@ -4,7 +4,8 @@
 #   run.sh [--prepare] [--force] [--quick] [--only WORD]
 # --prepare stops before measuring. It refuses to measure when other processes use the CPU; --force measures all the same and
 # says how busy the machine was. CATENA_SHARED (default ../shared beside the repository) holds the makers of models;
-# CATENA_BENCH_ONNX names a folder with the model's pieces that exists already.
+# CATENA_BENCH_ONNX names a folder with the model's pieces that exists already. On a CPU with AMX there are rows with and without it;
+# CATENA_BENCH_AMX=1 asks for them elsewhere.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(cd "$here/../../.." && pwd)
@@ -61,6 +62,13 @@ artifact w4-int8-kv8 --wbits 4 --activations int8 --kv-bits 8
 artifact w8-f32 --wbits 8
 artifact w8-int8 --wbits 8 --activations int8
 artifact w16-f32 --wbits 16
+artifact w16-bf16 --wbits 16 --activations bf16
+# With AMX the default isn't f32 for W4 and W8, and what the peer has without it is met by code without it.
+if [ -n "${CATENA_BENCH_AMX-}" ] || grep -qm1 amx_int8 /proc/cpuinfo; then
+  artifact w4-exact --wbits 4 --activations f32
+  artifact w8-exact --wbits 8 --activations f32
+  artifact w4-int8-icelake --wbits 4 --activations int8 --target cpu:icelake-server
+fi
 javac -nowarn -d "$cache/classes" -cp "$(printf '%s:' "$repo"/tools/target/catena/lib/*.jar)" "$here/CatenaSide.java"
 [ -z "$prepare_only" ] || exit 0
 exec python3 "$here/compare.py" --cache "$cache" --repo "$repo" --onnx "$onnx" --gguf "$shared/peers/make_gguf.py" --doc "$repo/docs/cpu-performance.md" "${arguments[@]}"

@@ -5,6 +5,7 @@ import dev.catena.codegen.StageLaunches;
 import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuLibrary;
 import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.codegen.cpu.DefaultActivations;
 import dev.catena.codegen.cuda.CudaProgram;
 import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.codegen.cuda.TunedKernels;
@@ -26,12 +27,15 @@ final class CodeGeneration {
   private final int vocabulary;
   private final Map<Target, TunedKernels> tuned;
   private final boolean experimental;
+  private final boolean defaultActivations;
 
   /**
+   * @param defaultActivations whether linear layers multiply in what each target does by default, where the stages say f32
    * @param tuned        what kernels were tuned to, for targets that have such a table
    * @param experimental whether GPU code may do what no GPU has run yet
    */
-  CodeGeneration(List<StageLaunches> stages, Map<Target, TunedKernels> tuned, boolean experimental) {
+  CodeGeneration(List<StageLaunches> stages, boolean defaultActivations, Map<Target, TunedKernels> tuned, boolean experimental) {
+    this.defaultActivations = defaultActivations;
     this.tuned = tuned;
     this.experimental = experimental;
     this.stages = stages.stream().map(StageLaunches::launches).toList();
@@ -47,7 +51,7 @@ final class CodeGeneration {
       GpuPrograms gpus = new GpuPrograms(workers);
       List<Future<? extends TargetCode>> started = new ArrayList<>();
       for (Target target : targets) {
-        started.add(target instanceof CpuTarget cpu ? workers.submit(() -> new CpuCode(CpuLibrary.build(stages, cpu)))
+        started.add(target instanceof CpuTarget cpu ? workers.submit(() -> new CpuCode(CpuLibrary.build(launches(cpu), cpu)))
             : gpus.start((CudaTarget) target));
       }
       List<TargetCode> code = new ArrayList<>();
@@ -59,6 +63,10 @@ final class CodeGeneration {
     } finally {
       workers.shutdownNow();
     }
+  }
+
+  private List<List<Launch>> launches(CpuTarget target) {
+    return defaultActivations ? DefaultActivations.of(stages, target) : stages;
   }
 
   /**

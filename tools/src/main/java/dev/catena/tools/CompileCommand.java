@@ -65,8 +65,8 @@ final class CompileCommand implements Callable<Integer> {
   @Option(names = "--kv-bits", paramLabel = "N|K,V", description = "Bits of the KV cache: 32, 16, 8, 4. Default: 16 (32 at --wbits 32)")
   private String kvBits;
 
-  @Option(names = "--activations", defaultValue = "f32",
-      description = "What linear layers multiply in: f32, bf16, int8. Default: ${DEFAULT-VALUE}")
+  @Option(names = "--activations", description = "What linear layers multiply in: f32, bf16, int8. Default: f32; with AMX bf16 for "
+      + "quantized matrices, which meet whole numbers of 16 bits then")
   private Activations activations;
 
   @Option(names = "--quant", paramLabel = "METHOD", description = "How codes are chosen: rtn (round to nearest), gptq or awq "
@@ -155,7 +155,7 @@ final class CompileCommand implements Callable<Integer> {
       Console.warn("--experimental has no effect without a target from sm_90 on");
     }
     return new CompileSettings(input, output != null ? output : defaultOutput(), generated, weightBits, group,
-        symmetric, embed, head, embedBits == null, kv[0], kv[1], activations, Optional.ofNullable(tokenizer), maxSeqLen,
+        symmetric, embed, head, embedBits == null, kv[0], kv[1], Optional.ofNullable(activations), Optional.ofNullable(tokenizer), maxSeqLen,
         Optional.ofNullable(pipeline), watching, stepRows, quantization(), tunedKernels(generated), experimental);
   }
 

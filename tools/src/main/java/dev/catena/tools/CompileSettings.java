@@ -2,12 +2,16 @@ package dev.catena.tools;
 
 import dev.catena.artifact.Manifest;
 import dev.catena.codegen.Target;
+import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.codegen.cpu.DefaultActivations;
 import dev.catena.codegen.cuda.TunedKernels;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * The effective settings of one compilation, defaults filled in.
@@ -15,6 +19,7 @@ import java.util.Optional;
  * @param input      a folder of pieces or one ONNX file
  * @param output     the artifact to write
  * @param tied       an embedding table that is the head's matrix, too, takes the head's bits: nobody asked for others
+ * @param activations what linear layers multiply in, or empty: what each target does by default
  * @param maxSeqLen  positions, or 0: as many as the model has
  * @param pipeline   a pipeline in place of the default one, or empty
  * @param maxRows    the most rows of a step
@@ -23,7 +28,7 @@ import java.util.Optional;
  * @param experimental whether GPU code may do what no GPU has run yet
  */
 public record CompileSettings(Path input, Path output, List<Target> targets, int weightBits, int groupSize,
-    boolean symmetric, int embedBits, int headBits, boolean tied, int keyBits, int valueBits, Activations activations,
+    boolean symmetric, int embedBits, int headBits, boolean tied, int keyBits, int valueBits, Optional<Activations> activations,
     Optional<Path> tokenizer, int maxSeqLen, Optional<String> pipeline, PipelineOptions watching, int maxRows,
     Quantization quantization, Map<Target, TunedKernels> tuned, boolean experimental) {
   /** What linear layers multiply in. */
@@ -32,6 +37,12 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
   /** Whether there is only a model's shape, without weights. */
   boolean fromShape() {
     return ModelShape.isOne(input);
+  }
+
+  private String defaultActivations() {
+    String tiled = targets.stream().filter(t -> t instanceof CpuTarget cpu && DefaultActivations.are16BitsOn(cpu)).map(Target::name)
+        .collect(Collectors.joining(" and "));
+    return tiled.isEmpty() || weightBits >= 16 && headBits >= 16 ? "f32" : "f32, bf16 for quantized matrices on " + tiled;
   }
 
   /** Name to value as printed and as the artifact records them; no paths. {@code positions} and bits of the embedding are the effective ones. */
@@ -45,7 +56,7 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
     s.put("embed_bits", Integer.toString(embedBits));
     s.put("head_bits", Integer.toString(headBits));
     s.put("kv_bits", keyBits == valueBits ? Integer.toString(keyBits) : keyBits + "," + valueBits);
-    s.put("activations", activations.name().toLowerCase(java.util.Locale.ROOT));
+    s.put("activations", activations.map(chosen -> chosen.name().toLowerCase(Locale.ROOT)).orElseGet(this::defaultActivations));
     quantization.describe(s, quantizes);
     s.put("max_seq_len", Integer.toString(positions));
     s.put("step_rows", Integer.toString(maxRows));

@@ -47,10 +47,18 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
 
   /** Whether of all targets in the artifact it is this one's code that the card runs: the nearest below it, of its generation if there is one. */
   private static boolean takes(Card card, Manifest.Target target, Manifest manifest) {
-    return manifest.targets().stream().filter(Manifest.Target::runsPrograms).filter(t -> capability(t) <= card.capability())
-        .max((a, b) -> Integer.compare(capability(a) + (card.runsCodeOf(capability(a)) ? 1000 : 0),
-            capability(b) + (card.runsCodeOf(capability(b)) ? 1000 : 0)))
-        .filter(t -> t.name().equals(target.name())).isPresent();
+    return manifest.targets().stream().filter(Manifest.Target::runsPrograms)
+        .filter(t -> isForOneChip(t) ? capability(t) == card.capability() : capability(t) <= card.capability())
+        .max((a, b) -> Integer.compare(fitness(a, card), fitness(b, card))).filter(t -> t.name().equals(target.name())).isPresent();
+  }
+
+  private static int fitness(Manifest.Target target, Card card) {
+    return 2 * capability(target) + (isForOneChip(target) ? 1 : 0) + (card.runsCodeOf(capability(target)) ? 10000 : 0);
+  }
+
+  /** Such as {@code sm_90a}. */
+  private static boolean isForOneChip(Manifest.Target target) {
+    return target.name().endsWith("a");
   }
 
   private static int capability(Manifest.Target target) {

@@ -64,6 +64,11 @@ final class MemoryForecast {
         .max().orElse(0)).sum());
   }
 
+  /** What graphs of steps are reckoned to take on a GPU, by the driver's own account; 0 on a CPU. */
+  long graphBytes() {
+    return graphBytes;
+  }
+
   /**
    * Bytes of weights that a GPU with so much memory is brought anew at every step: those of the last stages, as few as can be, through
    * two buffers. Weights of several stages stay.

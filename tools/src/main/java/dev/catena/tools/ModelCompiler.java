@@ -123,7 +123,7 @@ final class ModelCompiler {
       imported.warnings().forEach(Console::warn);
       Console.warn(context.warnings());
       context.notes().forEach(Console::note);
-      List<TargetCode> code = new CodeGeneration(stages, settings.tuned(), settings.experimental()).of(settings.targets());
+      List<TargetCode> code = new CodeGeneration(stages, settings.activations().isEmpty(), settings.tuned(), settings.experimental()).of(settings.targets());
       return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start).text());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -271,7 +271,7 @@ final class ModelCompiler {
   }
 
   private LinearLaunch.Activations activations() {
-    return switch (settings.activations()) {
+    return switch (settings.activations().orElse(CompileSettings.Activations.F32)) {
       case F32 -> LinearLaunch.Activations.F32;
       case INT8 -> {
         if (settings.weightBits() >= 16) {

@@ -133,17 +133,21 @@ final class PlanCommand implements Callable<Integer> {
     long weights = forecast.weightsBytes();
     long activations = forecast.activationBytes();
     long kv = forecast.kvBytes(context, batch);
-    long room = (long) (Math.max(0, memory - weights - activations) * cacheShare);
+    long graphs = forecast.graphBytes();
+    long room = (long) (Math.max(0, memory - weights - activations - graphs) * cacheShare);
     long pages = forecast.kvPageBytes() == 0 ? 0 : Math.max(0, room / forecast.kvPageBytes() - 1);
     long sequences = pages / MemoryForecast.pages(context);
     long total = weights + kv + activations;
-    boolean fits = weights + activations <= memory && sequences >= batch;
+    boolean fits = weights + activations + graphs <= memory && sequences >= batch;
     long streamed = canStream && !fits ? forecast.streamedBytes(memory, kv) : 0;
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("weights_bytes", weights);
     values.put("kv_bytes_per_token", forecast.kvBytesPerToken());
     values.put("kv_bytes", kv);
     values.put("activation_bytes", activations);
+    if (graphs > 0) {
+      values.put("graph_bytes", graphs);
+    }
     values.put("total_bytes", total);
     values.put("device_memory_bytes", memory);
     values.put("max_seq_len", context);
@@ -157,11 +161,12 @@ final class PlanCommand implements Callable<Integer> {
     System.out.print(json ? Json.text(values) : String.format(Locale.ROOT, """
         weights      %s
         KV cache     %s a token, %s for %d %s of %d
-        activations  %s, for steps of up to %d rows
+        activations  %s, for steps of up to %d rows%s
         in all       %s of %s: %s
         room for     %d tokens, or %d sequences of %d (the cache may take %.0f %% of what is left)
         """, Bytes.text(weights), Bytes.text(Math.round(forecast.kvBytesPerToken())), Bytes.text(kv), batch,
-        batch == 1 ? "sequence" : "sequences", context, Bytes.text(activations), stepRows, Bytes.text(total), Bytes.text(memory),
+        batch == 1 ? "sequence" : "sequences", context, Bytes.text(activations), stepRows,
+        graphs == 0 ? "" : "; graphs of steps, not in the sum, about " + Bytes.text(graphs), Bytes.text(total), Bytes.text(memory),
         fits ? "fits" : streamed <= 0 ? "does not fit" : "fits with --device-memory, if " + Bytes.text(streamed)
             + " of weights are streamed at every step", pages * 64, sequences, context, 100 * cacheShare));
   }

@@ -1,5 +1,6 @@
 package dev.catena.tools;
 
+import dev.catena.runtime.DeviceException;
 import dev.catena.runtime.FinishReason;
 import dev.catena.runtime.Generation;
 import dev.catena.runtime.GenerationOptions;
@@ -49,7 +50,7 @@ final class TokenLoop {
     int count = 0;
     long first = System.nanoTime();
     long last = first;
-    while (generation.hasNext()) {
+    while (hasNext(generation, count > 0, output)) {
       int id = generation.nextInt();
       last = System.nanoTime();
       first = count == 0 ? last : first;
@@ -62,6 +63,18 @@ final class TokenLoop {
     output.finish();
     return new Outcome(prompt, Arrays.copyOf(tokens, count), generation.endToken(), generation.finishReason(), prefill,
         (last - first) / 1e9);
+  }
+
+  /** A device that fails on the way leaves a line that has to end before the message. */
+  private static boolean hasNext(Generation generation, boolean begun, TokenOutput output) {
+    try {
+      return generation.hasNext();
+    } catch (DeviceException e) {
+      if (begun) {
+        output.finish();
+      }
+      throw e;
+    }
   }
 
   private static double seconds(long start) {

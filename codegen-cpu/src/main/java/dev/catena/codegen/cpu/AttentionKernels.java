@@ -2,10 +2,13 @@ package dev.catena.codegen.cpu;
 
 import dev.catena.codegen.AttentionLaunch;
 import dev.catena.codegen.KvFormat;
+import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.RopeAppendLaunch;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /** Kernels that meet the cache: rotating and appending, and attention over its pages. */
 final class AttentionKernels {
@@ -32,7 +35,8 @@ final class AttentionKernels {
                 arguments.plain("stage->kv").plain("thread").list());
     }
 
-    static KernelCall of(AttentionLaunch launch) {
+    /** @param next the linear layer after it, whose first weights are asked for meanwhile */
+    static KernelCall of(AttentionLaunch launch, Optional<LinearLaunch> next) {
         KvFormat kv = launch.kv();
         String name = "attention_h" + launch.heads() + "_" + suffix(kv) + (launch.window() > 0 ? "_w" + launch.window() : "")
                 + (launch.softcap() > 0 ? "_capped" : "") + (launch.slopes().isPresent() ? "_sloped" : "");
@@ -45,9 +49,11 @@ final class AttentionKernels {
         String source = CTemplate.fill(values, "attention_head.c",
                 kv.k().quantized() ? "attention_keys_codes.c" : "attention_keys_numbers.c",
                 kv.v().quantized() ? "attention_values_codes.c" : "attention_values_numbers.c", "attention.c");
-        return new KernelCall(name, source, scratchBytes(launch), new CArguments().plain("step").view(launch.q()).plain("stage->kv")
-                .view(launch.y()).plain(CArguments.literal(launch.scale())).plain(CArguments.literal(launch.softcap()))
-                .weight(launch.slopes()).weight(launch.sinks()).plain("scratch").plain("thread").list());
+        CArguments arguments = new CArguments().plain("step").view(launch.q()).plain("stage->kv").view(launch.y())
+                .plain(CArguments.literal(launch.scale())).plain(CArguments.literal(launch.softcap())).weight(launch.slopes())
+                .weight(launch.sinks());
+        next.map(LinearKernel::weightBlocks).orElse(List.of("0", "0", "0")).forEach(arguments::plain);
+        return new KernelCall(name, source, scratchBytes(launch), arguments.plain("scratch").plain("thread").list());
     }
 
     /** The macros that this target's attention kernels share. */

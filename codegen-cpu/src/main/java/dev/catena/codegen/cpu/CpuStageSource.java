@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The C of one stage structure: a function of docs/cpu-abi.md that calls one kernel for each launch, with a barrier
@@ -39,9 +40,14 @@ record CpuStageSource(String symbol, String function, Map<String, String> kernel
                 sinceBarrier.clear();
             }
             sinceBarrier.add(launch);
-            KernelCall call = call(launch, target);
+            KernelCall call = launch instanceof AttentionLaunch attention
+                    ? AttentionKernels.of(attention, nextLinear(launches, launch)) : call(launch, target);
             kernels.put(call.name(), call.source());
             body.append("  ").append(call.statement()).append('\n');
+            if (!(launch instanceof LinearLaunch || launch instanceof AttentionLaunch)) {
+                nextLinear(launches, launch).ifPresent(next -> body.append("  if (step->rows == 1) ask_for_weights(thread, ")
+                        .append(String.join(", ", LinearKernel.weightBlocks(next))).append(");\n"));
+            }
             scratchBytes = Math.max(scratchBytes, call.scratchBytes());
             arenaBytes = Math.max(arenaBytes, arenaEnd(launch));
         }
@@ -72,6 +78,11 @@ record CpuStageSource(String symbol, String function, Map<String, String> kernel
                 """.formatted(symbol, locals, body);
     }
 
+    private static Optional<LinearLaunch> nextLinear(List<Launch> launches, Launch launch) {
+        return launches.subList(launches.indexOf(launch) + 1, launches.size()).stream().filter(LinearLaunch.class::isInstance)
+                .map(LinearLaunch.class::cast).findFirst();
+    }
+
     private static KernelCall call(Launch launch, CpuTarget target) {
         if (launch instanceof LinearLaunch linear) {
             return LinearKernel.of(linear, target);
@@ -85,8 +96,6 @@ record CpuStageSource(String symbol, String function, Map<String, String> kernel
             return RowKernels.of(select);
         } else if (launch instanceof RopeAppendLaunch rope) {
             return AttentionKernels.of(rope);
-        } else if (launch instanceof AttentionLaunch attention) {
-            return AttentionKernels.of(attention);
         }
         return LoopNestKernel.of((LoopNestLaunch) launch);
     }

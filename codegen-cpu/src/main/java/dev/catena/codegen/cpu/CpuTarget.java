@@ -111,6 +111,11 @@ public record CpuTarget(String name, List<String> features, String tuning, boole
         return has("amx-int8") || emulatesTiles;
     }
 
+    /** Whether bf16 is. */
+    boolean hasBf16Tiles() {
+        return has("amx-bf16") || emulatesTiles;
+    }
+
     /** The f32 lanes of a vector register: 8 or 16. */
     public int lanes() {
         return has("avx512f") ? 16 : 8;

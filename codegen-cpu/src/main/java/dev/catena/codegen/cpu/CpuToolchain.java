@@ -47,7 +47,7 @@ public final class CpuToolchain {
      * Like {@link #compile}, one after the other, since each takes a hundred MB and files of a stranger's graph may be many; and
      * with signed integers that wrap: what a tensor's elements do is no reason for surprises.
      */
-    byte[] compileWrapping(List<CSource> sources, CpuTarget target) throws IOException, InterruptedException {
+    byte[] compileWrapping(Iterable<CSource> sources, CpuTarget target) throws IOException, InterruptedException {
         List<String> options = new ArrayList<>(target.clangOptions());
         options.add("-fwrapv");
         return build(sources, options, 1);
@@ -59,43 +59,44 @@ public final class CpuToolchain {
     }
 
     /** @param parallel how many are compiled at a time */
-    private byte[] build(List<CSource> sources, List<String> targetOptions, int parallel) throws IOException, InterruptedException {
+    private byte[] build(Iterable<CSource> sources, List<String> targetOptions, int parallel) throws IOException, InterruptedException {
         Path folder = Files.createTempDirectory("catena-cc");
         try {
             List<Process> running = new ArrayList<>();
+            List<String> names = new ArrayList<>();
             try {
                 for (CSource source : sources) {
-                    Files.writeString(folder.resolve(source.name()), source.text());
-                }
-                for (int i = 0; i < sources.size(); i++) {
-                    if (i >= parallel) {
-                        await(running.get(i - parallel), folder, sources.get(i - parallel));
+                    if (names.size() >= parallel) {
+                        int oldest = names.size() - parallel;
+                        await(running.get(oldest), folder, names.get(oldest));
                     }
-                    running.add(startClang(sources.get(i), targetOptions, folder));
+                    Files.writeString(folder.resolve(source.name()), source.text());
+                    names.add(source.name());
+                    running.add(startClang(source.name(), targetOptions, folder));
                 }
-                for (int i = Math.max(0, sources.size() - parallel); i < sources.size(); i++) {
-                    await(running.get(i), folder, sources.get(i));
+                for (int i = Math.max(0, names.size() - parallel); i < names.size(); i++) {
+                    await(running.get(i), folder, names.get(i));
                 }
             } finally {
                 running.forEach(Process::destroyForcibly);
             }
-            return link(sources, folder);
+            return link(names, folder);
         } finally {
             deleteFlat(folder);
         }
     }
 
-    private Process startClang(CSource source, List<String> targetOptions, Path folder) throws IOException {
+    private Process startClang(String source, List<String> targetOptions, Path folder) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(llvm.clang().toString());
         command.addAll(COMMON_OPTIONS);
         command.addAll(targetOptions);
         command.add("-resource-dir=" + llvm.resources());
-        command.addAll(List.of(source.name(), "-o", objectName(source)));
+        command.addAll(List.of(source, "-o", objectName(source)));
         return start(command, folder, logName(source));
     }
 
-    private byte[] link(List<CSource> sources, Path folder) throws IOException, InterruptedException {
+    private byte[] link(List<String> sources, Path folder) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(llvm.lld().toString(), "-flavor", "gnu", "-shared",
                 "--build-id=none", "--no-undefined-version", "--gc-sections", "-z", "noexecstack", "-o", "library.so"));
         sources.forEach(source -> command.add(objectName(source)));
@@ -118,9 +119,9 @@ public final class CpuToolchain {
         return builder.start();
     }
 
-    private static void await(Process clang, Path folder, CSource source) throws IOException, InterruptedException {
+    private static void await(Process clang, Path folder, String source) throws IOException, InterruptedException {
         if (!clang.waitFor(10, TimeUnit.MINUTES)) {
-            throw new CompileError("clang did not finish " + source.name() + " within 10 minutes");
+            throw new CompileError("clang did not finish " + source + " within 10 minutes");
         }
         if (clang.exitValue() != 0) {
             // clang quotes the offending lines of the source below each message.
@@ -128,12 +129,12 @@ public final class CpuToolchain {
         }
     }
 
-    private static String objectName(CSource source) {
-        return source.name().replaceFirst("\\.c$", ".o");
+    private static String objectName(String source) {
+        return source.replaceFirst("\\.c$", ".o");
     }
 
-    private static String logName(CSource source) {
-        return source.name() + ".log";
+    private static String logName(String source) {
+        return source + ".log";
     }
 
     private static void deleteFlat(Path folder) throws IOException {

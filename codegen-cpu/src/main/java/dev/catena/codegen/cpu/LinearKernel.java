@@ -2,6 +2,7 @@ package dev.catena.codegen.cpu;
 
 import dev.catena.codegen.LinearLaunch.Activations;
 import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.LinearPacker;
 import dev.catena.codegen.MatrixLayout;
 import dev.catena.codegen.MatrixType;
 import java.util.ArrayList;
@@ -32,10 +33,6 @@ final class LinearKernel {
     private static final int MOST_PANEL_ROWS = 64;
     private static final int LEAST_PANEL_ROWS = 16;
 
-    /** The same for AMX: a CPU that has it has 2 MB of second cache, and a tile of weights wants many rows to meet. */
-    private static final long TILED_DIGITS_BYTES = 1 << 20;
-    private static final int MOST_TILED_ROWS = 256;
-
     /** Columns of a tile of codes, which is to stay in the first cache beside the rows that meet it. */
     private static final int TILE_COLUMNS = 512;
 
@@ -48,12 +45,20 @@ final class LinearKernel {
     private static KernelCall floats(LinearLaunch launch, CpuTarget target) {
         MatrixType type = launch.type();
         boolean f16 = type.element() == MatrixType.Element.F16;
-        boolean pairs = launch.activations() == Activations.BF16 && target.has("avx512bf16");
-        String name = name(type) + (pairs ? "_bf16" : "");
+        int terms = AmxLinear.terms(type, launch.activations(), target);
+        boolean pairs = terms == 0 && launch.activations() == Activations.BF16 && target.has("avx512bf16");
+        String name = name(type) + (pairs || terms == 1 ? "_bf16" : "");
         Map<String, Object> values = values(type, name);
         values.put("element", f16 ? "_Float16" : "float");
         values.put("element_bytes", f16 ? 2 : 4);
         values.put("load", f16 ? "load16_f16" : "load16");
+        if (terms > 0) {
+            int panel = AmxLinear.panelRows(AmxLinear.floatRowBytes(type, terms));
+            AmxLinear.addFloats(values, terms, panel);
+            values.put("choose", panels(name, AmxLinear.EVEN_PANEL));
+            String source = CTemplate.fill(values, "linear_float.c", "linear_finish.c", "linear_bf16_amx.c", "linear.c");
+            return new KernelCall(name, source, AmxLinear.floatsScratch(type, terms, panel), arguments(launch));
+        }
         values.put("choose", (pairs ? """
                   %s_x *pairs = (%s_x *)(scratch + TILES_BYTES);
                   for (int32_t r = 0; r < rows; r += PANEL_ROWS) {
@@ -93,9 +98,9 @@ final class LinearKernel {
         // What a tile's product gives must go through memory to be scaled: the longer a segment the better.
         int segment = Math.min(int8 && !target.hasTiles() ? 64 : 128, type.group());
         long preparedBytes = preparedBytes(type, digits * digitBytes, segment);
-        boolean tiles = target.hasTiles() && segment % 64 == 0 && type.group() % segment == 0 && type.columns() % type.group() == 0;
-        int panel = (int) (tiles ? Math.max(32, Math.min(MOST_TILED_ROWS, TILED_DIGITS_BYTES / preparedBytes / 32 * 32))
-                : Math.max(LEAST_PANEL_ROWS, Math.min(MOST_PANEL_ROWS, DIGITS_BYTES / preparedBytes / 4 * 4)));
+        boolean tiles = AmxLinear.multipliesCodes(type, segment, target);
+        int panel = tiles ? AmxLinear.panelRows(preparedBytes)
+                : (int) Math.max(LEAST_PANEL_ROWS, Math.min(MOST_PANEL_ROWS, DIGITS_BYTES / preparedBytes / 4 * 4));
         String name = name(type) + (int8 ? "_int8" : bf16 ? "_bf16" : "");
         Map<String, Object> values = quantizedValues(type, name);
         values.put("digits", digits);
@@ -111,30 +116,21 @@ final class LinearKernel {
         values.put("largest", int8 ? 127 : bf16 && !shorts ? 127 * 256 : 127 * 65536);
         values.put("digits_note", int8 ? "" : ".\n   Together they are " + (bf16 ? "finer than bf16" : "as fine as f32")
                 + " beside the segment's largest value");
-        // Tiles want many blocks in a row: there each thread keeps its share.
-        String share = tiles ? """
-                  const int32_t first = share_begin(BLOCKS, thread->id, thread->count);
-                  const int32_t end = share_begin(BLOCKS, thread->id + 1, thread->count);
-                  if (first == end) return;
-                """ : "";
-        values.put("choose", share + """
-                  for (int32_t r = 0; r < rows; r += %d)
-                    %s_panel(least(%d, rows - r), x + (int64_t)r * x_stride, x_stride, y + (int64_t)r * y_stride, y_stride, weight, bias,
-                             residual ? residual + (int64_t)r * residual_stride : 0, residual_stride, scratch, %s);"""
-                .formatted(panel, name, panel, tiles ? "first, end" : "thread"));
+        values.put("choose", panels(name, tiles ? AmxLinear.EVEN_PANEL : Integer.toString(panel)));
         List<String> templates = new ArrayList<>(List.of("linear_quantized.c", "digits_layout.c"));
         templates.addAll(vnni ? List.of("digits_bytes.c", "digits_vnni.c")
                 : shorts ? List.of("digits_shorts.c") : List.of("digits_bytes.c", "digits_nibbles.c"));
         templates.addAll(List.of("linear_digits.c", "linear_finish.c", "linear_streamed.c"));
         long scratch = panel * preparedBytes;
         int tileGroups = Math.max(1, TILE_COLUMNS / type.group());
-        if (tiles || !wide) {
+        if (!wide && !tiles) {
             values.put("tile_groups", tileGroups);
             values.put("panel", panel);
         }
         if (tiles) {
+            AmxLinear.addCodes(values, type, digits, panel);
             templates.add("linear_panel_amx.c");
-            scratch += 2 * 64L * (panel + 32) + 4 * 1024L * digits + 2 * 16L * tileGroups * type.group();
+            scratch = AmxLinear.codesScratch(type, digits, segment, panel, preparedBytes);
         } else if (wide) {
             templates.add("linear_panel.c");
         } else {
@@ -144,6 +140,16 @@ final class LinearKernel {
         }
         templates.add("linear.c");
         return new KernelCall(name, CTemplate.fill(values, templates.toArray(String[]::new)), scratch, arguments(launch));
+    }
+
+    /** Calls a kernel's function of a panel with a step's rows, up to so many at a time as {@code panel} says in C. */
+    private static String panels(String name, String panel) {
+        return """
+                  const int32_t panel = %s;
+                  for (int32_t r = 0; r < rows; r += panel)
+                    %s_panel(least(panel, rows - r), x + (int64_t)r * x_stride, x_stride, y + (int64_t)r * y_stride, y_stride, weight, bias,
+                             residual ? residual + (int64_t)r * residual_stride : 0, residual_stride, scratch, thread);"""
+                .formatted(panel, name);
     }
 
     /** The macros that this target's linear kernels share: how much work is in registers and in the cache at once. */
@@ -227,6 +233,14 @@ final class LinearKernel {
 
     private static long tilesBytes(CpuTarget target) {
         return 4L * (panelRows(target) * (TILE_DEPTH + 16L + TILE_BLOCKS * 16L + 16L) + TILE_DEPTH * 16L);
+    }
+
+    /** Where a layer's weights lie, in a stage function's names: the first block, how many there are, and the bytes of each. */
+    static List<String> weightBlocks(LinearLaunch launch) {
+        MatrixType type = launch.type();
+        long blocks = (type.rows() + MatrixLayout.BLOCK_ROWS - 1) / MatrixLayout.BLOCK_ROWS;
+        return new CArguments().weight(launch.weight()).plain(Long.toString(blocks))
+                .plain(LinearPacker.packedBytes(type) / blocks + "ll").list();
     }
 
     private static List<String> arguments(LinearLaunch launch) {

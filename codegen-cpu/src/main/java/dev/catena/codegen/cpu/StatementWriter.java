@@ -8,6 +8,7 @@ import dev.catena.codegen.tensor.Scalar;
 import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.Statement;
 import dev.catena.codegen.tensor.TensorBytes;
+import dev.catena.codegen.tensor.TensorProgram;
 import dev.catena.codegen.tensor.c.CElement;
 import dev.catena.codegen.tensor.c.CScalars;
 import java.util.ArrayList;
@@ -20,6 +21,7 @@ import java.util.stream.Collectors;
 
 /** Prints statements as the C of one function, and notes the kernels that it calls. */
 class StatementWriter {
+    private final TensorProgram program;
     private final FunctionNames names;
     private final CpuTarget target;
     private final String stop;
@@ -27,17 +29,24 @@ class StatementWriter {
     private final Map<String, String> kernels;
     private final Set<String> called = new LinkedHashSet<>();
     private final StringBuilder text = new StringBuilder();
+    private int operation = -1;
 
     /**
      * @param stop    how the function ends early
      * @param kernels by name; those called are added
      */
-    StatementWriter(FunctionNames names, CpuTarget target, String stop, Map<String, String> kernels) {
+    StatementWriter(TensorProgram program, FunctionNames names, CpuTarget target, String stop, Map<String, String> kernels) {
+        this.program = program;
         this.names = names;
         this.target = target;
         this.stop = stop;
         this.kernels = kernels;
         scalars = new CScalars(names, TensorLibrary.CLANG);
+    }
+
+    /** Prints statements behind those of {@code before}. */
+    final void follow(StatementWriter before) {
+        operation = before.operation;
     }
 
     /** What was printed, with what it needs before it. */
@@ -65,7 +74,9 @@ class StatementWriter {
     }
 
     private void kernel(String name, String source) {
-        kernels.putIfAbsent(name, source);
+        if (kernels.putIfAbsent(name, source) == null && kernels.size() > TensorProgram.MOST_KERNELS) {
+            throw program.tooManyKernels(operation);
+        }
         called.add(name);
     }
 
@@ -76,6 +87,7 @@ class StatementWriter {
 
     final void statement(Statement statement, String in) {
         if (statement instanceof Statement.Operation operation) {
+            this.operation = operation.number();
             line(in, "/* %d: %s */", operation.number(), operation.text().replace("*/", ""));
         } else if (statement instanceof Statement.Define define) {
             String value = value(define.value());

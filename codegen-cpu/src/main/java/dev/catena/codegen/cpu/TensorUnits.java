@@ -8,6 +8,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * Functions over tensors as files of C, none so long that clang takes much memory for it: most often there is one. In several,
@@ -42,20 +43,19 @@ final class TensorUnits {
 
     /** All of it as one text, to be read. */
     String text() {
-        StringBuilder text = new StringBuilder(common(false));
+        String common = common(false);
+        int characters = files.stream().flatMap(List::stream).mapToInt(function -> function.source().length() + 1).sum();
+        StringBuilder text = new StringBuilder(common.length() + characters).append(common);
         files.forEach(file -> file.forEach(function -> text.append(function.source()).append('\n')));
         return text.toString();
     }
 
-    List<CSource> sources() {
+    /** Each made when it is asked for. */
+    Iterable<CSource> sources() {
         if (files.size() == 1) {
             return List.of(new CSource("model.c", text()));
         }
-        List<CSource> sources = new ArrayList<>();
-        for (List<CFunction> file : files) {
-            sources.add(new CSource("model%d.c".formatted(sources.size()), file(file)));
-        }
-        return sources;
+        return () -> IntStream.range(0, files.size()).mapToObj(i -> new CSource("model" + i + ".c", file(files.get(i)))).iterator();
     }
 
     private String file(List<CFunction> functions) {

@@ -52,23 +52,31 @@ static void ${name}_raise(${name}_scratch *s, int32_t queries) {
   }
 }
 
-/* Scores become weights against the page's largest. */
-INLINE void ${name}_weigh(${name}_scratch *s, int32_t query, int32_t from, int32_t seen) {
-  f32x16 weights[4], total = splat(0);
-  s32x16 within[4];
-  UNROLL for (int i = 0; i < 4; i++) {
-    within[i] = ${name}_within(16 * i, from, seen);
-    weights[i] = exp16(load16(s->scores[query] + 16 * i) - s->page_maximum[query]);
-    weights[i] = within[i] ? weights[i] : splat(0);
-    total += weights[i];
-  }
-  const f32x16 factor = splat(s->factor[query]), rescale = splat(s->rescale[query]);
-  ${name}_take_weights(&s->weights[query], &s->values, weights, within, seen, s->factor[query], s->rescale[query]);
-  store16(s->total[query], fma16(load16(s->total[query]), rescale, total * factor));
-}
-
 INLINE int32_t ${name}_seen(const ${name}_scratch *s, int32_t query, int32_t page) { return s->position[query] - 64 * page + 1; }
 INLINE int32_t ${name}_from(int32_t seen) { return WINDOW ? seen - WINDOW : 0; }
+
+/* Scores of Q queries become weights against the page's largest. */
+INLINE void ${name}_weigh(const int Q, ${name}_scratch *s, int32_t query, int32_t page) {
+  f32x16 weights[QUERIES_TOGETHER][4];
+  s32x16 within[QUERIES_TOGETHER][4];
+  UNROLL for (int q = 0; q < Q; q++) {
+    const int32_t seen = ${name}_seen(s, query + q, page);
+    UNROLL for (int i = 0; i < 4; i++) {
+      within[q][i] = ${name}_within(16 * i, ${name}_from(seen), seen);
+      weights[q][i] = load16(s->scores[query + q] + 16 * i) - s->page_maximum[query + q];
+    }
+  }
+  UNROLL for (int i = 0; i < 4; i++)
+    UNROLL for (int q = 0; q < Q; q++) {
+      const f32x16 weight = exp16(weights[q][i]);
+      weights[q][i] = within[q][i] ? weight : splat(0);
+    }
+  ${name}_take_weights(Q, &s->weights[query], &s->values, weights, within, &s->factor[query], &s->rescale[query]);
+  UNROLL for (int q = 0; q < Q; q++) {
+    const f32x16 total = weights[q][0] + weights[q][1] + weights[q][2] + weights[q][3];
+    store16(s->total[query + q], fma16(load16(s->total[query + q]), splat(s->rescale[query + q]), total * s->factor[query + q]));
+  }
+}
 
 INLINE void ${name}_add_values(const int Q, ${name}_scratch *s, int32_t query, int32_t count) {
   int32_t d = 0;
@@ -79,7 +87,8 @@ INLINE void ${name}_add_values(const int Q, ${name}_scratch *s, int32_t query, i
 }
 
 /* All queries meet the first `count` positions of a page. */
-static void ${name}_meet_page(${name}_scratch *s, int32_t queries, int32_t page, int32_t count, float cap, ${name}_ahead ahead) {
+static void ${name}_meet_page(${name}_scratch *s, int32_t queries, int32_t page, int32_t count, float cap, ${name}_ahead ahead,
+                             ${name}_ahead *weights) {
   int32_t q = 0;
   for (; q + QUERIES_TOGETHER <= queries; q += QUERIES_TOGETHER)
     ${name}_scores(QUERIES_TOGETHER, &s->keys, &s->queries[q], &s->scores[q], &ahead);
@@ -89,9 +98,13 @@ static void ${name}_meet_page(${name}_scratch *s, int32_t queries, int32_t page,
     s->page_maximum[q] = max_lanes(${name}_largest(s->scores[q], ${name}_from(seen), seen, cap, s->slope[q]));
   }
   ${name}_raise(s, queries);
-  for (q = 0; q < queries; q++) {
-    const int32_t seen = ${name}_seen(s, q, page);
-    ${name}_weigh(s, q, ${name}_from(seen), seen);
+  for (q = 0; q + QUERIES_TOGETHER <= queries; q += QUERIES_TOGETHER) {
+    ${name}_ask(weights, WEIGHT_LINES * QUERIES_TOGETHER);
+    ${name}_weigh(QUERIES_TOGETHER, s, q, page);
+  }
+  for (; q < queries; q++) {
+    ${name}_ask(weights, WEIGHT_LINES);
+    ${name}_weigh(1, s, q, page);
   }
   for (q = 0; q + QUERIES_TOGETHER <= queries; q += QUERIES_TOGETHER) ${name}_add_values(QUERIES_TOGETHER, s, q, count);
   for (; q < queries; q++) ${name}_add_values(1, s, q, count);
@@ -100,7 +113,7 @@ static void ${name}_meet_page(${name}_scratch *s, int32_t queries, int32_t page,
 /* Rows first ... end - 1, all of one sequence, for the query heads of one KV head. */
 static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stride, const char *kv, float *y, int32_t y_stride,
                          float scale, float cap, const float *slopes, const float *sinks, ${name}_scratch *s, int32_t first,
-                         int32_t end, int32_t kv_head) {
+                         int32_t end, int32_t kv_head, ${name}_ahead *weights) {
   const int32_t queries = (end - first) * GROUP;
   int32_t first_position = step->positions[first], last_position = 0;
   for (int32_t i = 0; i < queries; i++) {
@@ -127,7 +140,7 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
     ${name}_ahead ahead = {next, page == next_page ? next : next + HEAD_BYTES};
     ${name}_load_keys(&s->keys, head, count);
     ${name}_load_values(&s->values, head, count);
-    ${name}_meet_page(s, queries, page, count, cap, ahead);
+    ${name}_meet_page(s, queries, page, count, cap, ahead, weights);
   }
   for (int32_t i = 0; i < queries; i++) {
     float *out = y + (int64_t)(first + i / GROUP) * y_stride + (kv_head * GROUP + i % GROUP) * DIM;
@@ -137,12 +150,18 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
 }
 
 static void ${name}(const catena_step *step, const float *q, int32_t q_stride, const char *kv, float *y, int32_t y_stride,
-                    float scale, float cap, const float *slopes, const float *sinks, char *scratch, const catena_thread *thread) {
+                    float scale, float cap, const float *slopes, const float *sinks, const char *weights, int32_t blocks,
+                    int64_t block_bytes, char *scratch, const catena_thread *thread) {
   const int32_t rows = step->rows;
   /* How rows are grouped changes no result, so it may follow the number of threads. */
   int32_t block_rows = BLOCK_ROWS;
   while (block_rows > 1 && (rows + block_rows - 1) / block_rows * KV_HEADS < 4 * thread->count) block_rows /= 2;
   const int32_t items = (rows + block_rows - 1) / block_rows * KV_HEADS;
+  ${name}_ahead soon = {0, 0};
+  if (weights && rows == 1) {
+    const weights_ahead first = first_weights(thread, weights, blocks, block_bytes, MOST_WEIGHT_BYTES);
+    soon = (${name}_ahead){first.begin, first.end};
+  }
   chunks work = share_work(thread, items, 1);
   for (chunk c; next_chunk(&work, thread, &c);) for (int32_t i = c.first; i < c.end; i++) {
     /* Later rows see more positions: each share begins with the last of its own. */
@@ -151,7 +170,7 @@ static void ${name}(const catena_step *step, const float *q, int32_t q_stride, c
     for (int32_t first = item / KV_HEADS * block_rows, end; first < block_end; first = end) {
       for (end = first + 1; end < block_end && step->row_sequence[end] == step->row_sequence[first];) end++;
       ${name}_rows(step, q, q_stride, kv, y, y_stride, scale, cap, slopes, sinks, (${name}_scratch *)scratch, first, end,
-                  item % KV_HEADS);
+                  item % KV_HEADS, &soon);
     }
   }
 }

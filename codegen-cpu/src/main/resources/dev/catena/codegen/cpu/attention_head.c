@@ -14,12 +14,14 @@
 #define PAGE_BYTES ${page_bytes}ll
 #define HEAD_BYTES ${head_bytes}
 
-/* The next page, of which one line after the other is asked for while the one at hand is met: pages lie apart, and the CPU's own
-   prefetcher starts anew with each. */
+/* What is needed next, asked for line after line while the page at hand is met: the next page, since pages lie apart and the CPU's
+   own prefetcher starts anew with each; and, where a single row leaves the memory time, the weights after attention. */
 typedef struct { const char *at, *end; } ${name}_ahead;
 
 /* Lines to ask for in each of `calls` turns of a row's queries with a page. */
 #define QUERY_TURNS (GROUP / QUERIES_TOGETHER + GROUP % QUERIES_TOGETHER)
+#define WEIGHT_LINES 12            /* asked for with each query */
+#define MOST_WEIGHT_BYTES (384 << 10) /* the second cache has to hold them until then */
 #define LINES_AHEAD(calls) ((HEAD_BYTES / 64 + (calls) * QUERY_TURNS - 1) / ((calls) * QUERY_TURNS))
 
 INLINE void ${name}_ask(${name}_ahead *ahead, const int lines) {

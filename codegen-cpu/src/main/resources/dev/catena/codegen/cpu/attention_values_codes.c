@@ -1,20 +1,9 @@
-/* Values as codes in words of consecutive positions. An output is sum((p s) c) + sum(p m), with s and m of the position and weights p
-   against the page's largest: p s / (largest s) becomes a whole number of 15 bits. */
+/* Values as codes in words of consecutive positions. An output is sum((p s) c) + sum(p m), with s and m of the position: beside a page's
+   largest, p s becomes a whole number of 15 bits. */
 #define VALUE_WORDS (64 / CODES_IN_WORD)
 #define VALUE_VECTORS (VALUES_TOGETHER / NUMBER_DIGITS) /* side by side */
-typedef struct { uint32_t words[VALUE_WORDS][DIM_PADDED]; float scale[64], minimum[64], largest; } ${name}_values;
+typedef struct { uint32_t words[VALUE_WORDS][DIM_PADDED]; float scale[64], minimum[64]; } ${name}_values;
 typedef struct { uint32_t digits[NUMBER_DIGITS][VALUE_WORDS]; float scale, offset[16]; } ${name}_weights;
-
-/* Of the first `seen` positions: what a query sees and what came before it, whatever else the page has come to hold. */
-INLINE float ${name}_largest_scale(const ${name}_values *values, int32_t seen) {
-  const s32x16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  f32x16 largest = splat(0);
-  UNROLL for (int i = 0; i < 4; i++) {
-    const f32x16 scale = lanes + 16 * i < seen ? load16(values->scale + 16 * i) : splat(0);
-    largest = scale > largest ? scale : largest;
-  }
-  return max_lanes(largest);
-}
 
 static void ${name}_load_values(${name}_values *values, const char *head, int32_t count) {
   for (int32_t slot = 0; slot < count; slot += CODES_IN_WORD)
@@ -25,22 +14,31 @@ static void ${name}_load_values(${name}_values *values, const char *head, int32_
       store16((float *)&values->words[slot / CODES_IN_WORD][d], (f32x16)words_of_columns(rows));
     }
   kv_load_pairs(head + ${v_pairs}, values->scale, values->minimum);
-  values->largest = ${name}_largest_scale(values, 64);
 }
 
-/* Weights of 64 positions, 0 beyond a query's sight, where scales and minima may be anything. */
-INLINE void ${name}_take_weights(${name}_weights *to, const ${name}_values *values, const f32x16 weights[4], const s32x16 within[4],
-                                int32_t seen, float factor, float rescale) {
-  const float largest = seen >= 64 ? values->largest : ${name}_largest_scale(values, seen);
-  const float to_whole = largest > 0 ? LARGEST_NUMBER / largest : 0;
-  f32x16 offset = splat(0);
-  UNROLL for (int i = 0; i < 4; i++) {
-    offset += within[i] ? weights[i] * load16(values->minimum + 16 * i) : splat(0);
-    const f32x16 scaled = within[i] ? weights[i] * load16(values->scale + 16 * i) * to_whole : splat(0);
-    store_numbers(to->digits[0], 64, 16 * i, __builtin_convertvector(__builtin_elementwise_rint(scaled), s32x16));
+/* Weights of 64 positions for Q queries, 0 beyond a query's sight, where scales and minima may be anything. */
+INLINE void ${name}_take_weights(const int Q, ${name}_weights *to, const ${name}_values *values, const f32x16 weights[][4],
+                                const s32x16 within[][4], const float *factor, const float *rescale) {
+  f32x16 scaled[QUERIES_TOGETHER][4], largest[QUERIES_TOGETHER];
+  float most[QUERIES_TOGETHER], to_whole[QUERIES_TOGETHER];
+  UNROLL for (int q = 0; q < Q; q++) {
+    f32x16 offset = splat(0);
+    largest[q] = splat(0);
+    UNROLL for (int i = 0; i < 4; i++) {
+      offset += within[q][i] ? weights[q][i] * load16(values->minimum + 16 * i) : splat(0);
+      scaled[q][i] = within[q][i] ? weights[q][i] * load16(values->scale + 16 * i) : splat(0);
+      largest[q] = scaled[q][i] > largest[q] ? scaled[q][i] : largest[q];
+    }
+    store16(to[q].offset, fma16(load16(to[q].offset), splat(rescale[q]), offset * factor[q]));
   }
-  to->scale = largest * (1.0f / LARGEST_NUMBER) * factor;
-  store16(to->offset, fma16(load16(to->offset), splat(rescale), offset * factor));
+  UNROLL for (int q = 0; q < Q; q++) most[q] = max_lanes(largest[q]);
+  UNROLL for (int q = 0; q < Q; q++) to_whole[q] = most[q] > 1e-30f ? LARGEST_NUMBER / most[q] : 0;
+  UNROLL for (int q = 0; q < Q; q++) {
+    UNROLL for (int i = 0; i < 4; i++)
+      store_numbers(to[q].digits[0], 64, 16 * i,
+                    __builtin_convertvector(__builtin_elementwise_rint(scaled[q][i] * to_whole[q]), s32x16));
+    to[q].scale = most[q] * (1.0f / LARGEST_NUMBER) * factor[q];
+  }
 }
 
 INLINE void ${name}_begin_sums(${name}_weights *weights) { store16(weights->offset, splat(0)); }

@@ -10,10 +10,11 @@ static void ${name}_load_values(${name}_values *values, const char *head, int32_
               kv_load_${v_element}(head + ${v_codes}, DIM, slot, d, DIM % 16 == 0 ? 16 : least(16, DIM - d)));
 }
 
-/* Weights of 64 positions, 0 beyond a query's sight. */
-INLINE void ${name}_take_weights(${name}_weights *to, const ${name}_values *values, const f32x16 weights[4], const s32x16 within[4],
-                                int32_t seen, float factor, float rescale) {
-  UNROLL for (int i = 0; i < 4; i++) store16(to->numbers + 16 * i, weights[i] * factor);
+/* Weights of 64 positions for Q queries, 0 beyond a query's sight. */
+INLINE void ${name}_take_weights(const int Q, ${name}_weights *to, const ${name}_values *values, const f32x16 weights[][4],
+                                const s32x16 within[][4], const float *factor, const float *rescale) {
+  UNROLL for (int q = 0; q < Q; q++)
+    UNROLL for (int i = 0; i < 4; i++) store16(to[q].numbers + 16 * i, weights[q][i] * factor[q]);
 }
 
 INLINE void ${name}_begin_sums(${name}_weights *weights) {}

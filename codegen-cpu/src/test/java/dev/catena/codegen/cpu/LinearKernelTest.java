@@ -3,6 +3,7 @@ package dev.catena.codegen.cpu;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import dev.catena.codegen.Buffer;
 import dev.catena.codegen.Launch;
@@ -53,7 +54,7 @@ class LinearKernelTest {
         types.forEach(type -> stages.add(List.of(launch(type, type.rows() % 2 == 1, Activations.F32))));
         try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
             for (int i = 0; i < types.size(); i++) {
-                check(loaded, i, types.get(i), types.get(i).rows() % 2 == 1, 4e-6, random);
+                check(loaded, i, types.get(i), types.get(i).rows() % 2 == 1, exactness(types.get(i), target), random);
             }
         }
     }
@@ -85,8 +86,43 @@ class LinearKernelTest {
             for (int i = 0; i < types.size(); i++) {
                 boolean quantized = types.get(i).element().quantized();
                 DoubleUnaryOperator rounding =
-                        !quantized && target.has("avx512bf16") ? LinearKernelTest::bf16 : DoubleUnaryOperator.identity();
-                check(loaded, i, types.get(i), types.get(i).rows() % 2 == 1, quantized ? 2e-4 : 4e-6, rounding, new Random(i));
+                        !quantized && (target.has("avx512bf16") || target.hasBf16Tiles()) ? LinearKernelTest::bf16 : DoubleUnaryOperator.identity();
+                check(loaded, i, types.get(i), types.get(i).rows() % 2 == 1, quantized ? 2e-4 : 4e-6, rounding,
+                        ROW_COUNTS, new Random(i));
+            }
+        }
+    }
+
+    /** Beside the largest result: within f32's rounding, or 2^-16 of each product where f16 is multiplied in two terms of bf16. */
+    private static double exactness(MatrixType type, CpuTarget target) {
+        return type.element() == MatrixType.Element.F16 && target.hasBf16Tiles() ? 1.5e-5 : 4e-6;
+    }
+
+    /** Rows, outputs, columns and groups that don't fill tiles of 16 x 64, panels of 32 rows or sets of 16 blocks. */
+    @Test
+    void tilesMultiplyWhatDoesNotFillThem() throws Exception {
+        List<CpuTarget> tiled = targets().stream().filter(CpuTarget::hasTiles).toList();
+        assumeFalse(tiled.isEmpty(), "tiles are emulated with AVX-512 VNNI, which this machine lacks");
+        List<MatrixType> types = List.of(MatrixType.quantized(300, 128, 4, 128, false), MatrixType.quantized(50, 192, 8, 64, true),
+                MatrixType.quantized(33, 384, 3, 128, false), MatrixType.quantized(40, 512, 2, 256, true),
+                MatrixType.quantized(20, 640, 4, 64, false), MatrixType.quantized(24, 128, 4, 32, false), MatrixType.f16(300, 70),
+                MatrixType.f16(17, 600));
+        int[] rows = {1, 5, 8, 9, 15, 16, 17, 24, 32, 33, 40};
+        for (CpuTarget target : tiled) {
+            for (Activations activations : Activations.values()) {
+                List<List<Launch>> stages = new ArrayList<>();
+                types.forEach(type -> stages.add(List.of(launch(type, type.rows() % 2 == 1, activations))));
+                try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
+                    for (int i = 0; i < types.size(); i++) {
+                        boolean rounded = !types.get(i).element().quantized() && activations == Activations.BF16;
+                        double tolerance = rounded ? 4e-6
+                                : types.get(i).element() == MatrixType.Element.F16 || activations == Activations.F32
+                                        ? exactness(types.get(i), target)
+                                : activations == Activations.BF16 ? 2e-4 : 2e-2;
+                        check(loaded, i, types.get(i), types.get(i).rows() % 2 == 1, tolerance,
+                                rounded ? LinearKernelTest::bf16 : DoubleUnaryOperator.identity(), rows, new Random(i));
+                    }
+                }
             }
         }
     }
@@ -128,18 +164,22 @@ class LinearKernelTest {
         }
     }
 
-    /** What runs here in plain C is tile instructions in the real build: TDPBSUD is VEX.128.F3.0F38.W0 5E (Intel, volume 2). */
+    /** What runs here in plain C is tile instructions in the real build: TDPBSUD and TDPBF16PS are VEX.128.F3.0F38.W0 5E and 5C (Intel, volume 2). */
     @Test
     void aBuildForAmxMultipliesByTiles() throws Exception {
-        List<List<Launch>> stages = List.of(List.of(launch(MatrixType.quantized(32, 256, 4, 128, false), false, Activations.INT8)));
-        byte[] code = CpuLibrary.build(stages, CpuTarget.parse("cpu:sapphirerapids")).library();
+        assertTilesMultiply(MatrixType.quantized(32, 256, 4, 128, false), 0x5E);
+        assertTilesMultiply(MatrixType.f16(32, 256), 0x5C);
+    }
+
+    private static void assertTilesMultiply(MatrixType type, int opcode) throws Exception {
+        byte[] code = CpuLibrary.build(List.of(List.of(launch(type, false, Activations.F32))), CpuTarget.parse("cpu:sapphirerapids")).library();
         int found = 0;
         for (int i = 0; i + 4 < code.length; i++) {
             boolean product = (code[i] & 0xFF) == 0xC4 && (code[i + 1] & 0xFF) == 0xE2 && (code[i + 2] & 0x87) == 0x02
-                    && code[i + 3] == 0x5E && (code[i + 4] & 0xC0) == 0xC0;
+                    && code[i + 3] == opcode && (code[i + 4] & 0xC0) == 0xC0;
             found += product ? 1 : 0;
         }
-        assertTrue(found >= 4, found + " tile products, and four pairs of tiles meet");
+        assertTrue(found >= 4, type + ": " + found + " tile products, and four pairs of tiles meet");
     }
 
     /** The others take a late thread's whole share from its back, and the bits are the same. (AMX's tiles keep their shares.) */
@@ -203,19 +243,19 @@ class LinearKernelTest {
 
     private static void check(StageFixture.Loaded loaded, int index, MatrixType type, boolean extras, double tolerance,
             Random random) throws Exception {
-        check(loaded, index, type, extras, tolerance, DoubleUnaryOperator.identity(), random);
+        check(loaded, index, type, extras, tolerance, DoubleUnaryOperator.identity(), ROW_COUNTS, random);
     }
 
     /** @param rounding of both operands, before they meet exactly */
     private static void check(StageFixture.Loaded loaded, int index, MatrixType type, boolean extras, double tolerance,
-            DoubleUnaryOperator rounding, Random random) throws Exception {
+            DoubleUnaryOperator rounding, int[] rowCounts, Random random) throws Exception {
         TestMatrix matrix = TestMatrix.random(type, random);
         int k = type.columns();
         int n = type.rows();
         int inStride = extras ? k + n + 5 : k;
         int outStride = extras ? n + 2 : n;
         float[] bias = gaussian(n, random);
-        for (int rows : ROW_COUNTS) {
+        for (int rows : rowCounts) {
             float[] input = gaussian(rows * inStride, random);
             double[] expected = new double[rows * outStride];
             double largest = 0;

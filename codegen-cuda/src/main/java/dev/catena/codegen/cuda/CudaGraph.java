@@ -77,6 +77,7 @@ public record CudaGraph(int slots, List<Launch> launches, List<Loop> loops, Map<
         /** Slots that say which sides of branches are taken. */
         private final List<Integer> taken = new ArrayList<>();
         private int loopDepth;
+        private int operation = -1;
 
         private StringBuilder control = new StringBuilder();
         private int lines;
@@ -213,26 +214,7 @@ public record CudaGraph(int slots, List<Launch> launches, List<Loop> loops, Map<
         }
 
         private static boolean readsMemory(Scalar x) {
-            if (x instanceof Scalar.Load load) {
-                return load.buffer().owner().place() instanceof Buffer.Allocated || readsMemory(load.index());
-            } else if (x instanceof Scalar.Unary u) {
-                return readsMemory(u.x());
-            } else if (x instanceof Scalar.Binary b) {
-                return readsMemory(b.a()) || readsMemory(b.b());
-            } else if (x instanceof Scalar.Division d) {
-                return readsMemory(d.a()) || readsMemory(d.b());
-            } else if (x instanceof Scalar.Select s) {
-                return readsMemory(s.condition()) || readsMemory(s.yes()) || readsMemory(s.no());
-            } else if (x instanceof Scalar.Convert c) {
-                return readsMemory(c.x());
-            } else if (x instanceof Scalar.Round r) {
-                return readsMemory(r.x());
-            } else if (x instanceof Scalar.CheckedIndex c) {
-                return readsMemory(c.index()) || readsMemory(c.extent());
-            } else if (x instanceof Scalar.Reduce r) {
-                return readsMemory(r.start()) || readsMemory(r.body());
-            }
-            return false;
+            return x.reads(buffer -> buffer.owner().place() instanceof Buffer.Allocated);
         }
 
         private String text(Scalar x) {
@@ -270,7 +252,9 @@ public record CudaGraph(int slots, List<Launch> launches, List<Loop> loops, Map<
         }
 
         private void statement(Statement statement) {
-            if (statement instanceof Statement.Define define) {
+            if (statement instanceof Statement.Operation begun) {
+                operation = begun.number();
+            } else if (statement instanceof Statement.Define define) {
                 set(define.variable(), define.value());
             } else if (statement instanceof Statement.Assign assign) {
                 settleLaunches();
@@ -407,7 +391,9 @@ public record CudaGraph(int slots, List<Launch> launches, List<Loop> loops, Map<
         }
 
         private void launch(String name, String source, long elements, List<Integer> arguments) {
-            kernels.putIfAbsent(name, source);
+            if (kernels.putIfAbsent(name, source) == null && kernels.size() > TensorProgram.MOST_KERNELS) {
+                throw program.tooManyKernels(operation);
+            }
             List<Integer> all = new ArrayList<>(List.of(sides.isEmpty() ? slot("running") : sides.peek()));
             all.addAll(arguments);
             behind.add(new Launch(name, elements, all));

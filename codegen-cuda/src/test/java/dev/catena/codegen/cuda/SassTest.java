@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -81,6 +82,34 @@ class SassTest {
         assertEquals(1, SassKernel.count(loop, Opcode.FFMA));
         assertEquals(4, SassKernel.bytesInFlight(loop));
         assertEquals(64, SassKernel.bytesInFlight(cubin.kernel("four_at_a_time").mainLoop(Opcode.LDG)));
+    }
+
+    /** What only sm_90a has. */
+    @Test
+    void findsWhatUnitsDoByThemselves() throws IOException {
+        String probes = """
+                extern "C" __global__ void multiplies(float *y) {
+                  __shared__ alignas(1024) char s[4096];
+                  unsigned at = (unsigned)__cvta_generic_to_shared(s);
+                  float a = 0, b = 0, c = 0, d = 0;
+                  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+                  asm volatile("wgmma.mma_async.sync.aligned.m64n8k16.f32.f16.f16 {%0,%1,%2,%3}, {%4,%5,%4,%5}, %6, 1, 1, 1, 0;"
+                      : "+f"(a), "+f"(b), "+f"(c), "+f"(d) : "r"(at), "r"(at + 1), "l"((unsigned long long)(at >> 4)));
+                  asm volatile("wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0;" ::: "memory");
+                  y[threadIdx.x] = a + b + c + d;
+                }
+                extern "C" __global__ void copies(float *y) {
+                  __shared__ alignas(1024) char s[4096];
+                  unsigned at = (unsigned)__cvta_generic_to_shared(s);
+                  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], 512, [%2];"
+                      :: "r"(at), "l"(y), "r"(at + 1024) : "memory");
+                }
+                """;
+        CudaTarget target = CudaTarget.parse("sm_90a");
+        Cubin cubin = new Cubin(new NvrtcCompiler(CodeStore.none()).cubin("probes.cu", new CudaSource(probes, List.of(), List.of()), target).code(),
+                target.capability());
+        assertTrue(has(cubin, "multiplies", Opcode.HGMMA) && !has(cubin, "multiplies", Opcode.UBLKCP));
+        assertTrue(has(cubin, "copies", Opcode.UBLKCP) && !has(cubin, "copies", Opcode.HGMMA));
     }
 
     private static List<Integer> widths(Cubin cubin, String kernel, Opcode opcode) {

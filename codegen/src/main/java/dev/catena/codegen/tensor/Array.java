@@ -26,10 +26,12 @@ public final class Array {
     private final Set<Buffer> reads;
     private final boolean computes;
     private final UnaryOperator<Scalar> flat;
+    private final int links;
 
     private Array(ElementType element, List<Scalar> dims, Elements elements, Buffer buffer, Set<Buffer> reads, boolean computes,
-            UnaryOperator<Scalar> flat) {
+            UnaryOperator<Scalar> flat, int links) {
         this.flat = flat;
+        this.links = links;
         this.element = element;
         this.dims = List.copyOf(dims);
         this.elements = elements;
@@ -42,20 +44,20 @@ public final class Array {
     public static Array of(Buffer buffer) {
         if (buffer.place() instanceof Buffer.Constant constant && constant.value().size() == 1) {
             Scalar literal = literal(constant.value(), 0);
-            return new Array(buffer.element(), buffer.dims(), index -> literal, buffer, Set.of(buffer), false, place -> literal);
+            return new Array(buffer.element(), buffer.dims(), index -> literal, buffer, Set.of(buffer), false, place -> literal, 0);
         }
         return new Array(buffer.element(), buffer.dims(), index -> new Scalar.Load(buffer, Index.linear(buffer.dims(), index)),
-                buffer, Set.of(buffer.owner()), false, place -> new Scalar.Load(buffer, place));
+                buffer, Set.of(buffer.owner()), false, place -> new Scalar.Load(buffer, place), 0);
     }
 
     /** Elements that are moved from others. */
     public static Array moved(ElementType element, List<Scalar> dims, List<Array> from, Elements elements) {
-        return new Array(element, dims, elements, null, union(from), from.stream().anyMatch(a -> a.computes), null);
+        return new Array(element, dims, elements, null, union(from), from.stream().anyMatch(a -> a.computes), null, linksOf(from));
     }
 
     /** Elements that are computed from others. */
     public static Array computed(ElementType element, List<Scalar> dims, List<Array> from, Elements elements) {
-        return new Array(element, dims, elements, null, union(from), true, null);
+        return new Array(element, dims, elements, null, union(from), true, null, linksOf(from));
     }
 
     /**
@@ -66,17 +68,17 @@ public final class Array {
     public static Array elementwise(ElementType element, List<Scalar> dims, List<Array> from, Function<List<Scalar>, Scalar> value) {
         boolean flat = from.stream().allMatch(a -> a.flat != null);
         return new Array(element, dims, index -> value.apply(from.stream().map(a -> a.at(index)).toList()), null, union(from), true,
-                flat ? place -> value.apply(from.stream().map(a -> a.flat.apply(place)).toList()) : null);
+                flat ? place -> value.apply(from.stream().map(a -> a.flat.apply(place)).toList()) : null, linksOf(from));
     }
 
     /** The same elements, found another way. */
     Array found(List<Scalar> otherDims, Elements at, UnaryOperator<Scalar> flatly) {
-        return new Array(element, otherDims, at, null, reads, computes, flatly);
+        return new Array(element, otherDims, at, null, reads, computes, flatly, links + 1);
     }
 
     /** The same elements in the same order under other dimensions; only where {@link #flat} isn't null. */
     Array reshaped(List<Scalar> otherDims) {
-        return new Array(element, otherDims, index -> flat.apply(Index.linear(otherDims, index)), null, reads, computes, flat);
+        return new Array(element, otherDims, index -> flat.apply(Index.linear(otherDims, index)), null, reads, computes, flat, links + 1);
     }
 
     /** The element at a place in row-major order, or null where that isn't simpler than by its index. */
@@ -87,6 +89,10 @@ public final class Array {
     static Scalar literal(Tensor tensor, int index) {
         ScalarType type = ScalarType.of(tensor.element());
         return new Scalar.Literal(type, type.isFloat() ? Double.doubleToRawLongBits(tensor.get(index)) : tensor.getLong(index));
+    }
+
+    private static int linksOf(List<Array> from) {
+        return (int) Math.min(Integer.MAX_VALUE, 1 + from.stream().mapToLong(a -> a.links).sum());
     }
 
     private static Set<Buffer> union(List<Array> from) {
@@ -133,6 +139,11 @@ public final class Array {
     /** Whether reading an element costs more than finding it. */
     public boolean computes() {
         return computes;
+    }
+
+    /** How many arrays are found and computed on the way to an element: 0 for what lies in memory. */
+    int links() {
+        return links;
     }
 
     /** The elements where they are known, else null. */

@@ -2,20 +2,36 @@ package dev.catena.codegen.tensor;
 
 import dev.catena.ir.ElementType;
 import dev.catena.ir.NarrowFloat;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 
 /** An expression of one value: what a tensor's element is made of, a dimension, or a place in memory. */
 public sealed interface Scalar {
     ScalarType type();
 
+    /** What it is computed from. */
+    List<Scalar> operands();
+
     /** Nodes of the tree. */
-    int size();
+    default int size() {
+        int size = 1;
+        for (Scalar operand : operands()) {
+            size += operand.size();
+        }
+        return size;
+    }
+
+    /** Whether an element of such a buffer is read. */
+    default boolean reads(Predicate<Buffer> which) {
+        return this instanceof Load load && which.test(load.buffer()) || operands().stream().anyMatch(operand -> operand.reads(which));
+    }
 
     /** @param bits an integer's value, or {@link Double#doubleToRawLongBits} of a real's */
     record Literal(ScalarType type, long bits) implements Scalar {
         @Override
-        public int size() {
-            return 1;
+        public List<Scalar> operands() {
+            return List.of();
         }
 
         public double real() {
@@ -26,8 +42,8 @@ public sealed interface Scalar {
     /** A loop's counter, or what {@link Statement.Define} has named. */
     record Variable(ScalarType type, String name) implements Scalar {
         @Override
-        public int size() {
-            return 1;
+        public List<Scalar> operands() {
+            return List.of();
         }
     }
 
@@ -39,8 +55,8 @@ public sealed interface Scalar {
         }
 
         @Override
-        public int size() {
-            return 1 + index.size();
+        public List<Scalar> operands() {
+            return List.of(index);
         }
     }
 
@@ -51,8 +67,8 @@ public sealed interface Scalar {
         }
 
         @Override
-        public int size() {
-            return 1 + x.size();
+        public List<Scalar> operands() {
+            return List.of(x);
         }
     }
 
@@ -69,8 +85,8 @@ public sealed interface Scalar {
         }
 
         @Override
-        public int size() {
-            return 1 + a.size() + b.size();
+        public List<Scalar> operands() {
+            return List.of(a, b);
         }
     }
 
@@ -82,8 +98,8 @@ public sealed interface Scalar {
         }
 
         @Override
-        public int size() {
-            return 1 + a.size() + b.size();
+        public List<Scalar> operands() {
+            return List.of(a, b);
         }
     }
 
@@ -100,16 +116,16 @@ public sealed interface Scalar {
         }
 
         @Override
-        public int size() {
-            return 1 + condition.size() + yes.size() + no.size();
+        public List<Scalar> operands() {
+            return List.of(condition, yes, no);
         }
     }
 
     /** A value in another type: reals are truncated to integers (what doesn't fit gives no particular one), integers wrap. */
     record Convert(ScalarType type, Scalar x) implements Scalar {
         @Override
-        public int size() {
-            return 1 + x.size();
+        public List<Scalar> operands() {
+            return List.of(x);
         }
     }
 
@@ -136,8 +152,8 @@ public sealed interface Scalar {
         }
 
         @Override
-        public int size() {
-            return 1 + x.size();
+        public List<Scalar> operands() {
+            return List.of(x);
         }
     }
 
@@ -149,8 +165,8 @@ public sealed interface Scalar {
         }
 
         @Override
-        public int size() {
-            return 1 + index.size() + extent.size();
+        public List<Scalar> operands() {
+            return List.of(index, extent);
         }
     }
 
@@ -171,6 +187,13 @@ public sealed interface Scalar {
         @Override
         public int size() {
             return 1 + body.size();
+        }
+
+        @Override
+        public List<Scalar> operands() {
+            List<Scalar> all = new ArrayList<>(List.of(start, body));
+            loops.forEach(loop -> all.add(loop.extent()));
+            return all;
         }
     }
 

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BinaryOperator;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
@@ -25,9 +26,13 @@ import java.util.stream.LongStream;
 
 /** What the code of operations is written with: names, checks, memory, nests, products. */
 public final class TensorBuilder {
+    /** Whose elements one expression brings together. */
+    private static final int MOST_OPERANDS = 64;
     /** Larger constants don't stand in the code. */
     private static final int MOST_IN_CODE = 1024;
     private static final int ROWS_AT_ONCE = 1 << 18;
+    /** A graph of 30 000 operations has fewer; of more code and compilers become too large. */
+    private static final int MOST_STATEMENTS = 1 << 18;
 
     private final List<TensorProgram.Weight> weights = new ArrayList<>();
     private final List<String> operations = new ArrayList<>();
@@ -40,6 +45,7 @@ public final class TensorBuilder {
     private int buffers;
     private int names;
     private boolean memoryRead;
+    private int statementsMade;
 
     // ---- operations, for messages ----
 
@@ -66,6 +72,9 @@ public final class TensorBuilder {
     }
 
     private void add(Statement statement) {
+        if (++statementsMade > MOST_STATEMENTS) {
+            throw refuse("the graph's code has more than " + MOST_STATEMENTS + " steps up to here; cut the model into several");
+        }
         statements.add(statement);
     }
 
@@ -87,24 +96,7 @@ public final class TensorBuilder {
     }
 
     private static boolean readsMemory(Scalar x) {
-        if (x instanceof Scalar.Load || x instanceof Scalar.Reduce) {
-            return true;
-        } else if (x instanceof Scalar.Unary u) {
-            return readsMemory(u.x());
-        } else if (x instanceof Scalar.Binary b) {
-            return readsMemory(b.a()) || readsMemory(b.b());
-        } else if (x instanceof Scalar.Division d) {
-            return readsMemory(d.a()) || readsMemory(d.b());
-        } else if (x instanceof Scalar.Select s) {
-            return readsMemory(s.condition()) || readsMemory(s.yes()) || readsMemory(s.no());
-        } else if (x instanceof Scalar.Convert c) {
-            return readsMemory(c.x());
-        } else if (x instanceof Scalar.Round r) {
-            return readsMemory(r.x());
-        } else if (x instanceof Scalar.CheckedIndex c) {
-            return readsMemory(c.index()) || readsMemory(c.extent());
-        }
-        return false;
+        return x.reads(buffer -> true);
     }
 
     /** Ends the run where the condition doesn't hold; an error now where it is known not to. */
@@ -424,6 +416,26 @@ public final class TensorBuilder {
         return Array.elementwise(element, shape, wide, value);
     }
 
+    /**
+     * The operands brought together one after the other, as {@link #elementwise} does it; of many what some of them make is computed
+     * into memory, so that no expression grows without end.
+     */
+    public Array folded(Value result, List<Array> operands, BinaryOperator<Scalar> function) {
+        List<Scalar> shape = dims(result, broadcast(operands.stream().map(Array::dims).toList()));
+        ElementType element = result.tensorType().element();
+        Function<List<Scalar>, Scalar> value = v -> v.stream().reduce(function).orElseThrow();
+        List<Array> group = new ArrayList<>();
+        for (Array operand : operands) {
+            group.add(operand.links() > MOST_OPERANDS ? inMemory(operand) : operand);
+            if (group.stream().mapToInt(Array::links).sum() + group.size() > MOST_OPERANDS) {
+                Array some = inMemory(elementwise(element, shape, group, value));
+                group.clear();
+                group.add(some);
+            }
+        }
+        return group.size() == 1 && operands.size() > 1 ? group.get(0) : elementwise(element, shape, group, value);
+    }
+
     private static boolean narrows(Array array, List<Scalar> shape) {
         return !array.dims().equals(shape);
     }
@@ -661,6 +673,6 @@ public final class TensorBuilder {
 
     /** An error of the operation whose code is made, in one line. */
     public IrException refuse(String why) {
-        return new IrException(operations.get(operation()) + ": " + why);
+        return new IrException((operations.isEmpty() ? "inputs" : operations.get(operation())) + ": " + why);
     }
 }

@@ -25,6 +25,9 @@ public final class TensorLowering {
     /** Larger expressions are computed into memory, so that no loop's body grows without end. */
     private static final int LARGEST_EXPRESSION = 96;
 
+    /** Transposes and slices of each other, too, though the expression stays small. */
+    private static final int MOST_LINKS = 256;
+
     private final TensorBuilder builder = new TensorBuilder();
     /** By buffer: how many known values read it. */
     private final Map<Buffer, Integer> readers = new HashMap<>();
@@ -117,6 +120,9 @@ public final class TensorLowering {
             return true;
         }
         if (result.uses().size() != 1 || result.uses().get(0).user() == null || !result.uses().get(0).user().regions().isEmpty()) {
+            return false;
+        }
+        if (array.links() > MOST_LINKS) {
             return false;
         }
         List<Scalar> somewhere = TensorBuilder.counters(builder.loops(array.dims()));

@@ -1,5 +1,6 @@
 package dev.catena.codegen.tensor;
 
+import dev.catena.ir.IrException;
 import dev.catena.ir.WeightData;
 import java.util.List;
 
@@ -23,6 +24,15 @@ public record TensorProgram(List<Buffer> inputs, List<Buffer> outputs, List<Weig
         weights = List.copyOf(weights);
         operations = List.copyOf(operations);
         statements = List.copyOf(statements);
+    }
+
+    /** A larger program, of ever new shapes, would take compilers minutes. */
+    public static final int MOST_KERNELS = 8192;
+
+    /** That a target can't have kernels for all of the program, in a line that names the operation where it became too many. */
+    public RuntimeException tooManyKernels(int operation) {
+        return new IrException((operation < 0 ? "inputs" : operations.get(operation)) + ": the graph has more than " + MOST_KERNELS
+                + " different kernels up to here; cut the model into several");
     }
 
     /** Whether anything runs in rounds, which GPUs refuse. */

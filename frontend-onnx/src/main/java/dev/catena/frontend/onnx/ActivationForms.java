@@ -2,6 +2,7 @@ package dev.catena.frontend.onnx;
 
 import dev.catena.ir.ElementType;
 import dev.catena.ir.Value;
+import java.util.List;
 
 /** Activation functions that the standard defines by other operations, said in those. */
 final class ActivationForms {
@@ -60,6 +61,10 @@ final class ActivationForms {
         b.allow();
         Value x = x();
         yield b.op("Mul", x, b.op("Tanh", b.op("Softplus", x)));
+      }
+      case "SwiGLU" -> {
+        b.allow("alpha");
+        yield b.op("Mul", b.with("Swish", List.of(b.operand(0, "A")), "alpha", b.real("alpha", 1)), b.operand(1, "B"));
       }
       case "Softsign" -> {
         b.allow();

@@ -20,8 +20,10 @@ final class AttentionForms extends OperationForms {
 
   /** ONNX's Attention; null where it gives its scores or counts its keys, which a decoder doesn't ask for. */
   List<Value> standard(OnnxGraph.Node node, List<Value> in) {
-    boolean plain = node.outputs().size() > 3 && !node.outputs().get(3).isEmpty() || optional(in, 6) != null
-        || integer(node, "left_window_size", -1) >= 0 || integer(node, "right_window_size", -1) >= 0;
+    boolean causal = integer(node, "is_causal", 0) != 0;
+    long left = integer(node, "left_window_size", -1);
+    boolean windowOfBoth = !causal && (left >= 0 || integer(node, "right_window_size", -1) >= 0);
+    boolean plain = node.outputs().size() > 3 && !node.outputs().get(3).isEmpty() || optional(in, 6) != null || windowOfBoth;
     if (plain) {
       return null;
     }
@@ -37,11 +39,11 @@ final class AttentionForms extends OperationForms {
     Value presentKey = continued(optional(in, 4), headed(key, kvHeads));
     Value presentValue = continued(optional(in, 5), headed(required(in, 2, "V"), kvHeads));
     Value mask = additive(q, optional(in, 3));
-    if (integer(node, "is_causal", 0) != 0) {
-      mask = sum(mask, causal(q, headedQ, optional(in, 4)));
+    if (causal) {
+      mask = sum(mask, causal(q, headedQ, optional(in, 4), left < 0 ? 0 : left + 1)); // what lies to the right is hidden already
     }
     double scale = node.attributes().containsKey("scale") ? real(node, "scale", 0) : 1 / Math.sqrt(known(headedQ, -1, "Q"));
-    Value rows = attended(headedQ, presentKey, presentValue, heads, kvHeads, scale, real(node, "softcap", 0), mask);
+    Value rows = attended(headedQ, presentKey, presentValue, heads, kvHeads, scale, real(node, "softcap", 0), mask, null);
     return List.of(flat ? rows : heads(rows, heads, known(presentValue, -1, "V")), presentKey, presentValue);
   }
 
@@ -133,18 +135,29 @@ final class AttentionForms extends OperationForms {
     double filter = real(node, "mask_filter_value", -10000);
     Value mask = bias;
     if (padding != null) {
-      if (padding.tensorType().rank() != 2 || !padding.tensorType().element().isInteger()) {
-        throw out.broken("has a mask " + padding.tensorType().text() + "; Catena knows [batch, positions] of ones and zeros");
-      }
-      Value wide = op("Unsqueeze", padding, integers(1, 2));
-      Value seen = out.append("Cast", List.of(wide), Map.of("to", new Attribute.Element(ElementType.BOOL)), 1).result();
-      mask = sum(mask, op("Where", seen, real(q, 0), real(q, filter)));
+      mask = sum(mask, op("Where", seen(padding, headedQ, presentKey), real(q, 0), real(q, filter)));
     }
     if (integer(node, "unidirectional", 0) != 0) {
-      mask = sum(mask, causal(q, headedQ, pastKey));
+      mask = sum(mask, causal(q, headedQ, pastKey, 0));
     }
     double scale = real(node, "scale", 0) == 0 ? 1 / Math.sqrt(known(headedQ, -1, "query")) : real(node, "scale", 0);
-    return List.of(attended(headedQ, presentKey, presentValue, heads, heads, scale, 0, mask), presentKey, presentValue);
+    return List.of(attended(headedQ, presentKey, presentValue, heads, heads, scale, 0, mask, null), presentKey, presentValue);
+  }
+
+  /** What is seen, as truth values: by a mask of ones and zeros for each position, or row and position, or by lengths of sequences. */
+  private Value seen(Value padding, Value headedQ, Value presentKey) {
+    int rank = padding.tensorType().rank();
+    boolean lengths = rank == 1 && padding.tensorType().dim(0).equals(headedQ.tensorType().dim(0));
+    if (!padding.tensorType().element().isInteger() || rank != 2 && rank != 3 && !lengths) {
+      throw out.broken("has a mask " + padding.tensorType().text() + "; Catena knows [batch, positions] and [batch, rows, positions] of ones"
+          + " and zeros, and lengths [batch]");
+    }
+    if (lengths) {
+      Value wide = out.append("Cast", List.of(padding), Map.of("to", new Attribute.Element(ElementType.I64)), 1).result();
+      return op("Less", op("Range", number(0), op("Squeeze", shape(presentKey, 2)), number(1)), op("Unsqueeze", wide, integers(1, 2, 3)));
+    }
+    Value wide = op("Unsqueeze", padding, rank == 2 ? integers(1, 2) : integers(1));
+    return out.append("Cast", List.of(wide), Map.of("to", new Attribute.Element(ElementType.BOOL)), 1).result();
   }
 
   /** A mask of truth values says what is seen. */
@@ -153,12 +166,13 @@ final class AttentionForms extends OperationForms {
         : op("Where", mask, real(like, 0), real(like, lowest(like)));
   }
 
-  private Value causal(Value like, Value headedQ, Value past) {
+  /** @param window positions that a row sees, its own among them; 0 for all */
+  private Value causal(Value like, Value headedQ, Value past, long window) {
     Value rows = op("Squeeze", shape(headedQ, 2));
     Value before = past == null ? op("Sub", rows, rows) : op("Squeeze", shape(past, 2));
     Value total = op("Add", before, rows);
     Value positions = op("Unsqueeze", op("Range", before, total, number(1)), integers(0));
-    return causalMask(like, positions, total, 0);
+    return causalMask(like, positions, total, window);
   }
 
   private Value continued(Value past, Value added) {
@@ -169,14 +183,17 @@ final class AttentionForms extends OperationForms {
     return mask == null ? other : op("Add", mask, other);
   }
 
-  /** ONNX's RotaryEmbedding with positions; null where its tables are picked outside. */
+  /** ONNX's RotaryEmbedding, with positions or with angles of the rows; null where how many columns turn isn't known. */
   List<Value> rotary(OnnxGraph.Node node, List<Value> in) {
     Value x = required(in, 0, "X");
-    if (optional(in, 3) == null || in.get(3).tensorType().rank() != 2) {
+    Value cos = required(in, 1, "cos_cache");
+    Value sin = required(in, 2, "sin_cache");
+    Value positions = optional(in, 3);
+    boolean interleaved = integer(node, "interleaved", 0) != 0;
+    if (positions == null ? !Rotation.isPicked(cos, sin) : positions.tensorType().rank() != 2) {
       return null;
     }
-    Rotation rotation = new Rotation(out, required(in, 1, "cos_cache"), required(in, 2, "sin_cache"), in.get(3),
-        integer(node, "interleaved", 0) != 0);
+    Rotation rotation = positions == null ? new Rotation(out, cos, sin, interleaved) : new Rotation(out, cos, sin, positions, interleaved);
     if (x.tensorType().rank() == 4) {
       return List.of(turned(rotation.of(turned(x), known(x, -1, "X"))));
     }

@@ -14,7 +14,7 @@ final class Attentions {
   /** What stands between the product and the softmax: scales, masks, caps, casts. */
   private static final Set<String> ON_SCORES = Set.of("onnx.Add", "onnx.Sub", "onnx.Mul", "onnx.Div", "onnx.Where", "onnx.Cast",
       "onnx.Max", "onnx.Min", "onnx.Clip", "onnx.Tanh", "onnx.Reshape", "onnx.Identity", "onnx.Expand", "onnx.Squeeze", "onnx.Unsqueeze",
-      "onnx.Transpose");
+      "onnx.Transpose", "onnx.Concat");
 
   private Attentions() {}
 

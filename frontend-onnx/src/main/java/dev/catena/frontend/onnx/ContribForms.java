@@ -4,11 +4,14 @@ import dev.catena.ir.Attribute;
 import dev.catena.ir.BlockQuantizedWeight;
 import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.GroupIndexedWeight;
 import dev.catena.ir.IrException;
+import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Operation;
 import dev.catena.ir.QuantType;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
+import dev.catena.ir.TransposedWeight;
 import dev.catena.ir.Value;
 import dev.catena.ir.WeightData;
 import java.util.ArrayList;
@@ -32,6 +35,9 @@ final class ContribForms extends OperationForms {
   private static final int SIN = 8;
   private static final int POSITIONS = 9;
   private static final int ATTENTION_BIAS = 10;
+  private static final int HEAD_SINK = 11;
+  private static final int Q_NORM = 14;
+  private static final int K_NORM = 15;
 
   private final WeightPool weights;
   private final QuantizedConstants quantized;
@@ -75,6 +81,7 @@ final class ContribForms extends OperationForms {
         yield List.of(out.append("Gelu", List.of(optional(in, 1) == null ? x : op("Add", x, in.get(1))),
             Map.of("approximate", Attribute.of("tanh")), 1).result());
       }
+      case "FusedMatMul" -> List.of(fusedMatMul(node, in));
       case "DynamicQuantizeMatMul" -> List.of(dynamicQuantizeMatMul(node, in));
       case "QuickGelu" -> {
         allow(node, "alpha");
@@ -85,12 +92,44 @@ final class ContribForms extends OperationForms {
     };
   }
 
-  /** x + skip (+ bias) is what the next residual branch is added to, and the norm of it; the bias stands last. */
-  private List<Value> skipNorm(OnnxGraph.Node node, List<Value> in, int bias, String norm) {
-    Value sum = op("Add", required(in, 0, "input"), required(in, 1, "skip"));
-    if (optional(in, bias) != null) {
-      sum = op("Add", sum, in.get(bias));
+  /** alpha · A · B, each of them turned before it is multiplied, if its attributes say so. */
+  private Value fusedMatMul(OnnxGraph.Node node, List<Value> in) {
+    allow(node, "alpha", "transA", "transB", "transBatchA", "transBatchB");
+    Value a = arranged(required(in, 0, "A"), integer(node, "transA", 0) != 0, integer(node, "transBatchA", 0) != 0);
+    Value b = arranged(required(in, 1, "B"), integer(node, "transB", 0) != 0, integer(node, "transBatchB", 0) != 0);
+    Value product = op("MatMul", a, b);
+    float alpha = real(node, "alpha", 1);
+    return alpha == 1 ? product : op("Mul", product, real(product, alpha));
+  }
+
+  /** @param batch whether the first axis stands behind those of the batch; @param turned whether the last two are exchanged then */
+  private Value arranged(Value x, boolean turned, boolean batch) {
+    int rank = x.tensorType().rank();
+    if (rank < 2 || !turned && !batch) {
+      return x;
     }
+    long[] order = new long[rank];
+    for (int i = 0; i < rank; i++) {
+      order[i] = !batch || i == rank - 1 ? i : (i + 1) % (rank - 1);
+    }
+    if (turned) {
+      long last = order[rank - 1];
+      order[rank - 1] = order[rank - 2];
+      order[rank - 2] = last;
+    }
+    return out.append("Transpose", List.of(x), Map.of("perm", Attribute.ints(order)), 1).result();
+  }
+
+  /** x + skip (+ bias) is what the next residual branch is added to, and the norm of it; a product gets the bias that was its own. */
+  private List<Value> skipNorm(OnnxGraph.Node node, List<Value> in, int bias, String norm) {
+    Value input = required(in, 0, "input");
+    Value skip = required(in, 1, "skip");
+    if (optional(in, bias) != null && isProduct(skip) && !isProduct(input)) {
+      skip = op("Add", skip, in.get(bias));
+    } else if (optional(in, bias) != null) {
+      input = op("Add", input, in.get(bias));
+    }
+    Value sum = op("Add", input, skip);
     List<Value> operands = new ArrayList<>(List.of(sum, required(in, 2, "gamma")));
     if (bias == 4 && optional(in, 3) != null) {
       operands.add(in.get(3));
@@ -105,6 +144,10 @@ final class ContribForms extends OperationForms {
     return Arrays.asList(normed, null, null, sum);
   }
 
+  private static boolean isProduct(Value v) {
+    return v.producer() != null && (v.producer().is("onnx.MatMul") || v.producer().is("nn.linear"));
+  }
+
   private Value rotaryEmbedding(OnnxGraph.Node node, List<Value> in) {
     allow(node, "interleaved", "num_heads", "rotary_embedding_dim", "scale");
     Value x = required(in, 0, "input");
@@ -114,7 +157,11 @@ final class ContribForms extends OperationForms {
     long rotated = 2 * known(cos, -1, "cos_cache");
     boolean interleaved = integer(node, "interleaved", 0) != 0;
     if (positions.tensorType().rank() < 2) {
-      throw out.broken("takes one offset as its position_ids, which Catena doesn't support; export positions [batch, seq]");
+      positions = fromOffset(x, positions);
+    }
+    long wanted = integer(node, "rotary_embedding_dim", 0);
+    if (wanted != 0 && wanted != rotated) {
+      throw out.broken("has rotary_embedding_dim = " + wanted + " and tables for " + rotated);
     }
     if (real(node, "scale", 1) != 1) {
       throw out.broken("has a scale, which Catena doesn't support");
@@ -133,6 +180,12 @@ final class ContribForms extends OperationForms {
     return op("Reshape", rotation.of(headed, size), integers(0, 0, width));
   }
 
+  /** Positions [1, rows] from one offset on. */
+  private Value fromOffset(Value x, Value offset) {
+    Value rows = op("Squeeze", shape(x, x.tensorType().rank() == 4 ? 2 : 1));
+    return op("Add", op("Unsqueeze", op("Range", number(0), rows, number(1)), integers(0)), op("Reshape", offset, integers(1, 1)));
+  }
+
   /**
    * The one operation that ONNX has no words for: a linear layer on a matrix of codes. Codes, scales and zero points stay what
    * they are.
@@ -144,31 +197,51 @@ final class ContribForms extends OperationForms {
     long bits = integer(node, "bits", 4);
     long block = positiveUpTo(node, "block_size", 1 << 16);
     ElementType code = code(bits, block);
-    requireOrder(optional(in, 4), k, block);
+    int[] groups = columnGroups(optional(in, 4), k, block);
     WeightData scales = data(required(in, 2, "scales"), "scales");
     WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
     QuantType type = type(code, block, scales, zeros, List.of(Dim.of(n), Dim.of(k)));
-    Value weight = weights.add(node.input(1), blocks(data(required(in, 1, "B"), "B"), scales, zeros, type)).value();
-    Value product = out.append("nn.linear", List.of(required(in, 0, "A"), weight), Map.of(), 1).result();
+    BlockQuantizedWeight matrix = blocks(data(required(in, 1, "B"), "B"), scales, zeros, type);
+    Value product = groups != null ? productInAnyOrder(node, in, matrix, groups)
+        : out.append("nn.linear", List.of(required(in, 0, "A"), weights.add(node.input(1), matrix).value()), Map.of(), 1).result();
     return List.of(optional(in, 5) == null ? product : op("Add", product, in.get(5)));
   }
 
-  /** Which group a column belongs to may be said, if it is the one it stands in. */
-  private void requireOrder(Value groups, long columns, long block) {
+  /** Codes whose columns stand in another order than their groups: the matrix is what they mean, in f32, and stored as others are. */
+  private Value productInAnyOrder(OnnxGraph.Node node, List<Value> in, BlockQuantizedWeight matrix, int[] groups) {
+    WeightData values;
+    try {
+      values = new TransposedWeight(new GroupIndexedWeight(matrix, groups), 1, 0);
+    } catch (IrException e) {
+      throw out.broken("is inconsistent: " + e.getMessage());
+    }
+    Value a = required(in, 0, "A");
+    Value wide = weights.add(node.input(1), values).value();
+    Value product = op("MatMul", cast(a, ElementType.F32), wide);
+    return cast(product, a.tensorType().element());
+  }
+
+  private Value cast(Value v, ElementType to) {
+    return v.tensorType().element() == to ? v : out.append("Cast", List.of(v), Map.of("to", new Attribute.Element(to)), 1).result();
+  }
+
+  /** The group of each column; null where each stands in its own. */
+  private int[] columnGroups(Value groups, long columns, long block) {
     if (groups == null) {
-      return;
+      return null;
     }
     WeightData given = data(groups, "g_idx");
     if (!given.tensorType().element().isInteger() || !given.tensorType().elements().is(columns) || columns > MOST_COLUMNS) {
       throw out.broken("has g_idx of " + given.type().text() + "; one integer for each of " + columns + " columns is needed");
     }
     Tensor index = given.tensor();
+    int[] of = new int[Math.toIntExact(columns)];
+    boolean inOrder = true;
     for (int i = 0; i < columns; i++) {
-      if (index.getLong(i) != i / block) {
-        throw out.broken("has columns in another order (g_idx puts column " + i + " into group " + index.getLong(i) + "), which Catena doesn't"
-            + " support; quantize without act_order (desc_act)");
-      }
+      of[i] = (int) Math.max(-1, Math.min(Integer.MAX_VALUE, index.getLong(i)));
+      inOrder &= of[i] == i / block;
     }
+    return inOrder ? null : of;
   }
 
   private ElementType code(long bits, long block) {
@@ -224,7 +297,7 @@ final class ContribForms extends OperationForms {
         zeros == null ? null : code, shape);
   }
 
-  private WeightData blocks(WeightData codes, WeightData scales, WeightData zeros, QuantType type) {
+  private BlockQuantizedWeight blocks(WeightData codes, WeightData scales, WeightData zeros, QuantType type) {
     try {
       return new BlockQuantizedWeight(codes, scales, zeros, type);
     } catch (IrException e) {
@@ -266,9 +339,13 @@ final class ContribForms extends OperationForms {
    * seqlens_k + 1 − rows + i and sees the positions up to its own, the last local_window_size of them where that is given.
    */
   private List<Value> groupQueryAttention(OnnxGraph.Node node, List<Value> in) {
-    allow(node, "num_heads", "kv_num_heads", "scale", "softcap", "do_rotary", "rotary_interleaved", "local_window_size");
+    allow(node, "num_heads", "kv_num_heads", "scale", "softcap", "do_rotary", "rotary_interleaved", "local_window_size", "smooth_softmax",
+        "qk_norm_epsilon", "causal");
+    if (integer(node, "causal", 1) == 0) {
+      throw out.broken("isn't causal (causal = 0), which Catena doesn't support yet");
+    }
     for (int i = SIN + 1; i < in.size(); i++) {
-      if (in.get(i) != null && i != POSITIONS && i != ATTENTION_BIAS) {
+      if (in.get(i) != null && i != POSITIONS && i != ATTENTION_BIAS && i != HEAD_SINK && i != Q_NORM && i != K_NORM) {
         throw out.broken("has the input '" + node.input(i) + "' (number " + i + "), which Catena doesn't support yet;"
             + " build the model without it");
       }
@@ -301,6 +378,8 @@ final class ContribForms extends OperationForms {
     Value given = optional(in, POSITIONS); // says where rows turn, not what they see
     Value headedQ = op("Reshape", q, integers(0, 0, heads, size));
     Value headedK = op("Reshape", k, integers(0, 0, kvHeads, size));
+    headedQ = normed(node, headedQ, optional(in, Q_NORM));
+    headedK = normed(node, headedK, optional(in, K_NORM));
     if (integer(node, "do_rotary", 0) != 0) {
       Rotation rotation = new Rotation(out, required(in, COS, "cos_cache"), required(in, SIN, "sin_cache"),
           given == null ? positions : given, integer(node, "rotary_interleaved", 0) != 0);
@@ -315,8 +394,22 @@ final class ContribForms extends OperationForms {
     Value mask = causalMask(q, positions, total, integer(node, "local_window_size", -1));
     Value bias = optional(in, ATTENTION_BIAS);
     Value attended = attended(turned(headedQ), presentKey, presentValue, heads, kvHeads, scale, real(node, "softcap", 0),
-        bias == null ? mask : op("Add", mask, bias));
+        bias == null ? mask : op("Add", mask, bias), sinks(node, q, heads, optional(in, HEAD_SINK)));
     return List.of(attended, presentKey, presentValue);
+  }
+
+  /** RMSNorm of each head. */
+  private Value normed(OnnxGraph.Node node, Value heads, Value weight) {
+    return weight == null ? heads : out.append("SimplifiedLayerNormalization", List.of(heads, weight), Map.of("axis", Attribute.of(-1),
+        "epsilon", new Attribute.Real(Double.parseDouble(Float.toString(real(node, "qk_norm_epsilon", 1e-6f))))), 1).result();
+  }
+
+  /** The logits that are given; where the softmax is smooth, 0 for each head. */
+  private Value sinks(OnnxGraph.Node node, Value like, long heads, Value given) {
+    if (given != null || integer(node, "smooth_softmax", -1) <= 0) {
+      return given;
+    }
+    return weights.add("smooth_softmax", new LiteralWeight(new Tensor(like.tensorType().element(), heads))).value();
   }
 
   /** [batch, rows] */

@@ -115,6 +115,13 @@ final class NodeForms {
         bound(given, "value", in, 2);
         yield plain(node, "Pad", in, given);
       }
+      case "Range" -> {
+        OnnxAttribute stash = given.remove("stash_type"); // of 16-bit ranges: what Catena computes them in
+        if (stash != null && stash.integer() != 1) {
+          throw out.broken("has stash_type = " + stash.integer() + ", Catena knows 1 (f32)");
+        }
+        yield plain(node, "Range", in, given);
+      }
       case "Resize" -> opset < 11 ? List.of(tensors.resizeOfOpset10(node, in)) : plain(node, "Resize", in, given);
       case "Clip" -> {
         bound(given, "min", in, 1);

@@ -29,18 +29,34 @@ abstract class OperationForms {
    * @param keys    [batch, kvHeads, positions, size], as are values
    * @param softcap 0 for none
    * @param mask    additive, or null
+   * @param sinks   [heads], each one more logit whose share is left out, or null
    */
-  final Value attended(Value q, Value keys, Value values, long heads, long kvHeads, double scale, double softcap, Value mask) {
+  final Value attended(Value q, Value keys, Value values, long heads, long kvHeads, double scale, double softcap, Value mask, Value sinks) {
     long size = known(keys, -1, "key");
     Value scores = op("Mul", op("MatMul", q, transposed(repeated(keys, kvHeads, heads, size), 0, 1, 3, 2)), real(q, scale));
     if (softcap != 0) {
       scores = op("Mul", op("Tanh", op("Div", scores, real(q, softcap))), real(q, softcap));
     }
     Value masked = mask == null ? scores : op("Add", scores, mask);
-    Value shares = out.append("Softmax", List.of(masked), Map.of("axis", Attribute.of(-1)), 1).result();
+    Value shares = sinks == null ? softmax(masked) : withSinks(q, masked, heads, sinks);
     long width = known(values, -1, "value");
     Value mixed = turned(op("MatMul", shares, repeated(values, kvHeads, heads, width)));
     return op("Reshape", mixed, integers(0, 0, heads * width));
+  }
+
+  private Value softmax(Value scores) {
+    return out.append("Softmax", List.of(scores), Map.of("axis", Attribute.of(-1)), 1).result();
+  }
+
+  private Value withSinks(Value q, Value scores, long heads, Value sinks) {
+    if (sinks.tensorType().rank() != 1 || !sinks.tensorType().dim(0).is(heads)) {
+      throw out.broken("has sinks of " + sinks.type().text() + " for " + heads + " heads");
+    }
+    Value typed = sinks.tensorType().element() == scores.tensorType().element() ? sinks
+        : out.append("Cast", List.of(sinks), Map.of("to", new Attribute.Element(scores.tensorType().element())), 1).result();
+    Value column = op("Expand", op("Reshape", typed, integers(1, heads, 1, 1)),
+        joined(0, shape(q, 0), integers(heads), shape(q, 2), integers(1)));
+    return op("Slice", softmax(joined(3, scores, column)), integers(0), integers(-1), integers(3));
   }
 
   /**
@@ -128,7 +144,7 @@ abstract class OperationForms {
 
   final void allow(OnnxGraph.Node node, String... names) {
     for (OnnxAttribute a : node.attributes().values()) {
-      boolean off = a.type() == OnnxAttribute.Type.INTEGER && (a.integer() == 0 || a.integer() == -1)
+      boolean off = a.type() == OnnxAttribute.Type.INTEGER && (a.integer() == 0 || a.integer() == -1) && !a.name().equals("causal")
           || a.type() == OnnxAttribute.Type.REAL && a.real() == 0
           || a.type() == OnnxAttribute.Type.TEXT && (a.text().isEmpty() || a.text().equals("NONE"));
       if (!Set.of(names).contains(a.name()) && !off) {

@@ -146,8 +146,11 @@ final class QuantizationForms {
     Value zero = b.optional(2);
     ElementType type = b.element("output_dtype", zero == null ? ElementType.U8 : FormBuilder.element(zero));
     long block = b.integer("block_size", 0);
-    Value wide = b.cast(x, ElementType.F32);
-    Value quotient = b.op("Div", wide, b.cast(spread(x, scale, block), ElementType.F32));
+    ElementType precision = b.element("precision", ElementType.F32);
+    if (!precision.isFloat()) {
+      throw b.broken("divides in " + precision.keyword());
+    }
+    Value quotient = b.cast(b.op("Div", b.cast(x, precision), b.cast(spread(x, scale, block), precision)), ElementType.F32);
     if (type.isFloat()) {
       return b.with("Cast", List.of(quotient), "to", type, "saturate", b.integer("saturate", 1));
     }

@@ -23,13 +23,27 @@ final class Rotation {
           + "; they must be [positions, half of the rotated size] both");
     }
     rotated = Math.multiplyExact(2, cos.tensorType().dim(1).value());
-    this.cos = rows(cos, positions);
-    this.sin = rows(sin, positions);
+    this.cos = forHeads(out.append("Gather", cos, positions));
+    this.sin = forHeads(out.append("Gather", sin, positions));
   }
 
-  /** The positions' angles; of pairs that are neighbours each angle twice, for both of them. */
-  private Value rows(Value table, Value positions) {
-    Value rows = out.append("Gather", table, positions);
+  /** @param cos cosines of the rows themselves, [batch, rows, rotated / 2], as the sines are */
+  Rotation(StageBuilder out, Value cos, Value sin, boolean interleaved) {
+    this.out = out;
+    this.interleaved = interleaved;
+    rotated = Math.multiplyExact(2, cos.tensorType().dim(-1).value());
+    this.cos = forHeads(cos);
+    this.sin = forHeads(sin);
+  }
+
+  /** Whether cosines and sines are picked for each row already, and how many columns turn is known. */
+  static boolean isPicked(Value cos, Value sin) {
+    return cos.tensorType().rank() == 3 && cos.type().equals(sin.type()) && cos.tensorType().dim(-1).isKnown();
+  }
+
+  /** The rows' angles with an axis for heads; of pairs that are neighbours each angle twice, for both of them. */
+  private Value forHeads(Value angles) {
+    Value rows = angles;
     if (interleaved) {
       Value column = out.append("Unsqueeze", rows, integers(3));
       rows = out.append("Reshape", joined(column, column), integers(0, 0, rotated));

@@ -121,7 +121,11 @@ final class TensorForms {
     Value x = b.operand(0, "input");
     requireImage(x);
     long size = blockSize();
-    boolean depthFirst = b.text("mode", "DCR").equals("DCR");
+    String mode = b.text("mode", "DCR");
+    boolean depthFirst = mode.equals("DCR");
+    if (!depthFirst && !mode.equals("CRD")) {
+      throw b.broken("has mode = " + mode + ", which is neither DCR nor CRD");
+    }
     Value channels = scaled(x, 1, "Div", size * size);
     Value batch = b.shape(x, 0, 1);
     Value split = depthFirst ? b.concat(0, batch, b.list(size, size), channels, b.shape(x, 2, 4))
@@ -132,16 +136,20 @@ final class TensorForms {
   }
 
   private Value spaceToDepth() {
-    b.allow("blocksize");
+    b.allow("blocksize", "mode");
     Value x = b.operand(0, "input");
     requireImage(x);
     long size = blockSize();
+    String mode = b.text("mode", "DCR");
+    if (!mode.equals("DCR") && !mode.equals("CRD")) {
+      throw b.broken("has mode = " + mode + ", which is neither DCR nor CRD");
+    }
     Value batch = b.shape(x, 0, 1);
     Value channels = b.shape(x, 1, 2);
     Value height = scaled(x, 2, "Div", size);
     Value width = scaled(x, 3, "Div", size);
     Value split = b.op("Reshape", x, b.concat(0, batch, channels, height, b.list(size), width, b.list(size)));
-    return b.op("Reshape", b.transpose(split, 0, 3, 5, 1, 2, 4),
+    return b.op("Reshape", mode.equals("DCR") ? b.transpose(split, 0, 3, 5, 1, 2, 4) : b.transpose(split, 0, 1, 3, 5, 2, 4),
         b.concat(0, batch, scaled(x, 1, "Mul", size * size), height, width));
   }
 

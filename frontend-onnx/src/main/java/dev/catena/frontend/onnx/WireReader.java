@@ -26,7 +26,8 @@ final class WireReader {
   static final int BYTES = 2;
   static final int FIXED32 = 5;
 
-  private static final int MAX_DEPTH = 32;
+  /** As deep as protobuf's own readers go: 33 subgraphs. */
+  private static final int MAX_DEPTH = 100;
   private static final int MAX_TEXT = 1 << 16;
   private static final int WINDOW = 1 << 16;
 

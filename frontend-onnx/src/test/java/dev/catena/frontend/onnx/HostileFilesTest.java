@@ -252,7 +252,7 @@ class HostileFilesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {12, 100, 3000})
+  @ValueSource(ints = {40, 100, 3000})
   void graphsInsideGraphs(int depth) {
     byte[] inner = new ModelBytes().node("Neg", "x", "r").output("r", F32, "n", 4).asAttribute("then_branch");
     for (int i = 0; i < depth; i++) {

@@ -12,8 +12,9 @@ extern "C" __global__ void read_all(const uint4 *from, const long long *count, u
   sums[first] = sum;
 }
 
-extern "C" __global__ void copy_all(const uint4 *from, const long long *count, uint4 *to) {
-  const long long threads = (long long)gridDim.x * blockDim.x, first = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+// The count is read once: a store could change it, and each load would wait for the store before.
+extern "C" __global__ void copy_all(const uint4 *__restrict__ from, const long long *__restrict__ count, uint4 *__restrict__ to) {
+  const long long threads = (long long)gridDim.x * blockDim.x, first = (long long)blockIdx.x * blockDim.x + threadIdx.x, end = *count;
 #pragma unroll 8
-  for (long long i = first; i < *count; i += threads) to[i] = from[i];
+  for (long long i = first; i < end; i += threads) to[i] = from[i];
 }

@@ -79,8 +79,8 @@ record InstructionCost(ExecutionUnit unit, int slots, int multiplyAdds) {
         for (String modifier : i.modifiers()) {
             Matcher shape = SHAPE.matcher(modifier);
             if (shape.matches()) {
-                return new InstructionCost(ExecutionUnit.TENSOR, 1, Integer.parseInt(shape.group(1)) * Integer.parseInt(shape.group(2))
-                        * Integer.parseInt(shape.group(3)));
+                int ofAll = Integer.parseInt(shape.group(1)) * Integer.parseInt(shape.group(2)) * Integer.parseInt(shape.group(3));
+                return new InstructionCost(ExecutionUnit.TENSOR, 1, i.opcode().equals("wgmma") ? ofAll / Warpgroup.WARPS : ofAll);
             }
         }
         return one(ExecutionUnit.BRANCH);      // wgmma.fence and its like

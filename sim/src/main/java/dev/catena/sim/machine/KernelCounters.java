@@ -136,9 +136,14 @@ public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstru
         return instructions.stream().mapToLong(i -> i.slots * i.executions).sum();
     }
 
-    /** Multiplications with an addition by matrix instructions. */
+    /** Multiplications with an addition by the matrix instructions that are asked for. */
+    public long multiplyAdds(Predicate<OfInstruction> which) {
+        return instructions.stream().filter(which).mapToLong(i -> i.multiplyAdds).sum();
+    }
+
+    /** By all. */
     public long multiplyAdds() {
-        return instructions.stream().mapToLong(i -> i.multiplyAdds).sum();
+        return multiplyAdds(i -> true);
     }
 
     /** Branches after which lanes of a warp went different ways. */

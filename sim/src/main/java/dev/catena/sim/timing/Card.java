@@ -37,7 +37,7 @@ public record Card(String name, int capability, int multiprocessors, double cloc
     /** Between two kernels of a graph: the figure that the project reckons with, from an H100. Taken for all cards. */
     private static final double BOUNDARY = 1.3e-6;
     /** {@code mma.sync} reaches about 62 % of what {@code wgmma} does on Hopper (Luo and others, arXiv 2402.13499, table of mma throughput). */
-    private static final double HOPPER_MMA_SHARE = 0.62;
+    static final double HOPPER_MMA_SHARE = 0.62;
     private static final long MIB = 1 << 20;
     private static final int REGISTERS = 65536;
 

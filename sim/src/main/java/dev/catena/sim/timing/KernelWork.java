@@ -18,7 +18,7 @@ import java.util.function.Predicate;
  * @param busyBlocks   those that work; the others return at once
  * @param slots        machine instructions of warps by unit, about
  * @param wavefronts   passes of 128 bytes through shared memory; a shuffle is one, too
- * @param multiplyAdds of matrix instructions
+ * @param multiplyAdds of matrix instructions, by {@code mma.sync}; one by {@code wgmma} counts as what that would do in its time
  * @param memories     global memory, by allocation
  * @param bytesUnderWay that a block has asked for before it waits for any; 0: enough, as far as is known
  */
@@ -81,9 +81,10 @@ public record KernelWork(String kernel, long blocks, int threads, int registers,
         sample.slots().forEach((unit, count) -> slots.put(unit, count * each));
         long shuffles = sample.instructions().stream().filter(i -> i.name().startsWith("shfl"))
                 .mapToLong(KernelCounters.OfInstruction::executions).sum();
+        long byWarpgroup = sample.multiplyAdds(i -> i.name().startsWith("wgmma"));
         return new KernelWork(sample.kernel(), blocks, (int) product(launch.block()), needs.registers(),
                 (long) needs.sharedBytes() + launch.shared(), Math.max(1, Math.round(busy * each)), slots,
-                each * (sample.shared(i -> true).wavefronts() + shuffles), each * sample.multiplyAdds(),
+                each * (sample.shared(i -> true).wavefronts() + shuffles), each * (sample.multiplyAdds() - (1 - Card.HOPPER_MMA_SHARE) * byWarpgroup),
                 sample.memories().stream().map(m -> memory(m, blocks, sample.blocks(), stays.test(m.name()))).toList(), 0);
     }
 

@@ -297,7 +297,7 @@ final class ArchitectureModel {
     String column = g.op("Expand", List.of(g.op("Reshape", List.of(g.weight(0.5, 1, HEADS), g.longs(1, -1, 1, 1))),
         g.op("Concat", List.of(g.size(scores, 0), g.longs(HEADS), g.size(scores, 2), g.longs(1)), OnnxAttribute.of("axis", 0))));
     String all = g.joined(-1, scores, column);
-    String shifted = g.op("Sub", List.of(all, g.op("ReduceMax", List.of(all), OnnxAttribute.ints("axes", -1), OnnxAttribute.of("keepdims", 1))));
+    String shifted = g.op("Sub", List.of(all, g.largest(all)));
     String shares = g.op("Softmax", List.of(shifted), OnnxAttribute.of("axis", -1));
     return g.op("Slice", List.of(shares, g.longs(0), g.longs(-1), g.longs(3), g.longs(1)));
   }

@@ -120,8 +120,17 @@ final class ModelGraph {
   }
 
   private String mean(String x) {
-    return opset >= 18 ? op("ReduceMean", List.of(x, longs(-1)), OnnxAttribute.of("keepdims", 1))
-        : op("ReduceMean", List.of(x), OnnxAttribute.ints("axes", -1), OnnxAttribute.of("keepdims", 1));
+    return reduced("ReduceMean", x);
+  }
+
+  /** Of each row. */
+  String largest(String x) {
+    return reduced("ReduceMax", x);
+  }
+
+  private String reduced(String type, String x) {
+    return opset >= 18 ? op(type, List.of(x, longs(-1)), OnnxAttribute.of("keepdims", 1))
+        : op(type, List.of(x), OnnxAttribute.ints("axes", -1), OnnxAttribute.of("keepdims", 1));
   }
 
   String gelu(String x) {

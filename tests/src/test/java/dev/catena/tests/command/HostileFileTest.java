@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Assumptions;
@@ -89,6 +90,42 @@ class HostileFileTest {
       }
     }
     inspected(g);
+  }
+
+  /** 4000 operations of which none becomes part of another: in one C function clang alone takes 278 MB. */
+  @Test
+  void longGraphsCompileInLittleMemory() throws IOException {
+    OnnxGraphWriter g = graph();
+    for (int i = 0; i < 4000; i++) {
+      String from = i == 0 ? "x" : "a" + i;
+      g.node("Add", "", List.of(from, from), List.of(i == 3999 ? "y" : "a" + (i + 1)));
+    }
+    g.write(folder.resolve("model.onnx"));
+    RunningCommand compilation = CatenaProcess.in(folder).with("-Xms16m", "-XX:MinHeapFreeRatio=25").start("compile", "model.onnx");
+    long peak = compilation.awaitPeakMemory();
+    compilation.await().succeeded();
+    assertTrue(peak < 256 << 20, (peak >> 20) + " MiB");
+  }
+
+  /** More code than compilers should be given. */
+  @Test
+  void moreKernelsThanAnyModelHas() throws IOException {
+    OnnxGraphWriter g = new OnnxGraphWriter(13);
+    g.input("x", OnnxElement.F32, 12_000);
+    List<String> parts = new ArrayList<>();
+    for (int i = 0; i < 12_000; i++) {
+      parts.add("p" + i);
+    }
+    g.node("Split", "cut", List.of("x"), parts);
+    g.node("Concat", "join", parts, List.of("y"), OnnxAttribute.of("axis", 0L));
+    g.output("y", OnnxElement.F32, 12_000);
+    g.write(folder.resolve("model.onnx"));
+    for (String target : List.of("cpu", "sm_86")) {
+      CommandResult result = CatenaProcess.in(folder).with(SMALL_HEAP).run("compile", "model.onnx", "--target", target);
+      assertEquals(2, result.status(), result.err());
+      assertEquals(1, result.err().lines().count(), result.err());
+      assertTrue(result.err().contains("model.onnx: node 'join'") && result.err().contains("8192 different kernels"), result.err());
+    }
   }
 
   /** Each node asks for 1024 elements with 30 bytes. */

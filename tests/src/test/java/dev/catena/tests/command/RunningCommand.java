@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** A command under way. */
 public final class RunningCommand {
@@ -46,6 +47,32 @@ public final class RunningCommand {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException(e);
+    }
+  }
+
+  /** Waits for the end; gives the most memory that the command, or a program it started, had resident at once, in bytes. */
+  long awaitPeakMemory() {
+    long most = 0;
+    while (process.isAlive()) {
+      most = Math.max(most, Stream.concat(Stream.of(process.toHandle()), process.descendants())
+          .mapToLong(RunningCommand::peakMemory).max().orElse(0));
+      try {
+        Thread.sleep(10);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IllegalStateException(e);
+      }
+    }
+    return most;
+  }
+
+  /** Linux keeps it as long as a process lives; 0 once it has ended. */
+  private static long peakMemory(ProcessHandle process) {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/" + process.pid() + "/status"))) {
+      return lines.filter(line -> line.startsWith("VmHWM:")).mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
+          .max().orElse(0);
+    } catch (IOException | UncheckedIOException e) {
+      return 0;
     }
   }
 

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
@@ -23,12 +25,15 @@ import dev.catena.tests.cuda.FakeCuda.Settings;
 import dev.catena.tests.model.ExportStyle;
 import dev.catena.tests.model.LlamaModel;
 import dev.catena.tests.model.LlamaShape;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -308,6 +313,7 @@ class CudaDeviceTest {
       assertEquals(List.of(), fake.log("allocate"));
     }
     long least = Long.MAX_VALUE;
+    int most = 0;
     for (long bytes = limit; bytes > 0; bytes -= 32 << 10) {
       try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB))) {
         CommandResult result = run(artifact, "--device", "cuda:0", "--device-memory", bytes / 1024 + "KiB");
@@ -319,9 +325,99 @@ class CudaDeviceTest {
         assertEquals(List.of(), fake.log().stream().filter(line -> line.contains("BAD")).toList());
         fake.assertNothingLeft();
         least = Math.min(least, fake.mostBytes());
+        assertEquals(List.of(), fake.log("launch"), "stages are graphs, also those that wait for weights");
+        most = Math.max(most, stagesBroughtWhileOthersCompute(fake.log()));
       }
     }
     assertTrue(least < all, least + " of " + all);
+    assertTrue(most >= 3, most + " stages of a step were streamed");
+  }
+
+  /**
+   * Reads what was put into the stream that computes and into the one that brings weights: a stage's copies wait for who used the
+   * buffer last and never for the stage just before, which computes meanwhile; the stage waits for them; and the host waits
+   * for neither within a step.
+   *
+   * @return how many stages' weights a step brought, at most
+   */
+  private static int stagesBroughtWhileOthersCompute(List<String> log) {
+    List<String> steps = log.subList(log.indexOf(log.stream().filter(line -> line.startsWith("graph launched")).findFirst().orElseThrow()), log.size());
+    String computing = steps.get(0).replaceAll("\\D", "");
+    int brought = 0;
+    int most = 0;
+    String awaited = null;      // by the copies under way
+    String filled = null;
+    String usedBefore = null;   // when the stage before the one whose weights come has computed
+    boolean waiting = false;
+    for (String line : steps) {
+      String[] numbers = line.replaceAll("\\D+", " ").strip().split(" ");
+      String stream = line.startsWith("stream") ? numbers[0] : numbers[numbers.length - 1];
+      if (line.startsWith("synchronize stream") && stream.equals(computing)) {
+        assertTrue(awaited == null, "the host waits for computing between a stage's copies and its launch");
+        usedBefore = null;
+        brought = 0;
+      } else if (line.startsWith("stream") && !stream.equals(computing)) {
+        awaited = numbers[1];
+        assertTrue(!awaited.equals(usedBefore), "copies wait for the stage just before: nothing overlaps");
+      } else if (line.startsWith("event") && !stream.equals(computing)) {
+        filled = numbers[0];
+      } else if (line.startsWith("stream") && awaited != null) {
+        assertEquals(filled, numbers[1], "the stage waits for its copies");
+        waiting = true;
+      } else if (line.startsWith("graph launched")) {
+        assertTrue(awaited == null || waiting, "launched before its weights are there");
+        brought += waiting ? 1 : 0;
+        most = Math.max(most, brought);
+      } else if (line.startsWith("event") && waiting) {
+        usedBefore = numbers[0];
+        awaited = null;
+        waiting = false;
+      }
+    }
+    return most;
+  }
+
+  /** What plan says that passes through is what the runtime then lets pass, at every size. */
+  @Test
+  void weightsThatAreStreamedAreForeseen() throws Exception {
+    Path wide = folder.resolve("wide");
+    LlamaModel.write(wide, LlamaShape.of(8, 4, 16, 300, 500, 3, 256), ExportStyle.F32, 3);
+    Path file = folder.resolve("wide.catena");
+    CatenaCommand.run("compile", wide, "-o", file, "--target", "sm_86", "--step-rows", 8, "--max-seq-len", 64).succeeded();
+    JsonNode all = plan(wide, "1GiB");
+    long weights = all.get("weights_bytes").longValue();
+    long graphs = all.get("graph_bytes").longValue();
+    Set<Long> seen = new TreeSet<>();
+    for (long memory = all.get("total_bytes").longValue() + graphs; memory > 0 && seen.size() < 2; memory -= weights / 10) {
+      JsonNode said = plan(wide, memory / 1024 + "KiB");
+      if (!said.has("streamed_bytes_per_step")) {
+        continue;
+      }
+      long streamed = said.get("streamed_bytes_per_step").longValue();
+      // The runtime takes some KiB more than plan's sums; next to an edge that decides.
+      if (plan(wide, memory / 1024 - 16 + "KiB").path("streamed_bytes_per_step").asLong() != streamed || !seen.add(streamed)) {
+        continue;
+      }
+      try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB))) {
+        CommandResult run = CatenaCommand.run("run", file, "--device", "cuda:0", "--device-memory", memory / 1024 + "KiB", "--ids", "1,2,3",
+            "--print-ids", "--max-tokens", 1);
+        assertEquals(0, run.status(), run.err());
+        // The last thing that the step's stages wait for comes before the token does.
+        List<String> log = fake.log();
+        String computing = log.stream().filter(line -> line.startsWith("graph launched")).findFirst().orElseThrow().replaceAll("\\D", "");
+        int first = log.indexOf(log.stream().filter(line -> line.matches("stream (?!" + computing + " )\\d+ waits.*")).findFirst().orElseThrow());
+        String bringing = log.get(first).split(" ")[1];
+        long copied = log.subList(first, log.size()).stream().filter(line -> line.startsWith("in ") && line.endsWith(" in stream " + bringing))
+            .mapToLong(line -> Long.parseLong(line.split(" ")[1])).sum();
+        assertEquals(streamed, copied, 0.02 * streamed, memory + " bytes");
+      }
+    }
+    assertEquals(2, seen.size(), "sizes that let different weights pass: " + seen);
+  }
+
+  private static JsonNode plan(Path model, String memory) throws IOException {
+    return new ObjectMapper().readTree(CatenaCommand.run("plan", model, "--target", "sm_86", "--step-rows", 8, "--max-seq-len", 64, "--device-memory",
+        memory, "--json").succeeded().out());
   }
 
   @Test

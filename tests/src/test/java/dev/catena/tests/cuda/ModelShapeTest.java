@@ -124,4 +124,12 @@ class ModelShapeTest {
     assertEquals(2, refused.status(), refused.err());
     assertTrue(refused.err().contains("m.shape: a shape has no weights"), refused.err());
   }
+
+  /** What no GPU has run yet is for those who ask for it. */
+  @Test
+  void productsByWgmmaAreExperimental() {
+    CommandResult refused = CatenaCommand.run("compile", folder.resolve("m.shape"), "-o", folder.resolve("w.catena"), "--target", "sm_90a");
+    assertEquals(2, refused.status(), refused.err());
+    assertTrue(refused.err().strip().endsWith("have run on no GPU yet; add --experimental, or choose sm_90"), refused.err());
+  }
 }

@@ -43,9 +43,23 @@ final class SimulatedStage {
     return new SimulatedStage(CudaProgram.of(List.of(launches), maxRows, 32, TunedKernels.none(), true), "compute_90", CudaTarget.parse("sm_90"), seed);
   }
 
-  /** With products of many rows by wgmma, as sm_90a gets them. */
+  /**
+   * With products of many rows by wgmma, as sm_90a gets them; for steps of the largest bucket alone, since compiling what smaller ones
+   * need would take most of a test's time.
+   */
   static SimulatedStage byWarpgroups(List<Launch> launches, int maxRows, long seed) throws IOException {
-    return new SimulatedStage(CudaProgram.withWarpgroups(List.of(launches), maxRows, 32, TunedKernels.none()), "compute_90a", CudaTarget.parse("sm_90a"), seed);
+    CudaProgram whole = CudaProgram.withWarpgroups(List.of(launches), maxRows, 32, TunedKernels.none());
+    CudaStage stage = whole.stages().get(0);
+    RowBucket largest = bucket(stage.buckets(), maxRows);
+    List<String> names = largest.launches().stream().map(KernelLaunch::kernel).toList();
+    StringBuilder source = new StringBuilder();
+    for (String part : whole.source().split("(?=/\\* [^\n]* \\*/\nextern \"C\" __global__)")) {
+      if (!part.contains("extern \"C\" __global__") || names.stream().anyMatch(name -> part.contains(" " + name + "(\n"))) {
+        source.append(part);
+      }
+    }
+    CudaStage only = new CudaStage(stage.name(), stage.arenaBytes(), stage.scratchBytes(), List.of(largest));
+    return new SimulatedStage(new CudaProgram(source.toString(), names, List.of(only), List.of(), true), "compute_90a", CudaTarget.parse("sm_90a"), seed);
   }
 
   private SimulatedStage(CudaProgram program, String ptxFamily, CudaTarget architecture, long seed) throws IOException {

@@ -6,9 +6,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.KernelProgram;
+import dev.catena.codegen.LinearPacker;
+import dev.catena.codegen.MatrixType;
+import dev.catena.sim.timing.Card;
+import dev.catena.sim.timing.KernelWork;
+import dev.catena.sim.timing.PredictedTime;
 import dev.catena.tests.command.CatenaCommand;
 import dev.catena.tests.command.CommandResult;
 import dev.catena.tests.model.ExportStyle;
@@ -34,13 +41,14 @@ class TuneTest {
 
   @TempDir static Path folder;
   private Path pack;
+  private String made;
 
   @BeforeAll
   void makePack() throws IOException {
     Files.writeString(folder.resolve("tiny.shape"), SHAPE);
     pack = folder.resolve("tiny.pack");
-    CatenaCommand.run("tune", "--make-pack", pack, folder.resolve("tiny.shape"), "--target", "sm_86", "--wbits", 4, "--rows", 1,
-        "--configurations", 2, "--ptx").succeeded();
+    made = CatenaCommand.run("tune", "--make-pack", pack, folder.resolve("tiny.shape"), "--target", "sm_86", "--wbits", 4, "--rows", 1,
+        "--configurations", 2, "--ptx").succeeded().out();
   }
 
   private CommandResult tune(Path of, String name) {
@@ -72,6 +80,51 @@ class TuneTest {
     Files.writeString(folder.resolve("crashed.results"), log.substring(0, log.indexOf('\n', second) + 1));
     CommandResult result = tune(pack, "crashed").succeeded();
     assertTrue(result.err().contains("the process ended while it was checked"), result.err());
+  }
+
+  /** What is taken untuned is there, and of each candidate what the simulator counted: the codes, once, and no more than the matrix has. */
+  @Test
+  void thePackHoldsWhatItsCandidatesDo() throws IOException {
+    assertTrue(made.contains("RTX 3090 would be busy for"), made);
+    ObjectMapper json = new ObjectMapper().setPropertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE);
+    Path bare = folder.resolve("bare.pack");
+    Files.copy(pack, bare);
+    try (FileSystem zip = FileSystems.newFileSystem(bare, Map.of())) {
+      JsonNode tree = json.readTree(Files.readAllBytes(zip.getPath("pack.json")));
+      for (JsonNode each : tree.get("cases")) {
+        JsonNode m = each.get("matrix");
+        MatrixType type = MatrixType.quantized(m.get("outputs").asInt(), m.get("inputs").asInt(), m.get("element").asText().equals("U8") ? 8 : 4,
+            m.get("group").asInt(), m.get("symmetric").asBoolean());
+        assertEquals(each.get("standard").asText(), each.get("candidates").get(0).get("configuration").asText());
+        for (JsonNode candidate : each.get("candidates")) {
+          KernelWork work = json.treeToValue(candidate.get("work").get(0), KernelWork.class);
+          double read = work.memories().stream().filter(memory -> memory.name().equals("weight:0")).mapToDouble(KernelWork.Memory::bytes).sum();
+          double codes = (double) type.rows() * type.columns() * type.element().bits() / 8;
+          assertTrue(read > 0.9 * codes && read <= LinearPacker.packedBytes(type), read + " bytes of " + type);
+          assertTrue(work.registers() > 0 && work.bytesUnderWay() > 0, work.toString());
+          // Less under way can't be faster, and what is enough for a card costs nothing.
+          for (Card card : Card.known()) {
+            double before = Double.POSITIVE_INFINITY;
+            for (long underWay : new long[] {16, 512, 4096, 1 << 20}) {
+              double seconds = PredictedTime.of(underWay(work, underWay), card).seconds();
+              assertTrue(seconds <= before && seconds >= PredictedTime.of(underWay(work, 0), card).seconds(), card.name());
+              before = seconds;
+            }
+            assertEquals(PredictedTime.of(underWay(work, 0), card).seconds(), before, card.name());
+          }
+        }
+        ((ObjectNode) each).putNull("ptx");
+      }
+      Files.write(zip.getPath("pack.json"), json.writeValueAsBytes(tree));
+    }
+    CommandResult refused = tune(bare, "bare");
+    assertEquals(2, refused.status());
+    assertTrue(refused.err().contains("make a pack with --ptx"), refused.err());
+  }
+
+  private static KernelWork underWay(KernelWork w, long bytes) {
+    return new KernelWork(w.kernel(), w.blocks(), w.threads(), w.registers(), w.sharedBytes(), w.busyBlocks(), w.slots(), w.wavefronts(),
+        w.multiplyAdds(), w.memories(), bytes);
   }
 
   @Test

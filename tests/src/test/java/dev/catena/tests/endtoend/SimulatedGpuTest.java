@@ -1,5 +1,6 @@
 package dev.catena.tests.endtoend;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.runtime.CatenaModel;
@@ -54,6 +55,29 @@ class SimulatedGpuTest {
   void weightsAreStreamedThroughTheSmallestMemory(String seed, String devices) {
     SessionOptions options = SessionOptions.defaults().withThreads(2).withDevices(List.of(devices.split(",")));
     check("sm_86", seed, options.withDeviceMemory(leastMemory(options)));
+  }
+
+  /** A device that takes four times as long gets fewer stages, and the answer is the same. */
+  @ParameterizedTest
+  @CsvSource(delimiter = ';', value = {"1,4", "4,1"})
+  void aSlowDeviceGetsFewerStages(String slowness) {
+    SessionOptions options = SessionOptions.defaults().withThreads(2).withDevices(List.of("sim:0", "sim:1"));
+    System.setProperty("catena.sim.slowness", slowness);
+    System.setProperty("catena.sim.target", "sm_86");
+    try (CatenaModel model = CatenaModel.open(artifact)) {
+      List<List<Double>> costs = model.stageCosts(options);
+      boolean firstIsSlow = slowness.startsWith("4");
+      for (int i = 0; i < model.manifest().stages().size(); i++) {
+        double ratio = costs.get(1).get(i) / costs.get(0).get(i);
+        assertEquals(1, (firstIsSlow ? 1 / ratio : ratio) / 4, 0.1, "stage " + i);
+      }
+      List<List<String>> placed = model.placedStages(options.withStageCosts(costs));
+      assertTrue(firstIsSlow == placed.get(0).size() < placed.get(1).size() && placed.get(0).size() != placed.get(1).size(), placed.toString());
+      check("sm_86", "8", options.withStageCosts(costs));
+    } finally {
+      System.clearProperty("catena.sim.slowness");
+      System.clearProperty("catena.sim.target");
+    }
   }
 
   /** About the least of each GPU's memory that is enough. */

@@ -49,4 +49,10 @@ public record OnnxContent(OnnxElement element, long[] shape, byte[] raw) {
     }
     return new OnnxContent(OnnxElement.I64, shape, raw.array());
   }
+
+  public static OnnxContent ints(int[] values, long... shape) {
+    ByteBuffer raw = ByteBuffer.allocate(values.length * 4).order(ByteOrder.LITTLE_ENDIAN);
+    raw.asIntBuffer().put(values);
+    return new OnnxContent(OnnxElement.I32, shape, raw.array());
+  }
 }

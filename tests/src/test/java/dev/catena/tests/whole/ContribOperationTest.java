@@ -277,10 +277,11 @@ class ContribOperationTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"4, 1, 16", "4, 0, 16", "8, 1, 16", "8, 0, 16", "2, 0, 32", "2, 1, 32"})
-  void matMulNBits(int bits, int zeros, int block) {
-    reals("x", 1, 2, 44);
-    int blocks = (44 + block - 1) / block; // the last one padded
+  @CsvSource({"4, 1, 16, 44, 0", "4, 0, 16, 44, 0", "8, 1, 16, 44, 0", "8, 0, 16, 44, 0", "2, 0, 32, 44, 0", "2, 1, 32, 44, 0",
+      "4, 0, 16, 48, 1", "4, 0, 32, 64, 1"})
+  void matMulNBits(int bits, int zeros, int block, int columns, int ordered) {
+    reals("x", 1, 2, columns);
+    int blocks = (columns + block - 1) / block; // the last one padded
     bytes("codes", 256, 5, blocks, block * bits / 8);
     float[] scales = new float[5 * blocks];
     for (int i = 0; i < scales.length; i++) {
@@ -292,17 +293,28 @@ class ContribOperationTest {
       bytes("zeros", 256, 5L * ((blocks * bits + 7) / 8));
       operands.add("zeros");
     }
-    graph.contrib("MatMulNBits", operands, List.of("y"), OnnxAttribute.of("K", 44), OnnxAttribute.of("N", 5),
+    if (ordered == 1) { // columns in no order of their groups, as act-order leaves them; with zero points ONNX Runtime takes 8 for each
+      int[] groups = new int[columns];
+      for (int i = 0; i < columns; i++) {
+        groups[i] = (i * 7 + i / 5) % blocks;
+      }
+      graph.initializer("groups", OnnxContent.ints(groups, columns));
+      if (zeros == 0) {
+        operands.add("");
+      }
+      operands.add("groups");
+    }
+    graph.contrib("MatMulNBits", operands, List.of("y"), OnnxAttribute.of("K", columns), OnnxAttribute.of("N", 5),
         OnnxAttribute.of("bits", bits), OnnxAttribute.of("block_size", block));
     graph.output("y", F32, "b", "s", 5);
     agree(bits == 8 ? 2e-2 : 2e-3); // sums of 44 products of up to 255 steps
   }
 
-  @ParameterizedTest(name = "past {0}, rows {1}, packed {2}, rotary {3}, interleaved {4}, window {5}, softcap {6}, inputs {7}")
-  @CsvSource({"0, 5, 1, 1, 0, -1, 0, 9", "3, 1, 1, 1, 0, -1, 0, 9", "3, 1, 0, 1, 1, -1, 0, 9", "0, 5, 0, 0, 0, -1, 0, 7",
-      "6, 1, 1, 1, 0, 3, 0, 9", "0, 6, 1, 0, 0, 3, 0, 7", "0, 5, 1, 1, 0, -1, 2.5, 9", "3, 1, 0, 1, 0, -1, 0, 12",
-      "3, 2, 1, 1, 0, -1, 0, 10", "3, 2, 0, 1, 0, -1, 0, 11"})
-  void groupQueryAttention(int past, int rows, int packed, int rotary, int interleaved, int window, float softcap, int inputs) {
+  @ParameterizedTest(name = "past {0}, rows {1}, packed {2}, rotary {3}, interleaved {4}, window {5}, softcap {6}, inputs {7}, sinks {8}")
+  @CsvSource({"0, 5, 1, 1, 0, -1, 0, 9, ''", "3, 1, 1, 1, 0, -1, 0, 9, ''", "3, 1, 0, 1, 1, -1, 0, 9, ''", "0, 5, 0, 0, 0, -1, 0, 7, ''",
+      "6, 1, 1, 1, 0, 3, 0, 9, ''", "0, 6, 1, 0, 0, 3, 0, 7, ''", "0, 5, 1, 1, 0, -1, 2.5, 9, ''", "3, 1, 0, 1, 0, -1, 0, 12, ''",
+      "3, 2, 1, 1, 0, -1, 0, 10, ''", "3, 2, 0, 1, 0, -1, 0, 11, ''", "3, 2, 0, 1, 0, 3, 0, 11, given", "3, 1, 0, 1, 0, -1, 0, 9, zero"})
+  void groupQueryAttention(int past, int rows, int packed, int rotary, int interleaved, int window, float softcap, int inputs, String sinks) {
     int heads = 4;
     int kvHeads = 2;
     int size = 16;
@@ -337,10 +349,17 @@ class ContribOperationTest {
     while (operands.size() < inputs) {
       operands.add("");
     }
+    if (sinks.equals("given")) {
+      constant("head_sink", 1, heads);
+      operands.add("head_sink");
+    }
     List<OnnxAttribute> attributes = new ArrayList<>(List.of(OnnxAttribute.of("num_heads", heads),
         OnnxAttribute.of("kv_num_heads", kvHeads), OnnxAttribute.of("do_rotary", rotary),
         OnnxAttribute.of("rotary_interleaved", interleaved), OnnxAttribute.of("local_window_size", window),
         OnnxAttribute.of("softcap", softcap)));
+    if (sinks.equals("zero")) {
+      attributes.add(OnnxAttribute.of("smooth_softmax", 1));
+    }
     if (inputs == 7) {
       attributes.add(OnnxAttribute.of("scale", 0.4f));
     }

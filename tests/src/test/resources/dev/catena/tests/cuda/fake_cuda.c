@@ -210,7 +210,7 @@ static int32 copy(const char *what, int64 to, const char *to_kind, int64 from, c
     return INVALID_VALUE;
   }
   memcpy((void *)to, (void *)from, bytes);
-  note("%s %ld to %ld of %ld\n", (int64)what, bytes, to - target->base, target->bytes, 0);
+  note("%s %ld to %ld of %ld in stream %ld\n", (int64)what, bytes, to - target->base, target->bytes, stream);
   return 0;
 }
 EXPORT int32 cuMemcpyHtoDAsync_v2(int64 to, int64 from, size_t bytes, int64 stream) {
@@ -267,11 +267,12 @@ EXPORT int32 cuStreamCreate(int64 *stream, uint32 flags) {
 EXPORT int32 cuStreamDestroy_v2(int64 stream) { return drop("stream", stream); }
 EXPORT int32 cuStreamSynchronize(int64 stream) {
   ENTER("cuStreamSynchronize");
-  note("synchronize\n", 0, 0, 0, 0, 0);
+  note("synchronize stream %ld\n", stream, 0, 0, 0, 0);
   return get("stream", stream) ? 0 : INVALID_HANDLE;
 }
 EXPORT int32 cuStreamWaitEvent(int64 stream, int64 event, uint32 flags) {
   ENTER("cuStreamWaitEvent");
+  note("stream %ld waits for event %ld\n", stream, event, 0, 0, 0);
   return get("stream", stream) && get("event", event) ? 0 : INVALID_HANDLE;
 }
 EXPORT int32 cuEventCreate(int64 *event, uint32 flags) {
@@ -282,6 +283,7 @@ EXPORT int32 cuEventCreate(int64 *event, uint32 flags) {
 EXPORT int32 cuEventDestroy_v2(int64 event) { return drop("event", event); }
 EXPORT int32 cuEventRecord(int64 event, int64 stream) {
   ENTER("cuEventRecord");
+  note("event %ld recorded in stream %ld\n", event, stream, 0, 0, 0);
   return get("stream", stream) && get("event", event) && objects[stream].device == objects[event].device ? 0 : INVALID_HANDLE;
 }
 EXPORT int32 cuEventSynchronize(int64 event) {
@@ -353,6 +355,7 @@ EXPORT int32 cuGraphLaunch(int64 executable, int64 stream) {
   object *e = get("executable", executable);
   if (!e || !get("stream", stream)) return INVALID_HANDLE;
   note("graph of %ld on %ld\n", e->length, e->device, 0, 0, 0);
+  note("graph launched in stream %ld\n", stream, 0, 0, 0, 0);
   return 0;
 }
 EXPORT int32 cuGraphDestroy(int64 graph) { return drop("graph", graph); }

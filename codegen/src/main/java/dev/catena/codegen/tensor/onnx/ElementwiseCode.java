@@ -106,8 +106,8 @@ final class ElementwiseCode {
     }
 
     private static void variadic(Map<String, OperationCode> codes, String name, BinaryFunction function) {
-        codes.put("onnx." + name, site -> List.of(site.builder().elementwise(site.operation().result(), site.operands(),
-                v -> v.stream().reduce((a, b) -> rounded(site.resultElement(), apply(function, a, b))).orElseThrow())));
+        codes.put("onnx." + name, site -> List.of(site.builder().folded(site.operation().result(), site.operands(),
+                (a, b) -> rounded(site.resultElement(), apply(function, a, b)))));
     }
 
     /** A function of the first operand's elements. */
