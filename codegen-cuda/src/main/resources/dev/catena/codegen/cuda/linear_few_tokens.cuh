@@ -205,8 +205,11 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
   constexpr bool PARTS_IN_TILE = ROWS * PARTS == 8 && PARTS == 2;
   static_assert(MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % 32 == 0, "two slices lie in one group");
   constexpr int RING_BYTES = WARPS * SLOTS * SLOT, OF_WARP = 32 * (ROWS + 1);
-  static_assert(RING_BYTES + WARPS * PANEL_BYTES >= (WARPS * OF_WARP + ROWS) * 4, "sums of all warps have room");
-  __shared__ alignas(128) uint8 shared[RING_BYTES + WARPS * PANEL_BYTES];
+  /* Rows' scales outlive ring and panels where there is room for them, else in a register each. */
+  constexpr int RING_AND_PANELS = RING_BYTES + WARPS * PANEL_BYTES;
+  static_assert(RING_AND_PANELS >= (WARPS * OF_WARP + ROWS) * 4, "sums of all warps have room");
+  constexpr bool SCALES_SHARED = RING_AND_PANELS + ROWS * 4 <= 48 * 1024;
+  __shared__ alignas(128) uint8 shared[RING_AND_PANELS + (SCALES_SHARED ? ROWS * 4 : 0)];
   /* Before there are panels, where they come to be: of each row and of the norm what each warp has seen; then what rows are multiplied with. */
   float *const of_rows = (float *)(shared + RING_BYTES), *const of_norm = of_rows + WARPS * ROWS, *const row_factor = of_norm + WARPS;
   static_assert(WARPS * PANEL_BYTES >= (WARPS * ROWS + WARPS + ROWS) * 4, "numbers of rows have room");
@@ -314,6 +317,7 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
     const float normal = NORMED ? 1.0f / sqrtf(of_row / K + epsilon) : 1;
     row_factor[threadIdx.x] = power_of_two(shift);
     row_scale = power_of_two(-shift) * normal;
+    if (SCALES_SHARED) ((float *)(shared + RING_AND_PANELS))[threadIdx.x] = row_scale;
   }
   __syncthreads();
 
@@ -334,12 +338,12 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
   /* Rows that aren't there are zeros. Of up to four, all lanes have the same one at a time, and leave it out. */
   constexpr bool ROW_BY_ROW = UNITS == 32;
   constexpr int ROWS_APART = 32 / UNITS;
-  const float *of_x = x + (int64)unit_row * X_STRIDE + begin * TURN + unit_column, *of_norm_weights = norm + begin * TURN + unit_column;
+  const float *of_x = x + (int64)unit_row * X_STRIDE + begin * TURN + unit_column;
   float4 next_x[4] = {}, next_norm = {1, 1, 1, 1};
   /* The columns that stand `ahead` of the turn's. */
   auto load_panel = [&](int turn, int ahead) {
     const int column = turn * TURN + unit_column + ahead;
-    if (NORMED) next_norm = load_four_columns<K, true>(of_norm_weights + ahead, column);
+    if (NORMED) next_norm = load_four_columns<K, true>(norm + column, column);
 #pragma unroll
     for (int i = 0; i < 4; i++)
       if (unit_row + i * ROWS_APART < rows) next_x[i] = load_four_columns<K, VECTOR>(of_x + i * ROWS_APART * X_STRIDE + ahead, column);
@@ -409,15 +413,15 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
     }
     Weights::advance(source, SLOTS_OF_TURN);
     of_x += TURN;
-    of_norm_weights += TURN;
     if (SLOTS > SLOTS_OF_TURN) of_turn = of_turn + SLOTS_OF_TURN * SLOT == ring + SLOTS * SLOT ? ring : of_turn + SLOTS_OF_TURN * SLOT;
   }
   end_group();
 
   await_copy_groups<0>();
   __syncthreads();
-  float *const of_warp = (float *)shared; /* [WARPS][32][ROWS + 1], then each row's scale */
-  if (threadIdx.x < ROWS) of_warp[WARPS * OF_WARP + threadIdx.x] = row_scale;
+  float *const of_warp = (float *)shared; /* [WARPS][32][ROWS + 1] */
+  float *const scale_of_row = SCALES_SHARED ? (float *)(shared + RING_AND_PANELS) : of_warp + WARPS * OF_WARP;
+  if (!SCALES_SHARED && threadIdx.x < ROWS) scale_of_row[threadIdx.x] = row_scale;
 #pragma unroll
   for (int r = 0; r < ROW_TILES; r++)
 #pragma unroll
@@ -432,7 +436,7 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
   auto result = [&](int of_block, int r, int output) {
     float sum = 0;
     for (int w = 0; w < WARPS; w++) sum += of_warp[w * OF_WARP + of_block * (ROWS + 1) + r];
-    sum *= of_warp[WARPS * OF_WARP + r];
+    sum *= scale_of_row[r];
     return bias ? sum + bias[output] : sum;
   };
   for (int i = threadIdx.x; i < RESULTS * rows; i += THREADS) {

@@ -47,7 +47,7 @@ class LinearConfigurationTest {
 
   /** With a norm before it and SwiGLU behind it where the kernel has these, else with bias and residual. */
   @ParameterizedTest
-  @CsvSource({"TOKENS, 5, 4, 64, 1088", "TOKENS, 8, 8, 32, 330", "TOKENS, 7, 16, 0, 1088", "FEW_ROWS, 7, 4, 24, 70", "MANY_ROWS, 19, 4, 32, 200"})
+  @CsvSource({"TOKENS, 5, 4, 64, 1088", "TOKENS, 8, 8, 32, 330", "TOKENS, 7, 16, 0, 1088", "TOKENS, 12, 3, 64, 330", "FEW_ROWS, 7, 4, 24, 70", "MANY_ROWS, 19, 4, 32, 200"})
   void everyConfigurationComputesTheDefinition(LinearConfiguration.Kind kind, int rows, int bits, int group, int columns) throws IOException {
     Random random = new Random(bits + rows);
     boolean fused = kind == LinearConfiguration.Kind.TOKENS;
