@@ -6,6 +6,7 @@ import dev.catena.runtime.Devices;
 import dev.catena.runtime.gpu.Gpu;
 import dev.catena.sim.timing.Card;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
@@ -134,7 +135,7 @@ final class TuneCommand implements Callable<Integer> {
     try (Gpu gpu = Devices.open(device, packed.target())) {
       requireRuns(packed, gpu);
       String card = gpu.facts().description();
-      String subject = "catena tune, pack " + Hashes.of(HexFormat.of().formatHex(packed.bytes())).substring(0, 16) + " for " + packed.target() + ", on " + card;
+      String subject = "catena tune, pack " + Hashes.of(HexFormat.of().formatHex(Files.readAllBytes(pack))).substring(0, 16) + " for " + packed.target() + ", on " + card;
       try (TuneLog log = new TuneLog(results != null ? results : beside(".results"), subject)) {
         Map<String, Tuner.Choice> choices = new Tuner(packed, gpu, log, deadline, measured.or(() -> Card.named(card))).run();
         table.write(text(packed, gpu, choices));

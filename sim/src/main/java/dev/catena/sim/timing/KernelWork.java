@@ -3,6 +3,7 @@ package dev.catena.sim.timing;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.sim.machine.ExecutionUnit;
 import dev.catena.sim.machine.KernelCounters;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -26,7 +27,8 @@ public record KernelWork(String kernel, long blocks, int threads, int registers,
         Map<ExecutionUnit, Double> slots, double wavefronts,
         double multiplyAdds, List<Memory> memories, long bytesUnderWay) {
     public KernelWork {
-        slots = Map.copyOf(slots);
+        // In the units' order: Map.copyOf has another one in each process, and what is written of it would differ.
+        slots = slots.isEmpty() ? Map.of() : Collections.unmodifiableMap(new EnumMap<>(slots));
         memories = List.copyOf(memories);
         boolean sound = blocks >= 1 && threads >= 1 && threads <= 1024 && registers >= 0 && registers <= 255 && sharedBytes >= 0
                 && busyBlocks >= 1 && busyBlocks <= blocks && isAmount(wavefronts) && isAmount(multiplyAdds) && bytesUnderWay >= 0

@@ -13,6 +13,7 @@ import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.codegen.LinearPacker;
 import dev.catena.codegen.MatrixType;
+import dev.catena.sim.machine.ExecutionUnit;
 import dev.catena.sim.timing.Card;
 import dev.catena.sim.timing.KernelWork;
 import dev.catena.sim.timing.PredictedTime;
@@ -27,6 +28,7 @@ import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
@@ -98,6 +100,9 @@ class TuneTest {
         assertEquals(each.get("standard").asText(), each.get("candidates").get(0).get("configuration").asText());
         for (JsonNode candidate : each.get("candidates")) {
           KernelWork work = json.treeToValue(candidate.get("work").get(0), KernelWork.class);
+          List<Integer> units = new ArrayList<>();
+          candidate.get("work").get(0).get("slots").fieldNames().forEachRemaining(unit -> units.add(ExecutionUnit.valueOf(unit).ordinal()));
+          assertEquals(units.stream().sorted().toList(), units, "the same bytes from every process, or results would be another pack's");
           double read = work.memories().stream().filter(memory -> memory.name().equals("weight:0")).mapToDouble(KernelWork.Memory::bytes).sum();
           double codes = (double) type.rows() * type.columns() * type.element().bits() / 8;
           assertTrue(read > 0.9 * codes && read <= LinearPacker.packedBytes(type), read + " bytes of " + type);
