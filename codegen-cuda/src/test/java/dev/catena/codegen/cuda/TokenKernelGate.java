@@ -52,8 +52,8 @@ record TokenKernelGate(CudaTarget target, int kibInFlight) {
 
     /** Instructions for a weight. What x becomes is made for 4, 8 or 16 rows. */
     private double most(int bits, int rows) {
-        double ofX = rows == 4 ? 0 : rows == 8 ? bits == 16 ? 1.5 : 1 : bits == 16 ? 3.3 : 2.8;
-        double ofWeight = bits == 16 ? 2.5 : bits == 3 ? 4.2 : 3.6;
+        double ofX = rows == 4 ? 0 : rows == 8 ? bits == 16 ? 1.7 : 1 : bits == 16 ? 3.3 : 2.8;
+        double ofWeight = bits == 16 ? 2.5 : bits == 3 ? 4.4 : 3.6;
         return ofWeight + ofX + (target.capability() < 80 ? rows == 16 ? 1.3 : 0.6 : 0);
     }
 
