@@ -21,7 +21,7 @@ import java.util.function.BiFunction;
 final class CudaCompilation {
   private final CudaSource source;
   private final ExecutorService workers;
-  private final NvrtcCompiler compiler = new NvrtcCompiler(store());
+  private final NvrtcCompiler compiler = NvrtcCompiler.inProcesses(store());
   private final Map<String, Future<byte[]>> ptxOfFamily = new HashMap<>();
 
   CudaCompilation(CudaSource source, ExecutorService workers) {

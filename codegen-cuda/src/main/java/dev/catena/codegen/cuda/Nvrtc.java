@@ -50,13 +50,13 @@ final class Nvrtc {
         loaded = true;
     }
 
-    /** The compiler's version, such as {@code 12.9}. */
-    static String version() throws IOException {
-        load();
-        int[] major = new int[1];
-        int[] minor = new int[1];
-        check(nvrtc.nvrtcVersion(major, minor));
-        return major[0] + "." + minor[0];
+    /** Which NVRTC this is, without loading it: the name of the jar that holds it. */
+    static String release() throws IOException {
+        URL resource = Nvrtc.class.getResource(ORIGIN + "libnvrtc.so.12");
+        if (resource == null) {
+            throw new IOException("the CUDA preset for linux-x86_64 lacks libnvrtc.so.12");
+        }
+        return resource.getPath().replaceFirst("!/.*", "").replaceFirst(".*/", "");
     }
 
     static void check(int result) {

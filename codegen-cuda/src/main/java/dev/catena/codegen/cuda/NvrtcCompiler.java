@@ -5,11 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.bytedeco.cuda.global.nvrtc;
-import org.bytedeco.cuda.nvrtc._nvrtcProgram;
-import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.PointerPointer;
-import org.bytedeco.javacpp.SizeTPointer;
 
 /**
  * From CUDA C++ to machine code or PTX, by the NVRTC inside the JavaCPP preset: no CUDA toolkit, driver or GPU is needed.
@@ -20,10 +15,24 @@ public final class NvrtcCompiler {
     private static final Pattern ERROR_LINE = Pattern.compile("(?m)^[^(\\n]*\\((\\d+)\\): (?:catastrophic )?error");
 
     private final CodeStore store;
+    private final boolean ownProcesses;
 
-    /** @param store where compiled code is kept from one run to the next */
+    /** Compiles in this process. @param store where compiled code is kept from one run to the next */
     public NvrtcCompiler(CodeStore store) {
+        this(store, false);
+    }
+
+    private NvrtcCompiler(CodeStore store, boolean ownProcesses) {
         this.store = store;
+        this.ownProcesses = ownProcesses;
+    }
+
+    /**
+     * Each source is compiled by a process of its own, and what NVRTC took of memory is given back with it: in one process a small model for
+     * two architectures takes 300 MB beside what Java needs.
+     */
+    public static NvrtcCompiler inProcesses(CodeStore store) {
+        return new NvrtcCompiler(store, true);
     }
 
     /**
@@ -60,56 +69,23 @@ public final class NvrtcCompiler {
         List<String> options = new ArrayList<>(OPTIONS);
         options.addAll(source.options());
         options.addAll(more);
-        String key = CodeStore.key(Nvrtc.version(), String.join("\n", options), sourceName, source.text());
+        String key = CodeStore.key(Nvrtc.release(), String.join("\n", options), sourceName, source.text());
         CompiledCode known = store.find(key).orElse(null);
         if (known != null) {
             return known;
         }
-        CompiledCode compiled = compileAnew(sourceName, source.text(), options, cubin);
+        CompiledCode compiled = compileAnew(new NvrtcProgram(sourceName, source.text(), options, cubin));
         store.keep(key, compiled);
         return compiled;
     }
 
-    private static CompiledCode compileAnew(String sourceName, String source, List<String> options, boolean cubin) {
-        _nvrtcProgram program = new _nvrtcProgram();
-        try (BytePointer text = new BytePointer(source, java.nio.charset.StandardCharsets.UTF_8);
-                BytePointer name = new BytePointer(sourceName);
-                PointerPointer<BytePointer> optionPointers = new PointerPointer<>(options.toArray(String[]::new));
-                SizeTPointer size = new SizeTPointer(1)) {
-            Nvrtc.check(nvrtc.nvrtcCreateProgram(program, text, name, 0, (PointerPointer<?>) null, (PointerPointer<?>) null));
-            try {
-                int result = nvrtc.nvrtcCompileProgram(program, options.size(), optionPointers);
-                Nvrtc.check(nvrtc.nvrtcGetProgramLogSize(program, size));
-                String log = new String(bytes(size.get(), into -> nvrtc.nvrtcGetProgramLog(program, into)),
-                        java.nio.charset.StandardCharsets.UTF_8).replace("\0", "");
-                if (result != nvrtc.NVRTC_SUCCESS) {
-                    throw new CompileError("NVRTC refused generated code (" + String.join(" ", options) + "):\n" + log
-                            + quotedLines(source, log));
-                }
-                if (cubin) {
-                    Nvrtc.check(nvrtc.nvrtcGetCUBINSize(program, size));
-                    return new CompiledCode(bytes(size.get(), into -> nvrtc.nvrtcGetCUBIN(program, into)), log);
-                }
-                Nvrtc.check(nvrtc.nvrtcGetPTXSize(program, size));
-                return new CompiledCode(bytes(size.get(), into -> nvrtc.nvrtcGetPTX(program, into)), log);
-            } finally {
-                nvrtc.nvrtcDestroyProgram(program);
-            }
+    private CompiledCode compileAnew(NvrtcProgram program) throws IOException {
+        NvrtcProgram.Outcome outcome = ownProcesses ? NvrtcProcess.compile(program) : program.compile();
+        if (!outcome.accepted()) {
+            throw new CompileError("NVRTC refused generated code (" + String.join(" ", program.options()) + "):\n" + outcome.compiled().log()
+                    + quotedLines(program.source(), outcome.compiled().log()));
         }
-    }
-
-    /** A call that fills a buffer and returns NVRTC's result. */
-    private interface Fill {
-        int into(BytePointer buffer);
-    }
-
-    private static byte[] bytes(long size, Fill fill) {
-        byte[] bytes = new byte[Math.toIntExact(size)];
-        try (BytePointer buffer = new BytePointer(Math.max(1, size))) {
-            Nvrtc.check(fill.into(buffer));
-            buffer.get(bytes);
-        }
-        return bytes;
+        return outcome.compiled();
     }
 
     /** The first few lines that the log complains of, with their numbers. */

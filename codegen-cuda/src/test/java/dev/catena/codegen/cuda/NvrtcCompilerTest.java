@@ -81,6 +81,18 @@ class NvrtcCompilerTest {
     }
 
     @Test
+    void aProcessOfItsOwnGivesTheSame() throws IOException {
+        NvrtcCompiler here = new NvrtcCompiler(CodeStore.none());
+        NvrtcCompiler there = NvrtcCompiler.inProcesses(CodeStore.none());
+        CudaTarget target = CudaTarget.parse("sm_80");
+        assertArrayEquals(here.cubin("model.cu", source(DOUBLE_ALL), target).code(), there.cubin("model.cu", source(DOUBLE_ALL), target).code());
+        assertArrayEquals(here.ptx("model.cu", source(DOUBLE_ALL), "compute_75", true).code(),
+                there.ptx("model.cu", source(DOUBLE_ALL), "compute_75", true).code());
+        CompileError error = assertThrows(CompileError.class, () -> there.cubin("model.cu", source("nothing of C"), target));
+        assertTrue(error.firstLine().startsWith("model.cu(1): error:"), error.firstLine());
+    }
+
+    @Test
     void codeIsCompiledOnce() throws IOException {
         CompiledCode first = cubin(DOUBLE_ALL);
         CompiledCode second = cubin(DOUBLE_ALL);

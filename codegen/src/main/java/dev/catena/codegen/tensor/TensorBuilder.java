@@ -31,8 +31,8 @@ public final class TensorBuilder {
     /** Larger constants don't stand in the code. */
     private static final int MOST_IN_CODE = 1024;
     private static final int ROWS_AT_ONCE = 1 << 18;
-    /** As many as 50 000 additions or 15 000 softmaxes have: for more there is neither memory nor time. */
-    private static final int MOST_STATEMENTS = 1 << 18;
+    /** As many as 25 000 additions or 7500 softmaxes have: for more there is neither memory nor time. */
+    private static final int MOST_STATEMENTS = 1 << 17;
 
     private final List<TensorProgram.Weight> weights = new ArrayList<>();
     private final List<String> operations = new ArrayList<>();

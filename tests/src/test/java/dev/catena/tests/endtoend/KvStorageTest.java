@@ -30,9 +30,10 @@ class KvStorageTest {
 
   @TempDir Path folder;
 
+  /** Of one layer: queries have 15 bits where codes are multiplied as codes, which tips single codes that the next layer keeps. */
   static Stream<Arguments> settings() {
-    LlamaShape smallHeads = LlamaShape.of(8, 4, 8, 96, 105, 2, 96); // pages of head size 8 in 4 bits
-    LlamaShape oddHeads = LlamaShape.of(4, 2, 20, 96, 105, 2, 96);
+    LlamaShape smallHeads = LlamaShape.of(8, 4, 8, 96, 105, 1, 96); // pages of head size 8 in 4 bits
+    LlamaShape oddHeads = LlamaShape.of(4, 2, 20, 96, 105, 1, 96);
     return Stream.of(smallHeads, oddHeads).flatMap(shape -> Stream.of(
         Arguments.of(shape, 8, 8, 2e-2), Arguments.of(shape, 4, 4, 0.3), Arguments.of(shape, 8, 4, 0.3),
         Arguments.of(shape, 4, 16, 0.3), Arguments.of(shape, 32, 8, 2e-2)));
@@ -50,7 +51,7 @@ class KvStorageTest {
 
     Path artifact = ModelBench.compile(pieces, folder.resolve("model.catena"), "--wbits", 32, "--kv-bits", key + "," + value);
     try (CompiledModel model = new CompiledModel(artifact)) {
-      LogitsAssert.assertClose(expected, model.feed(ids), key == 4 || value == 4 ? 2e-2 : 1e-3, "compiled against evaluated");
+      LogitsAssert.assertClose(expected, model.feed(ids), 3e-4, "compiled against evaluated");
     }
     float[][] unrounded = ModelBench.judge(pieces, ids, 1).logits();
     double error = LogitsAssert.error(Arrays.copyOf(unrounded, PROMPT), expected);
