@@ -328,7 +328,7 @@ class OperationBreadthTest {
     }
     Set<String> judged = nodes().map(SingleNode::operation).filter(o -> Dialects.find("onnx." + o) == null)
         .collect(Collectors.toCollection(TreeSet::new));
-    judged.add("TensorScatter"); // by its definition, below
+    judged.addAll(List.of("TensorScatter", "SwiGLU")); // by their definitions, below
     assertEquals(judged, listed);
   }
 
@@ -344,6 +344,20 @@ class OperationBreadthTest {
       for (int i = 0; i < 4; i++) {
         expected.copy((line / 2 * 6 + row) * 4 + i, in.get(1), line * 4 + i);
       }
+    }
+    check(node, false, Map.of("y0", expected));
+    check(node, true, Map.of("y0", expected));
+  }
+
+  /** Newer than ONNX Runtime's: {@code a * sigmoid(alpha a) * b}. */
+  @Test
+  void swigluIsItsDefinition() {
+    SingleNode node = node("SwiGLU", 28).reals(3, 5).reals(3, 5).with("alpha", 1.5f);
+    List<Tensor> in = List.copyOf(node.inputs().values());
+    Tensor expected = new Tensor(F32, 3, 5);
+    for (int i = 0; i < expected.size(); i++) {
+      double a = in.get(0).get(i);
+      expected.set(i, a / (1 + Math.exp(-1.5 * a)) * in.get(1).get(i));
     }
     check(node, false, Map.of("y0", expected));
     check(node, true, Map.of("y0", expected));

@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -28,7 +29,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 class AttentionTest {
   private static final int PAGE = 64;
-  private static final int MAX_ROWS = 20;
+  private static final int MAX_ROWS = 32;
   /** Ends in sequences that fill a prefill's step. */
   private static final int[] COMPANY = {3, 70, 1, 9};
 
@@ -77,16 +78,13 @@ class AttentionTest {
     String[] parts = sequences.split(" ");
     lengths = new int[parts.length + COMPANY.length];
     List<Row> rows = new ArrayList<>();
-    List<Row> company = new ArrayList<>();
     for (int s = 0; s < lengths.length; s++) {
       boolean guest = s >= parts.length;
       lengths[s] = guest ? COMPANY[s - parts.length] : Integer.parseInt(parts[s].split(":")[0]);
-      int fresh = guest ? Math.min(3, lengths[s]) : Integer.parseInt(parts[s].split(":")[1]);
-      for (int p = lengths[s] - fresh; p < lengths[s]; p++) {
-        (guest ? company : rows).add(new Row(s, p));
+      if (!guest) {
+        rows.addAll(newest(s, Integer.parseInt(parts[s].split(":")[1])));
       }
     }
-    company.addAll(rows);
     fill();
     int heads = kvHeads * group;
     int columns = (heads + 2 * kvHeads) * dim;
@@ -120,9 +118,21 @@ class AttentionTest {
       assertArrayEquals(Arrays.copyOfRange(together, i * width, (i + 1) * width), stage.floats("output", width), rows.get(i) + " alone");
     }
     assertArrayEquals(after, stage.readBytes("kv", cache.length), "the cache");
-    assertEquals(2, newCache(stage, () -> run(stage, company)));
-    float[] prefill = stage.floats("output", company.size() * width);
-    assertArrayEquals(together, Arrays.copyOfRange(prefill, prefill.length - together.length, prefill.length), "among many rows");
+    for (int guests : new int[] {1, 8}) {          // to 16 rows one kernel, beyond them two
+      List<Row> company = new ArrayList<>();
+      for (int s = parts.length; s < lengths.length; s++) {
+        company.addAll(newest(s, Math.min(guests, lengths[s])));
+      }
+      company.addAll(rows);
+      assertEquals(company.size() <= 16 ? 1 : 2, newCache(stage, () -> run(stage, company)));
+      float[] everyone = stage.floats("output", company.size() * width);
+      assertArrayEquals(together, Arrays.copyOfRange(everyone, everyone.length - together.length, everyone.length), "among " + company.size() + " rows");
+    }
+  }
+
+  /** The last {@code count} rows of a sequence. */
+  private List<Row> newest(int sequence, int count) {
+    return IntStream.range(lengths[sequence] - count, lengths[sequence]).mapToObj(p -> new Row(sequence, p)).toList();
   }
 
   private float[] ofHeads(float step) {
