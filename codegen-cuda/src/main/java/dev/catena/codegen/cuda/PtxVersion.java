@@ -13,6 +13,9 @@ final class PtxVersion {
     private static final String OF_ONE_CHIP = "8.0";
     private static final Pattern DECLARATION = Pattern.compile("(?m)^\\.version [0-9.]+$");
 
+    /** A hint of PTX ISA 8.3 of which bytes of a load are used; without it the load is the same. */
+    private static final Pattern HINT = Pattern.compile("(?m)^\\s*\\.pragma \"used_bytes_mask [^\"]*\";\\R?");
+
     private PtxVersion() {}
 
     /** The text with the lowest version that suffices; a test links it for each architecture. @param family such as {@code compute_80} */
@@ -21,6 +24,6 @@ final class PtxVersion {
         if (!declaration.find()) {
             throw new IllegalArgumentException("PTX without a version");
         }
-        return declaration.replaceFirst(".version " + (family.endsWith("a") ? OF_ONE_CHIP : SUFFICIENT));
+        return HINT.matcher(declaration.replaceFirst(".version " + (family.endsWith("a") ? OF_ONE_CHIP : SUFFICIENT))).replaceAll("");
     }
 }

@@ -258,6 +258,10 @@ final class NodeForms {
     if (n == 0 || !open && n > definition.results().size()) {
       throw out.broken("has " + n + " outputs" + (open ? "" : ", it gives " + definition.results().size()));
     }
+    // Outputs that a file leaves out at the end are made all the same: nobody reads them.
+    while (!open && n < definition.results().size() && definition.results().get(n).arity() == OpDefinition.Arity.ONE) {
+      n++;
+    }
     return n;
   }
 
