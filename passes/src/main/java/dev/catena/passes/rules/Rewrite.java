@@ -117,8 +117,7 @@ final class Rewrite {
     }
     if (elements instanceof List<?>) {
       List<Dim> all = Numbers.integers(elements);
-      return all == null || !all.stream().allMatch(Dim::isKnown) || !element.isInteger() ? null
-          : Tensor.ofLongs(element, all.stream().mapToLong(Dim::value).toArray(), all.size());
+      return all == null || !all.stream().allMatch(Dim::isKnown) ? null : vector(element, all.stream().mapToLong(Dim::value).toArray());
     }
     Double number = Numbers.real(elements);
     if (number == null) {
@@ -127,6 +126,17 @@ final class Rewrite {
     Tensor one = new Tensor(element);
     one.set(0, number);
     return one;
+  }
+
+  private static Tensor vector(ElementType element, long[] numbers) {
+    if (element.isInteger()) {
+      return Tensor.ofLongs(element, numbers, numbers.length);
+    }
+    Tensor vector = new Tensor(element, numbers.length);
+    for (int i = 0; i < numbers.length; i++) {
+      vector.set(i, numbers[i]);
+    }
+    return vector;
   }
 
   /** A new operation that takes over the root's origin. */

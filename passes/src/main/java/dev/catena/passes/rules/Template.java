@@ -22,7 +22,7 @@ sealed interface Template {
   /** A constant i64 vector. */
   record Integers(List<Long> elements) implements Template {}
 
-  /** A constant that is computed: one number, or a vector of integers. */
+  /** A constant that is computed: one number, or a vector of whole ones. */
   record Computed(Expression elements, Expression element, String text) implements Template {}
 
   /** A constant seen otherwise; nothing is read. {@code parameter} is null where the view takes none. */
