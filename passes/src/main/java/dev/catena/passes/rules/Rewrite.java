@@ -166,11 +166,15 @@ final class Rewrite {
       case RESHAPE -> ReshapedWeight.of(data, Numbers.integers(parameter).stream().mapToLong(Dim::value).toArray());
       case CAST -> CastWeight.of(data, (ElementType) parameter);
       case ROWS -> new RowsWeight(data, Numbers.integers(parameter).get(0).value(), Numbers.integers(parameter).get(1).value());
-      case HEAD_ROWS -> new HeadRowsWeight(data, Numbers.integers(parameter).get(0).value(), Numbers.integers(parameter).get(1).value(),
-          Numbers.integers(parameter).get(2).value());
+      case HEAD_ROWS -> headRows(data, Numbers.integers(parameter));
       case TWICE -> twice(data);
     };
     return seen == data && base.weight() != null ? base : module.addWeight(name, seen).value();
+  }
+
+  private static WeightData headRows(WeightData data, List<Dim> place) {
+    return new HeadRowsWeight(data, place.get(0).value(), place.get(1).value(), place.get(2).value(),
+        place.size() == 4 ? place.get(3).value() : 1);
   }
 
   /** Concatenation goes along the first axis, so [rows, width] is turned for it and back. */
@@ -232,7 +236,7 @@ final class Rewrite {
 
   private static boolean headRowsFit(Template.View v, Object parameter, Match match) {
     List<Dim> place = Numbers.integers(parameter);
-    return place != null && place.size() == 3 && place.stream().allMatch(Dim::isKnown)
+    return place != null && (place.size() == 3 || place.size() == 4 && place.get(3).isKnown() && place.get(3).value() > 0) && place.stream().allMatch(Dim::isKnown)
         && v.base() instanceof Template.Variable b && match.value(b.name()).type() instanceof TensorType t && t.rank() > 0
         && t.dim(0).isKnown() && place.get(0).value() >= 0 && place.get(0).value() < place.get(1).value()
         && place.get(1).value() <= place.get(2).value() && t.dim(0).value() % place.get(2).value() == 0;
