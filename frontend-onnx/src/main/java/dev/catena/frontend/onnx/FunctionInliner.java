@@ -18,6 +18,8 @@ import java.util.function.UnaryOperator;
 final class FunctionInliner {
   /** More than any exported model has; functions that call each other twice must not fill the heap. */
   private static final int MOST_NODES = 1 << 16;
+  /** Inputs, outputs, attributes and initializers of these nodes: a single node may have as many as its file has bytes. */
+  private static final int MOST_PARTS = 1 << 19;
   private static final int MOST_CHARACTERS = 1 << 24;
   private static final int DEEPEST = 64;
   private static final int LONGEST_LABEL = 200;
@@ -27,6 +29,7 @@ final class FunctionInliner {
   private final Set<String> open = new LinkedHashSet<>();
   private int calls;
   private int made;
+  private long parts;
   private long characters;
 
   private FunctionInliner(String file, Map<String, OnnxFunction> functions) {
@@ -80,10 +83,7 @@ final class FunctionInliner {
       throw new OnnxException(where + " takes " + function.inputs().size() + " inputs and gives " + function.outputs().size()
           + " outputs, the node has " + call.inputs().size() + " and " + call.outputs().size());
     }
-    made += function.nodes().size();
-    if (made > MOST_NODES) {
-      throw new OnnxException(where + ": the model's functions make more than " + MOST_NODES + " nodes");
-    }
+    count(function.nodes());
     String prefix = shortened(function.name()) + "_" + ++calls + "/";
     Map<String, String> names = new HashMap<>();
     for (int i = 0; i < function.inputs().size(); i++) {
@@ -106,6 +106,22 @@ final class FunctionInliner {
     List<Node> flat = nodes(body);
     open.remove(function.key());
     return flat;
+  }
+
+  /** Nodes that are about to be made once more. */
+  private void count(List<Node> nodes) {
+    made += nodes.size();
+    if (made > MOST_NODES) {
+      throw new OnnxException(file + ": the model's functions make more than " + MOST_NODES + " nodes");
+    }
+    nodes.forEach(n -> countParts((long) n.inputs().size() + n.outputs().size() + n.attributes().size()));
+  }
+
+  private void countParts(long more) {
+    parts += more;
+    if (parts > MOST_PARTS) {
+      throw new OnnxException(file + ": the nodes that the model's functions make have more than " + MOST_PARTS + " inputs, outputs and attributes");
+    }
   }
 
   private static String shortened(String label) {
@@ -138,7 +154,8 @@ final class FunctionInliner {
   }
 
   private OnnxSubgraph renamed(OnnxSubgraph graph, String label, Node call, OnnxFunction function, UnaryOperator<String> name) {
-    made += graph.nodes().size();
+    count(graph.nodes());
+    countParts((long) graph.initializers().size() + graph.inputs().size() + graph.outputs().size());
     List<Node> nodes = new ArrayList<>();
     for (Node n : graph.nodes()) {
       nodes.add(instance(n, counted(shortened(label) + "/" + n.name()), call, function, name));

@@ -32,6 +32,10 @@ final class GraphImporter {
    */
   private static final int INLINE = 64;
   private static final int INLINE_INTEGERS = 1024;
+  /** How often a loop's body is imported while its sizes turn out to change one after the other. */
+  private static final int MOST_ATTEMPTS = 4;
+  /** Graphs inside of nodes; each level is inferred again by all around it. */
+  private static final int DEEPEST = 32;
 
   private final OnnxGraph graph;
   private boolean distrustful;
@@ -45,6 +49,7 @@ final class GraphImporter {
   private boolean languageModel;
   /** Inside a loop whose sizes change: nothing is taken for known of what goes round. */
   private boolean cautious;
+  private int depth;
   private final ScopedNames names = new ScopedNames();
   private final Map<String, Value> arguments = new LinkedHashMap<>();
   private final Map<String, Tensor> assumed = new HashMap<>();
@@ -414,7 +419,7 @@ final class GraphImporter {
     }
     List<Type> types = new ArrayList<>(first.stream().map(v -> cautious ? unsized(v.tensorType()) : v.type()).toList());
     boolean before = cautious;
-    while (true) {
+    for (int attempt = 1;; attempt++) {
       LoopBuilder loop = new LoopBuilder(out, hints);
       List<Value> arguments = new ArrayList<>();
       for (int i = 0; i < first.size(); i++) {
@@ -445,6 +450,9 @@ final class GraphImporter {
         cautious = before;
         return end.apply(loop, given);
       }
+      if (attempt == MOST_ATTEMPTS) {
+        types.replaceAll(type -> unsized((TensorType) type));
+      }
       cautious = true;
       loop.abandon();
     }
@@ -457,6 +465,9 @@ final class GraphImporter {
 
   /** Imports a branch's nodes where the builder stands; gives the branch's results. */
   private List<Value> importNodes(Node node, OnnxSubgraph branch) {
+    if (++depth > DEEPEST) {
+      throw out.broken("is nested more than " + DEEPEST + " deep");
+    }
     branch.initializers().forEach((name, tensor) -> {
       if (names.knows(name)) {
         throw out.broken("defines '" + name + "' a second time");
@@ -475,6 +486,7 @@ final class GraphImporter {
       }
       results.add(value(output.name()));
     }
+    depth--;
     return results;
   }
 

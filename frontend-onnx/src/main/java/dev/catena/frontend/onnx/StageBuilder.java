@@ -14,10 +14,15 @@ import java.util.Map;
 
 /** Appends operations for one node after the other; each carries the node as its origin, and so do errors about it. */
 final class StageBuilder {
+  /** Five times what a decoder of a hundred layers has that was exported operation by operation. */
+  static final int MOST_OPERATIONS = 1 << 16;
+
   private final String file;
   private final NameHints names;
   private Block block;
   private OnnxGraph.Node node;
+  private String origin;
+  private int operations;
 
   StageBuilder(Block block, String file, NameHints names) {
     this.block = block;
@@ -34,6 +39,7 @@ final class StageBuilder {
 
   void begin(OnnxGraph.Node next) {
     node = next;
+    origin = null;
   }
 
   OnnxGraph.Node node() {
@@ -46,7 +52,10 @@ final class StageBuilder {
 
   /** Where the current operations come from. */
   String origin() {
-    return file + ": " + node.label();
+    if (origin == null) { // one text for all operations of a node, which may be thousands
+      origin = file + ": " + node.label();
+    }
+    return origin;
   }
 
   OnnxException broken(String what) {
@@ -75,6 +84,9 @@ final class StageBuilder {
   private Operation append(String operation, List<Value> operands, Map<String, Attribute> attributes, int results,
       List<Block> regions, String hint) {
     OpDefinition definition = Dialects.get(operation.contains(".") ? operation : "onnx." + operation);
+    if (++operations > MOST_OPERATIONS) {
+      throw new ModelTooLargeException(origin() + ": the graph has more than " + MOST_OPERATIONS + " operations up to here; cut the model into several");
+    }
     Operation op;
     try {
       op = block.append(definition, operands, attributes, results, regions);
