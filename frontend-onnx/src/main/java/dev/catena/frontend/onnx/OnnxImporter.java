@@ -78,6 +78,9 @@ public final class OnnxImporter {
     OnnxImporter importer = new OnnxImporter(moduleName(path));
     return importer.guarded(() -> {
       OnnxGraph read = importer.read(path);
+      if (distrustful) {
+        StepEstimate.require(read);
+      }
       // Elsewhere what a file computes is computed, quantized activations included.
       OnnxGraph graph = DecoderInterface.fits(read) ? DynamicQuantization.joined(read) : read;
       GraphImporter g = new GraphImporter(graph, moduleName(path), path, importer.files, importer.weights);

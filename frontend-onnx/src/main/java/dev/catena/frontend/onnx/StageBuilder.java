@@ -14,8 +14,8 @@ import java.util.Map;
 
 /** Appends operations for one node after the other; each carries the node as its origin, and so do errors about it. */
 final class StageBuilder {
-  /** Five times what a decoder of a hundred layers has that was exported operation by operation. */
-  static final int MOST_OPERATIONS = 1 << 16;
+  /** Four times what a hundred layers have that were exported operation by operation (345 each in Gemma 3). */
+  private static final int MOST_OPERATIONS = 1 << 17;
 
   private final String file;
   private final NameHints names;
