@@ -22,11 +22,14 @@ final class FunctionInliner {
   private static final int MOST_PARTS = 1 << 19;
   private static final int MOST_CHARACTERS = 1 << 24;
   private static final int DEEPEST = 64;
+  /** Graphs in nodes of graphs; each level is inferred again by all around it. */
+  private static final int DEEPEST_GRAPHS = 32;
   private static final int LONGEST_LABEL = 200;
 
   private final String file;
   private final Map<String, OnnxFunction> functions;
   private final Set<String> open = new LinkedHashSet<>();
+  private int graphs;
   private int calls;
   private int made;
   private long parts;
@@ -64,9 +67,13 @@ final class FunctionInliner {
     if (node.attributes().values().stream().allMatch(a -> a.graph() == null)) {
       return node;
     }
+    if (++graphs > DEEPEST_GRAPHS) {
+      throw new OnnxException(file + ": " + node.label() + ": " + node.operation() + " is nested more than " + DEEPEST_GRAPHS + " deep");
+    }
     Map<String, OnnxAttribute> attributes = new LinkedHashMap<>(node.attributes());
     attributes.replaceAll((name, a) -> a.graph() == null ? a : a.with(new OnnxSubgraph(nodes(a.graph().nodes()),
         a.graph().initializers(), a.graph().inputs(), a.graph().outputs())));
+    graphs--;
     return new Node(node.index(), node.name(), node.domain(), node.operation(), node.overload(), node.inputs(), node.outputs(),
         attributes);
   }

@@ -34,8 +34,6 @@ final class GraphImporter {
   private static final int INLINE_INTEGERS = 1024;
   /** How often a loop's body is imported while its sizes turn out to change one after the other. */
   private static final int MOST_ATTEMPTS = 4;
-  /** Graphs inside of nodes; each level is inferred again by all around it. */
-  private static final int DEEPEST = 32;
 
   private final OnnxGraph graph;
   private boolean distrustful;
@@ -49,7 +47,6 @@ final class GraphImporter {
   private boolean languageModel;
   /** Inside a loop whose sizes change: nothing is taken for known of what goes round. */
   private boolean cautious;
-  private int depth;
   private final ScopedNames names = new ScopedNames();
   private final Map<String, Value> arguments = new LinkedHashMap<>();
   private final Map<String, Tensor> assumed = new HashMap<>();
@@ -465,9 +462,6 @@ final class GraphImporter {
 
   /** Imports a branch's nodes where the builder stands; gives the branch's results. */
   private List<Value> importNodes(Node node, OnnxSubgraph branch) {
-    if (++depth > DEEPEST) {
-      throw out.broken("is nested more than " + DEEPEST + " deep");
-    }
     branch.initializers().forEach((name, tensor) -> {
       if (names.knows(name)) {
         throw out.broken("defines '" + name + "' a second time");
@@ -486,7 +480,6 @@ final class GraphImporter {
       }
       results.add(value(output.name()));
     }
-    depth--;
     return results;
   }
 

@@ -16,6 +16,8 @@ import java.util.Map;
 final class StageBuilder {
   /** Four times what a hundred layers have that were exported operation by operation (345 each in Gemma 3). */
   private static final int MOST_OPERATIONS = 1 << 17;
+  /** Of constants that stand in the graph itself, and in its text: a node of a function can make 64 with each call. */
+  private static final int MOST_ELEMENTS = 1 << 20;
 
   private final String file;
   private final NameHints names;
@@ -23,6 +25,7 @@ final class StageBuilder {
   private OnnxGraph.Node node;
   private String origin;
   private int operations;
+  private int elements;
 
   StageBuilder(Block block, String file, NameHints names) {
     this.block = block;
@@ -63,6 +66,10 @@ final class StageBuilder {
   }
 
   Value constant(Tensor value, String hint) {
+    elements += value.size();
+    if (elements > MOST_ELEMENTS || elements < 0) {
+      throw new ModelTooLargeException(origin() + ": the graph has constants of more than " + MOST_ELEMENTS + " elements up to here; make them initializers");
+    }
     return append("Constant", List.of(), Map.of("value", new Attribute.Dense(value)), 1, List.of(), hint).result();
   }
 
