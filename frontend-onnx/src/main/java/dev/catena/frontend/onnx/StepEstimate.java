@@ -4,6 +4,7 @@ import dev.catena.frontend.onnx.OnnxGraph.Node;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * How many steps the code of a graph will have at least, told from its nodes alone: a graph of far too many is refused as soon
@@ -28,8 +29,11 @@ final class StepEstimate {
 
   private void add(List<Node> nodes, List<OnnxGraph.ValueInfo> outputs) {
     Map<String, Integer> readers = new HashMap<>();
-    outputs.forEach(output -> readers.merge(output.name(), 2, Integer::sum)); // an output is in memory, whoever else reads it
-    nodes.forEach(node -> node.reads().forEach(name -> readers.merge(name, 1, Integer::sum)));
+    outputs.forEach(output -> readers.merge(output.name(), 2, Integer::sum)); // in memory, whoever else reads it
+    for (Node node : nodes) {
+      node.inputs().forEach(name -> readers.merge(name, 1, Integer::sum));
+      graphs(node).forEach(graph -> graph.captured().forEach(name -> readers.merge(name, 2, Integer::sum)));
+    }
     for (Node node : nodes) {
       steps += ofNode(node);
       for (String output : node.outputs()) {
@@ -40,8 +44,12 @@ final class StepEstimate {
         throw new ModelTooLargeException(file + ": " + node.label() + ": the graph's code has more than " + MOST_STEPS
             + " steps up to here; cut the model into several");
       }
-      node.attributes().values().stream().filter(a -> a.graph() != null).forEach(a -> add(a.graph().nodes(), a.graph().outputs()));
+      graphs(node).forEach(graph -> add(graph.nodes(), graph.outputs()));
     }
+  }
+
+  private static List<OnnxSubgraph> graphs(Node node) {
+    return node.attributes().values().stream().map(OnnxAttribute::graph).filter(Objects::nonNull).toList();
   }
 
   private static int ofNode(Node node) {
