@@ -30,7 +30,7 @@ for jar in "$root"/tools/target/catena/lib/*.jar; do
     *) cp "$jar" "$out/lib/" ;;
   esac
 done
-cp "$here/run.sh" "$here/compare_logits.awk" "$here"/{cells,report,longest,longest_launches,peer,predicted}.awk "$here/peer_torch.py" "$out/"
+cp "$here/run.sh" "$here/compare_logits.awk" "$here"/{cells,report,longest,ncu_launches,cell_launches,peer,predicted}.awk "$here/peer_torch.py" "$out/"
 
 compile() { # ARTIFACT MODEL OPTION...
   [ -e "$out/$1" ] || "$catena" compile "$2" -o "$out/$1" "${@:3}" >&2
