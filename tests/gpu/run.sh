@@ -174,6 +174,7 @@ longest_by_ncu() {
     { tail -3 results/ncu.part "$log"; return 1; }
   mv results/ncu.part results/ncu.csv
 }
+batches_at() { tr , '\n' <<<"$cells" | awk -Fx -v context="$1" '$2 == context { print $1 }' | sort -nu | paste -sd,; } # CONTEXT: of the table's cells
 step_e() { # what limits the three kernels that take longest; predictions with what step a measured
   local shape kind name context
   if ! have ncu; then
@@ -190,7 +191,8 @@ step_e() { # what limits the three kernels that take longest; predictions with w
     [ ! -e "results/table/$name.predicted" ] || continue
     for context in $(tr , '\n' <<<"$cells" | cut -dx -f2 | sort -nu); do
       [ "$(left)" -gt $((limit / 10)) ] || return $again
-      catena inspect "table/$name.catena" --kernels --context "$context" --card results/measured.json --json | awk -f predicted.awk ||
+      catena inspect "table/$name.catena" --kernels --context "$context" --batch "$(batches_at "$context")" --card results/measured.json --json |
+        awk -f predicted.awk ||
         echo "$name at $context: no prediction" >&2
     done >"results/table/$name.predicted.part"
     mv "results/table/$name.predicted.part" "results/table/$name.predicted"
