@@ -26,7 +26,7 @@ static void ${name}_lay(int32_t rows, const float *x, int32_t x_stride, char *ti
     }
 }
 
-/* 32 columns of a block as a tile for each term. Two terms are an f16 exactly: the nearest of eight bits, and what that leaves. */
+/* 32 columns of a block as a tile for each term. Two terms are an f16 exactly. */
 INLINE void ${name}_split(const char *block, int32_t step, char *tiles) {
   UNROLL for (int i = 0; i < 16; i++) {
     const int32_t k = 32 * step + 2 * i;
@@ -35,10 +35,9 @@ INLINE void ${name}_split(const char *block, int32_t step, char *tiles) {
     if (TERMS == 1) {
       *(u32x16 *)(tiles + i * 64) = bf16_pairs(nearest_bf16(first), nearest_bf16(second));
     } else {
-      const f32x16 high_first = (f32x16)((u32x16)first + 0x8000u & 0xFFFF0000u);
-      const f32x16 high_second = (f32x16)((u32x16)second + 0x8000u & 0xFFFF0000u);
-      *(u32x16 *)(tiles + i * 64) = bf16_pairs(high_first, high_second);
-      *(u32x16 *)(tiles + 1024 + i * 64) = bf16_pairs(first - high_first, second - high_second);
+      const bf16_terms terms = terms_of_pairs(first, second);
+      *(u32x16 *)(tiles + i * 64) = terms.high;
+      *(u32x16 *)(tiles + 1024 + i * 64) = terms.low;
     }
   }
 }
