@@ -12,8 +12,8 @@ import java.util.List;
  * An f32 would be cut to 16 bits: a cache that holds any stays with vectors.
  */
 final class AmxAttention {
-    /** More than by vectors: a page's terms take as long to make as 32 queries take to meet them. */
-    static final int BLOCK_QUERIES = 128;
+    /** More than by vectors: making a page's terms takes as long as 64 queries take to meet them. */
+    static final int BLOCK_QUERIES = 256;
 
     /** Of codes; fewer queries are multiplied by vectors, since a tile is 16 rows, used or not. */
     private static final int LEAST_TILE_QUERIES = 5;
@@ -43,10 +43,10 @@ final class AmxAttention {
         return byVectorsToo(kv) ? List.of("attention_page.c", "attention_page_tiles.c") : List.of("attention_page_tiles.c");
     }
 
-    /** The function by which so many {@code queries} meet a page, in C. */
+    /** The function by which queries {@code from} to {@code to} meet a page, in C. */
     static String meetPage(String name, KvFormat kv) {
         String byTiles = name + "_meet_page_by_tiles";
-        return byVectorsToo(kv) ? "(queries < %d ? %s_meet_page : %s)".formatted(LEAST_TILE_QUERIES, name, byTiles) : byTiles;
+        return byVectorsToo(kv) ? "(to - from < %d ? %s_meet_page : %s)".formatted(LEAST_TILE_QUERIES, name, byTiles) : byTiles;
     }
 
     static String begin(String name) {

@@ -22,13 +22,16 @@ static void ${name}_rows(const catena_step *step, const float *q, int32_t q_stri
   const int32_t first_page = WINDOW && first_position >= WINDOW ? (first_position + 1 - WINDOW) / 64 : 0;
   for (int32_t page = first_page; page <= last_position / 64; page++) {
     const int32_t count = least(64, last_position + 1 - 64 * page);
+    int32_t from = 0, to = queries; /* the first and the last may see nothing of it */
+    while (to - from > 16 && !${name}_any_sees(s, from, from + 16, page)) from += 16;
+    while (to - from > 16 && !${name}_any_sees(s, (to - 1) / 16 * 16, to, page)) to = (to - 1) / 16 * 16;
     const int32_t sequence = step->row_sequence[first], next_page = least(page + 1, last_position / 64);
     const char *head = kv_head_of((char *)kv, step, sequence, page, PAGE_BYTES, kv_head, HEAD_BYTES);
     const char *next = kv_head_of((char *)kv, step, sequence, next_page, PAGE_BYTES, kv_head, HEAD_BYTES);
     ${name}_ahead ahead = {next, page == next_page ? next : next + HEAD_BYTES};
     ${name}_load_keys(&s->keys, head, count);
     ${name}_load_values(&s->values, head, count);
-    ${meet_page}(s, queries, page, count, cap, ahead, weights);
+    ${meet_page}(s, from, to, page, count, cap, ahead, weights);
   }
   for (int32_t i = 0; i < queries; i++) {
     float *out = y + (int64_t)(first + i / GROUP) * y_stride + (kv_head * GROUP + i % GROUP) * DIM;

@@ -75,23 +75,23 @@ static void ${name}_add_by_tiles(${name}_tile_scratch *t, int32_t query, int32_t
   ${name}_finish_values(&s->weights[query], &s->rescale[query], t->value_sums, &s->sums[query], live);
 }
 
-/* All queries meet a page, of which nothing is read from position `count` on. While vectors make weights of 16 queries' scores, tiles
-   multiply the next ones' scores, and the weights of those before with values. */
-static void ${name}_meet_page_by_tiles(${name}_scratch *s, int32_t queries, int32_t page, int32_t count, float cap, ${name}_ahead ahead,
-                                      ${name}_ahead *weights) {
+/* Queries begin ... stop - 1 meet a page, by tiles; nothing is left of it from position `count` on. While vectors make weights of 16
+   queries' scores, tiles multiply the next ones' scores, and the weights of those before with values. */
+static void ${name}_meet_page_by_tiles(${name}_scratch *s, int32_t begin, int32_t stop, int32_t page, int32_t count, float cap,
+                                      ${name}_ahead ahead, ${name}_ahead *weights) {
   ${name}_tile_scratch *t = (${name}_tile_scratch *)s;
   ${name}_softmax none = {0};
-  ${name}_score_by_tiles(t, 0, &ahead, &none);
-  for (int32_t first = 0; first < queries; first += 16) {
-    const int32_t end = least(first + 16, queries);
+  ${name}_score_by_tiles(t, begin, &ahead, &none);
+  for (int32_t first = begin; first < stop; first += 16) {
+    const int32_t end = least(first + 16, stop);
     ${name}_finish_scores(&s->keys, &s->queries[first], t->score_sums, &s->scores[first], end - first);
     ${name}_find_largest(s, first, end, page, cap);
     ${name}_rescale_sums(&s->sums[first], &s->rescale[first], end - first);
     ${name}_softmax softmax = {first, first, end, page, weights};
-    if (end < queries) ${name}_score_by_tiles(t, end, &ahead, &softmax);
-    if (first > 0) ${name}_add_by_tiles(t, first - 16, 16, &ahead, &softmax);
+    if (end < stop) ${name}_score_by_tiles(t, end, &ahead, &softmax);
+    if (first > begin) ${name}_add_by_tiles(t, first - 16, 16, &ahead, &softmax);
     ${name}_weigh_queries(s, softmax.next, end, page, weights);
   }
-  const int32_t last = (queries - 1) / 16 * 16;
-  ${name}_add_by_tiles(t, last, queries - last, &ahead, &none);
+  const int32_t last = begin + (stop - begin - 1) / 16 * 16;
+  ${name}_add_by_tiles(t, last, stop - last, &ahead, &none);
 }

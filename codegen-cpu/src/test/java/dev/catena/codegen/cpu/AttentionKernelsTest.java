@@ -1,6 +1,7 @@
 package dev.catena.codegen.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.codegen.AttentionLaunch;
@@ -16,6 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -131,6 +133,16 @@ class AttentionKernelsTest {
                 assertArrayEquals(whole, inSteps(loaded.stage(i), shape, input, 50, 1, 1, 1, 9, 3, 60, 1, 14), shape.toString());
             }
         }
+    }
+
+    /** What runs here in plain C is tile instructions in the real build: three products of four tiles each for 32 elements and for 32 positions. */
+    @Test
+    void aBuildForAmxMultipliesByTiles() throws Exception {
+        Shape terms = new Shape(4, new KvFormat(Element.F16, Element.F16, 1, 64), 0, false, 0);
+        Shape codes = new Shape(4, new KvFormat(Element.U8, Element.U8, 1, 64), 0, false, 0);
+        byte[] code = CpuLibrary.build(List.of(terms.launches(), codes.launches()), CpuTarget.parse("cpu:sapphirerapids")).library();
+        assertEquals(2 * 2 * 3 * 4, TileProducts.in(code, TileProducts.TDPBF16PS));
+        assertEquals(2 * 2 * 4, TileProducts.in(code, TileProducts.TDPBSUD)); // of two digits for 64 elements and for 64 positions
     }
 
     private static float[] inSteps(StageFixture unused, Shape shape, float[] input, int... rowsOfStep) {
