@@ -105,10 +105,11 @@ INLINE lines_ahead lines_of(const char *blocks, int32_t count, int64_t bytes, in
   return (lines_ahead){blocks, blocks + bytes, bytes, stride, bytes > 0 ? count : 0};
 }
 
-/* Asks for the next `lines` lines, to come to the second cache. */
-INLINE void ask_for(lines_ahead *ahead, int32_t lines) {
+/* Asks for the next `lines` lines, to come to the first or the second cache. */
+INLINE void ask_for(lines_ahead *ahead, int32_t lines, const int cache) {
   for (; lines > 0 && ahead->stretches > 0; lines--) {
-    __builtin_prefetch(ahead->at, 0, 2);
+    if (cache == 1) __builtin_prefetch(ahead->at, 0, 3);
+    else __builtin_prefetch(ahead->at, 0, 2);
     ahead->at += 64;
     if (ahead->at >= ahead->stop) {
       ahead->at = ahead->stop + ahead->stride - ahead->bytes;
