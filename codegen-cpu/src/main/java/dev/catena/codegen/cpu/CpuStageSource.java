@@ -41,7 +41,7 @@ record CpuStageSource(String symbol, String function, Map<String, String> kernel
             }
             sinceBarrier.add(launch);
             KernelCall call = launch instanceof AttentionLaunch attention
-                    ? AttentionKernels.of(attention, nextLinear(launches, launch)) : call(launch, target);
+                    ? AttentionKernels.of(attention, nextLinear(launches, launch), target) : call(launch, target);
             kernels.put(call.name(), call.source());
             body.append("  ").append(call.statement()).append('\n');
             if (!(launch instanceof LinearLaunch || launch instanceof AttentionLaunch)) {

@@ -32,6 +32,8 @@ final class GraphImporter {
    */
   private static final int INLINE = 64;
   private static final int INLINE_INTEGERS = 1024;
+  /** How often a loop's body is imported while its sizes turn out to change one after the other. */
+  private static final int MOST_ATTEMPTS = 4;
 
   private final OnnxGraph graph;
   private boolean distrustful;
@@ -414,7 +416,7 @@ final class GraphImporter {
     }
     List<Type> types = new ArrayList<>(first.stream().map(v -> cautious ? unsized(v.tensorType()) : v.type()).toList());
     boolean before = cautious;
-    while (true) {
+    for (int attempt = 1;; attempt++) {
       LoopBuilder loop = new LoopBuilder(out, hints);
       List<Value> arguments = new ArrayList<>();
       for (int i = 0; i < first.size(); i++) {
@@ -444,6 +446,9 @@ final class GraphImporter {
       if (stays) {
         cautious = before;
         return end.apply(loop, given);
+      }
+      if (attempt == MOST_ATTEMPTS) {
+        types.replaceAll(type -> unsized((TensorType) type));
       }
       cautious = true;
       loop.abandon();
