@@ -43,7 +43,7 @@ record CpuStageSource(String symbol, String function, Map<String, String> kernel
             }
             sinceBarrier.add(launch);
             KernelCall call = launch instanceof AttentionLaunch attention
-                    ? AttentionKernels.of(attention, next) : call(launch, target);
+                    ? AttentionKernels.of(attention, next, target) : call(launch, target);
             kernels.put(call.name(), call.source());
             body.append("  ").append(call.statement()).append('\n');
             if (!(launch instanceof LinearLaunch || launch instanceof AttentionLaunch)) {

@@ -183,21 +183,16 @@ class LinearKernelTest {
         }
     }
 
-    /** What runs here in plain C is tile instructions in the real build: TDPBSUD and TDPBF16PS are VEX.128.F3.0F38.W0 5E and 5C (Intel, volume 2). */
+    /** What runs here in plain C is tile instructions in the real build. */
     @Test
     void aBuildForAmxMultipliesByTiles() throws Exception {
-        assertTilesMultiply(MatrixType.quantized(32, 256, 4, 128, false), 0x5E);
-        assertTilesMultiply(MatrixType.f16(32, 256), 0x5C);
+        assertTilesMultiply(MatrixType.quantized(32, 256, 4, 128, false), TileProducts.TDPBSUD);
+        assertTilesMultiply(MatrixType.f16(32, 256), TileProducts.TDPBF16PS);
     }
 
     private static void assertTilesMultiply(MatrixType type, int opcode) throws Exception {
         byte[] code = CpuLibrary.build(List.of(List.of(launch(type, false, Activations.F32))), CpuTarget.parse("cpu:sapphirerapids")).library();
-        int found = 0;
-        for (int i = 0; i + 4 < code.length; i++) {
-            boolean product = (code[i] & 0xFF) == 0xC4 && (code[i + 1] & 0xFF) == 0xE2 && (code[i + 2] & 0x87) == 0x02
-                    && code[i + 3] == opcode && (code[i + 4] & 0xC0) == 0xC0;
-            found += product ? 1 : 0;
-        }
+        int found = TileProducts.in(code, opcode);
         assertTrue(found >= 4, type + ": " + found + " tile products, and four pairs of tiles meet");
     }
 

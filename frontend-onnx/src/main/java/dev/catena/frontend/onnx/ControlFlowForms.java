@@ -28,6 +28,9 @@ final class ControlFlowForms {
     void importNode(Node node);
   }
 
+  /** How often a loop's body is imported while its sizes turn out to change one after the other. */
+  private static final int MOST_ATTEMPTS = 4;
+
   private final OnnxGraph graph;
   private final StageBuilder out;
   private final NameHints hints;
@@ -262,7 +265,7 @@ final class ControlFlowForms {
     Map<String, Value> captured = captured(body);
     List<Type> types = new ArrayList<>(first.stream().map(v -> cautious ? unsized(v.tensorType()) : v.type()).toList());
     boolean before = cautious;
-    while (true) {
+    for (int attempt = 1;; attempt++) {
       LoopBuilder loop = new LoopBuilder(out, hints);
       List<Value> arguments = new ArrayList<>();
       for (int i = 0; i < first.size(); i++) {
@@ -292,6 +295,9 @@ final class ControlFlowForms {
       if (stays) {
         cautious = before;
         return end.apply(loop, given);
+      }
+      if (attempt == MOST_ATTEMPTS) {
+        types.replaceAll(type -> unsized((TensorType) type));
       }
       cautious = true;
       loop.abandon();
