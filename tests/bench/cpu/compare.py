@@ -229,11 +229,11 @@ def compiling():
             if os.path.exists(path):
                 os.remove(path)
     wall_cpu_peak = {name: [statistics.median(column) for column in zip(*runs)] for name, runs in figures.items()}
-    (first, second), ours = list(wall_cpu_peak.values())[:2], list(wall_cpu_peak)[2]
+    (first, second), catena = list(wall_cpu_peak.values())[:2], list(wall_cpu_peak)[2]
     whole = [first[0] + second[0], first[1] + second[1], max(first[2], second[2])]
     rows = [["from the model to 4 bits", "s", "× peer", "processor s", "cores busy", "peak MiB"]]
-    for name, (wall, cpu, peak) in [*list(wall_cpu_peak.items())[:2], ("llama.cpp: both", whole), (ours, wall_cpu_peak[ours])]:
-        rows.append([name, f"{wall:.1f}", f"{wall / whole[0]:.2f}" if name == ours else "", f"{cpu:.1f}", f"{cpu / wall:.2f}", f"{peak:.0f}"])
+    for name, (wall, cpu, peak) in [*list(wall_cpu_peak.items())[:2], ("llama.cpp: both", whole), (catena, wall_cpu_peak[catena])]:
+        rows.append([name, f"{wall:.1f}", f"{wall / whole[0]:.2f}" if name == catena else "", f"{cpu:.1f}", f"{cpu / wall:.2f}", f"{peak:.0f}"])
         print(" | ".join(rows[-1]), flush=True)
     return rows
 
