@@ -58,7 +58,7 @@ class CalibratedCompilationTest {
   }
 
   @ParameterizedTest(name = "{0}, {1} bits in groups of {2}")
-  @CsvSource({"gptq, 4, 128", "gptq, 2, 32", "awq, 3, 0"})
+  @CsvSource({"gptq, 4, 128", "gptq, 2, 32", "awq, 3, 128"})
   void losesLessThanRoundingAndFallsBackNowhere(String method, int bits, int group) throws IOException {
     Path rounded = folder.resolve("rounded.catena");
     Path calibrated = folder.resolve("calibrated.catena");
