@@ -35,7 +35,7 @@ public final class BlockDequantizedWeight implements WeightData {
     blocks[axis] = (shape[axis] + block - 1) / block;
     long[] heldZeros = blocks.clone();
     heldZeros[last] = (blocks[last] + perElement() - 1) / perElement();
-    if (!type.element().isFloat() || !Arrays.equals(scales.tensorType().staticShape(), blocks)) {
+    if (type.elements().is(0) || !type.element().isFloat() || !Arrays.equals(scales.tensorType().staticShape(), blocks)) {
       throw new IrException("scales are " + scales.tensorType().text() + " for codes " + codes.tensorType().text() + " in blocks of " + block
           + " along axis " + axis + ", expected " + Arrays.toString(blocks));
     }

@@ -57,23 +57,35 @@ final class BlockQuantizedForms extends OperationForms {
     boolean fractions = numbers && packed == null;
     Value product = groups == null && !fractions && languageModel
         ? out.append("nn.linear", List.of(required(in, 0, "A"), weights.add(node.input(1), matrix).value()), Map.of(), 1).result()
-        : productOfValues(node, in, matrix, groups != null ? groups : IntStream.range(0, (int) k).map(i -> (int) (i / block)).toArray(),
-            fractions ? zeros : null);
+        : productOfValues(node, in, values(matrix, groups, fractions ? zeros : null));
     return optional(in, 5) == null ? product : op("Add", product, in.get(5));
   }
 
   /** With the matrix in f32, which is stored as others are. */
-  private Value productOfValues(OnnxGraph.Node node, List<Value> in, BlockQuantizedWeight matrix, int[] groups, WeightData zeros) {
-    WeightData values;
+  private Value productOfValues(OnnxGraph.Node node, List<Value> in, WeightData values) {
+    Value a = required(in, 0, "A");
+    Value wide = weights.add(node.input(1), new TransposedWeight(values, 1, 0)).value();
+    Value product = op("MatMul", cast(a, ElementType.F32), wide);
+    return cast(product, a.tensorType().element());
+  }
+
+  /**
+   * What a matrix of codes means, in f32.
+   *
+   * @param groups of its columns, or null: their own
+   * @param zeros  in place of its own, or null
+   */
+  private WeightData values(BlockQuantizedWeight matrix, int[] groups, WeightData zeros) {
+    QuantType type = matrix.type();
+    if (type.columns() > MOST_COLUMNS) {
+      throw out.broken("has " + type.columns() + " columns; Catena looks at " + MOST_COLUMNS + " one by one");
+    }
+    int[] own = groups != null ? groups : IntStream.range(0, (int) type.columns()).map(c -> (int) (c / type.group())).toArray();
     try {
-      values = new TransposedWeight(new GroupIndexedWeight(matrix, groups, zeros), 1, 0);
+      return new GroupIndexedWeight(matrix, own, zeros);
     } catch (IrException e) {
       throw out.broken("is inconsistent: " + e.getMessage());
     }
-    Value a = required(in, 0, "A");
-    Value wide = weights.add(node.input(1), values).value();
-    Value product = op("MatMul", cast(a, ElementType.F32), wide);
-    return cast(product, a.tensorType().element());
   }
 
   private Value cast(Value v, ElementType to) {
@@ -134,7 +146,7 @@ final class BlockQuantizedForms extends OperationForms {
     WeightData codes = data(required(in, 0, "data"), "data");
     WeightData scales = data(required(in, 2, "scales"), "scales");
     WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
-    TensorType type = codes.tensorType();
+    TensorType type = in.get(0).tensorType(); // that of the codes, unless their bytes are counted otherwise here
     long block = node.attributes().containsKey("block_size") ? positiveUpTo(node, "block_size", 1 << 16) : 128;
     int gathered = axis(node, "gather_axis", 0, type.rank());
     int along = axis(node, "quantize_axis", 1, type.rank());
@@ -145,18 +157,25 @@ final class BlockQuantizedForms extends OperationForms {
     }
     long columns = Math.multiplyExact(type.dim(-1).value(), bytes ? 8 / bits : 1);
     boolean rows = type.rank() == 2 && gathered == 0 && along == 1;
-    if (bytes && rows && languageModel && columns % block == 0 && block % (8 / bits) == 0) {
-      ElementType code = code(bits, block);
-      Value table = weights.add(node.input(0) + ".rows",
-          blocks(codes, scales, zeros, type(code, block, scales, zeros, List.of(type.dim(0), Dim.of(columns))))).value();
-      return out.append("nn.embedding", List.of(required(in, 1, "indices"), table),
-          Map.of("element", new Attribute.Element(scales.tensorType().element())), 1).result();
+    ElementType element = scales.tensorType().element();
+    if (bytes && rows && columns % block == 0 && block % (bits == 2 ? 32 : 8) == 0) {
+      BlockQuantizedWeight matrix = blocks(codes, scales, zeros, type(code(bits, block), block, scales, zeros, List.of(type.dim(0), Dim.of(columns))));
+      Value table = weights.add(node.input(0) + ".rows", languageModel ? matrix : values(matrix, null, null)).value();
+      return languageModel ? out.append("nn.embedding", List.of(required(in, 1, "indices"), table),
+          Map.of("element", new Attribute.Element(element)), 1).result() : cast(taken(table, in, 0), element);
+    }
+    if (!codes.tensorType().equals(type)) {
+      throw out.broken("reads codes of " + codes.tensorType().text() + " as " + type.text() + ", which Catena does for whole blocks of rows only");
     }
     Value table = !bytes && type.rank() == 2 ? quantized.dequantized(node.input(0), codes, scales, zeros, along, block) : null;
     if (table == null) {
       table = weights.add(node.input(0) + ".dequantized", dequantized(codes, bits, scales, zeros, along, block)).value();
     }
-    return out.append("Gather", List.of(table, required(in, 1, "indices")), Map.of("axis", Attribute.of(gathered)), 1).result();
+    return taken(table, in, gathered);
+  }
+
+  private Value taken(Value table, List<Value> in, int axis) {
+    return out.append("Gather", List.of(table, required(in, 1, "indices")), Map.of("axis", Attribute.of(axis)), 1).result();
   }
 
   private BlockDequantizedWeight dequantized(WeightData codes, int bits, WeightData scales, WeightData zeros, int along, long block) {

@@ -13,11 +13,15 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /** Brings each node to the one form the dialect knows, the newest opset's: old attributes become operands. */
 final class NodeForms {
   private static final Pattern OUTER_PRODUCT = Pattern.compile("([a-zA-Z]),((?!\\1)[a-zA-Z])->\\1\\2");
+
+  /** ONNX's own operations, which ONNX Runtime had earlier or for more types. */
+  private static final Set<String> OLDER_OR_WIDER = Set.of("QuantizeLinear", "DequantizeLinear", "Trilu");
 
   private final StageBuilder out;
   private final TensorLoader loader;
@@ -56,7 +60,8 @@ final class NodeForms {
 
   /** The values of the node's results; operands that are absent are null. */
   List<Value> convert(OnnxGraph.Node node, List<Value> operands) {
-    if (!node.isStandard()) {
+    boolean onnxsOwn = node.isStandard() || node.domain().equals(ContribForms.DOMAIN) && OLDER_OR_WIDER.contains(node.operation());
+    if (!onnxsOwn) {
       List<Value> results = node.domain().equals(ContribForms.DOMAIN) ? contrib.convert(node, operands) : null;
       if (results == null) {
         throw unknown(node);

@@ -129,6 +129,18 @@ class EncoderOperationTest extends JudgedOperation {
     agree(1e-5);
   }
 
+  /** As quantize_static writes them with an option. */
+  @Test
+  void quantizeLinearOfContrib() {
+    reals("x", 3, 8);
+    graph.initializer("scale", OnnxContent.reals(F32, new float[] {0.001f}));
+    graph.initializer("zero", OnnxContent.codes(OnnxElement.U8, new int[] {117}));
+    graph.contrib("QuantizeLinear", List.of("x", "scale", "zero"), List.of("codes"));
+    graph.contrib("DequantizeLinear", List.of("codes", "scale", "zero"), List.of("y"));
+    graph.output("y", F32, "r", 8);
+    agree(1e-6);
+  }
+
   /** ONNX Runtime's own kernel wants blocks of channels; it judges the operations that were fused. */
   @Test
   void fusedConvolution() {
