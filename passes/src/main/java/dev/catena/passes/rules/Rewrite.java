@@ -236,7 +236,7 @@ final class Rewrite {
 
   private static boolean headRowsFit(Template.View v, Object parameter, Match match) {
     List<Dim> place = Numbers.integers(parameter);
-    return place != null && (place.size() == 3 || place.size() == 4 && place.get(3).isKnown() && place.get(3).value() > 0) && place.stream().allMatch(Dim::isKnown)
+    return place != null && place.stream().allMatch(Dim::isKnown) && (place.size() == 3 || place.size() == 4 && place.get(3).value() > 0)
         && v.base() instanceof Template.Variable b && match.value(b.name()).type() instanceof TensorType t && t.rank() > 0
         && t.dim(0).isKnown() && place.get(0).value() >= 0 && place.get(0).value() < place.get(1).value()
         && place.get(1).value() <= place.get(2).value() && t.dim(0).value() % place.get(2).value() == 0;

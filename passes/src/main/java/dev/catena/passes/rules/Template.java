@@ -40,7 +40,10 @@ sealed interface Template {
     CAST,
     /** Rows from the first number to the one before the second. */
     ROWS,
-    /** Of each stretch of rows, as many as the third number says, those from the first number to the one before the second, as often as a fourth says. */
+    /**
+     * Of each stretch of rows, as many as the third number says, those from the first number to the one before the second, as
+     * often as a fourth says.
+     */
     HEAD_ROWS,
     /** The last axis twice, end to end: a table of half the angles as rope wants it. */
     TWICE
