@@ -8,6 +8,7 @@ import dev.catena.tools.CompileSettings.Activations;
 import java.io.IOException;
 import java.io.Reader;
 import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -190,6 +191,8 @@ final class CompileCommand implements Callable<Integer> {
       return TunedKernels.read(file.getFileName().toString(), reader);
     } catch (IllegalArgumentException e) {
       throw new UserError("--tuned " + e.getMessage());
+    } catch (CharacterCodingException e) {
+      throw new UserError("--tuned " + file + ": is not in UTF-8");
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

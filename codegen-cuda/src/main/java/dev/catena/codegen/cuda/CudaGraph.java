@@ -64,6 +64,9 @@ public record CudaGraph(int slots, List<Launch> launches, List<Loop> loops, Map<
     private record Segment(String control, List<Launch> behind) {}
 
     private static final class Writer implements CScalars.Names {
+        /** Five times what a small encoder has: of twice as much NVRTC's process takes more than 300 MB. */
+        private static final int MOST_SOURCE = 1 << 20;
+
         private final TensorProgram program;
         private final CScalars scalars = new CScalars(this, CudaNest.CPP);
         private final Map<Object, Integer> slots = new HashMap<>();
@@ -76,6 +79,7 @@ public record CudaGraph(int slots, List<Launch> launches, List<Loop> loops, Map<
         private final List<Loop> loops = new ArrayList<>();
         /** Slots that say which sides of branches are taken. */
         private final List<Integer> taken = new ArrayList<>();
+        private int sourceLength;
         private int loopDepth;
         private int operation = -1;
 
@@ -391,8 +395,14 @@ public record CudaGraph(int slots, List<Launch> launches, List<Loop> loops, Map<
         }
 
         private void launch(String name, String source, long elements, List<Integer> arguments) {
-            if (kernels.putIfAbsent(name, source) == null && kernels.size() > TensorProgram.MOST_KERNELS) {
-                throw program.tooManyKernels(operation);
+            if (kernels.putIfAbsent(name, source) == null) {
+                sourceLength += source.length();
+                if (kernels.size() > TensorProgram.MOST_KERNELS) {
+                    throw program.tooManyKernels(operation);
+                }
+                if (sourceLength > MOST_SOURCE) {
+                    throw program.tooMuchSource(operation, MOST_SOURCE);
+                }
             }
             List<Integer> all = new ArrayList<>(List.of(sides.isEmpty() ? slot("running") : sides.peek()));
             all.addAll(arguments);

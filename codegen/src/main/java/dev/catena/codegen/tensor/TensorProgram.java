@@ -29,9 +29,18 @@ public record TensorProgram(List<Buffer> inputs, List<Buffer> outputs, List<Weig
     /** A larger program, of ever new shapes, would take compilers minutes. */
     public static final int MOST_KERNELS = 2048;
 
+    /** That a target's compiler can't be given the source of all of the program, in a line that names the operation where it became too long. */
+    public RuntimeException tooMuchSource(int operation, int most) {
+        return new IrException(where(operation) + ": the graph's kernels have a source of more than " + most + " characters up to here; cut the model into several");
+    }
+
+    private String where(int operation) {
+        return operation < 0 ? "inputs" : operations.get(operation);
+    }
+
     /** That a target can't have kernels for all of the program, in a line that names the operation where it became too many. */
     public RuntimeException tooManyKernels(int operation) {
-        return new IrException((operation < 0 ? "inputs" : operations.get(operation)) + ": the graph has more than " + MOST_KERNELS
+        return new IrException(where(operation) + ": the graph has more than " + MOST_KERNELS
                 + " different kernels up to here; cut the model into several");
     }
 

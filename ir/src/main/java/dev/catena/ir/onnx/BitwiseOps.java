@@ -15,7 +15,8 @@ final class BitwiseOps {
       binary("BitwiseOr", "The bits that one or both have.", (e, a, b) -> a | b),
       binary("BitwiseXor", "The bits that one but not both have.", (e, a, b) -> a ^ b),
       Elementwise.unary("BitwiseNot", "The bits that x lacks.", null, (e, a) -> ~a).build(),
-      OpDefinition.named("onnx.BitShift", "The bits of a moved by b places to the LEFT or RIGHT; zeros come in.")
+      OpDefinition.named("onnx.BitShift", "The bits of a moved by b places to the LEFT or RIGHT; zeros come in, from the left a signed number's "
+          + "sign. Places below zero or beyond the width move all bits out.")
           .operand("a").operand("b").attribute("direction", Attribute.Text.class).traits(Trait.PURE, Trait.ELEMENTWISE)
           .shape(op -> {
             left(op);
@@ -39,9 +40,10 @@ final class BitwiseOps {
   }
 
   private static long shifted(ElementType e, long a, long by, boolean left) {
+    boolean signed = e.keyword().startsWith("i");
     if (by < 0 || by >= e.bits()) {
-      return 0;
+      return left || !signed || a >= 0 ? 0 : -1;
     }
-    return left ? a << by : a >>> by;
+    return left ? a << by : signed ? a >> by : a >>> by;
   }
 }

@@ -132,7 +132,11 @@ final class TokenizerJson {
             switch (field) {
                 case "model" -> readModel(in);
                 case "added_tokens" -> added = in.readValueAsTree();
-                case "decoder" -> decoder = in.readValueAsTree();
+                case "decoder" -> {
+                    decoder = in.readValueAsTree();
+                    TokenizerPatterns.require(decoder, name);
+                }
+                case "normalizer", "pre_tokenizer" -> TokenizerPatterns.require(in.readValueAsTree(), name);
                 case "post_processor" -> postProcessor = in.readValueAsTree();
                 default -> in.skipChildren();
             }

@@ -124,4 +124,20 @@ class TextTokenizerTest {
         assertEquals(folder.resolve("none.json") + ": does not exist", missing);
         assertThrows(TokenizerException.class, () -> TextTokenizer.open(folder), "a folder");
     }
+
+    /** The native library's parser of patterns would end the process. */
+    @Test
+    void patternsThatAreNestedWithoutEndAreRefused() {
+        for (String part : new String[] {"\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"%s\"},\"behavior\":\"Isolated\",\"invert\":false}",
+            "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"%s\"},\"content\":\"\"}",
+            "\"decoder\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"%s\"},\"content\":\"\"}"}) {
+            String json = "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}," + part + "}";
+            for (String pattern : new String[] {"(".repeat(2000) + "a" + ")".repeat(2000), "a?".repeat(50_000)}) {
+                byte[] content = json.formatted(pattern).getBytes(StandardCharsets.UTF_8);
+                TokenizerException e = assertThrows(TokenizerException.class, () -> TextTokenizer.of(content, "t.json").close());
+                assertTrue(e.getMessage().startsWith("t.json: has a regular expression"), e.getMessage());
+            }
+            TextTokenizer.of(json.formatted("(a|[^b(])+").getBytes(StandardCharsets.UTF_8), "t.json").close();
+        }
+    }
 }

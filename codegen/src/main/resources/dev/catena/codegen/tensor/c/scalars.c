@@ -38,8 +38,8 @@ INLINE int64_t checked_index(int64_t i, int64_t n, catena_graph *g, int64_t oper
   INLINE T sign_##T(T x) { return (T)((x > (T)0) - (x < (T)0)); }                                                           \
   INLINE T maximum_##T(T a, T b) { return a > b ? a : b; }                                                                  \
   INLINE T minimum_##T(T a, T b) { return a < b ? a : b; }                                                                  \
-  INLINE T shift_left_##T(T a, T b) { return b < (T)(8 * sizeof(T)) ? (T)((uint64_t)a << b) : (T)0; }                       \
-  INLINE T shift_right_##T(T a, T b) { return b < (T)(8 * sizeof(T)) ? (T)(a >> b) : (T)0; }
+  INLINE T shift_left_##T(T a, T b) { return (uint64_t)b < 8 * sizeof(T) ? (T)((uint64_t)a << b) : (T)0; }                    \
+  INLINE T shift_right_##T(T a, T b) { return (uint64_t)b < 8 * sizeof(T) ? (T)(a >> b) : a < (T)0 ? (T)-1 : (T)0; }
 INTEGERS(int64_t) INTEGERS(int32_t) INTEGERS(int16_t) INTEGERS(int8_t)
 INTEGERS(uint64_t) INTEGERS(uint32_t) INTEGERS(uint16_t) INTEGERS(uint8_t)
 
