@@ -85,8 +85,15 @@ public record TunedKernels(String name, Map<String, LinearConfiguration> configu
         return new TunedKernels(name, found);
     }
 
-    /** For the kernel of this name, if it was tuned and is of that kind. */
+    /** The same table less the kernels that an architecture has no instructions for. */
+    public TunedKernels fitting(CudaTarget target) {
+        Map<String, LinearConfiguration> left = new LinkedHashMap<>(configurations);
+        left.values().removeIf(configuration -> configuration.kind() == LinearConfiguration.Kind.BULK && !target.copiesInBulk());
+        return left.size() == configurations.size() ? this : new TunedKernels(name, left);
+    }
+
+    /** For the kernel of this name, if it was tuned and one of that kind does the same. */
     Optional<LinearConfiguration> of(String kernel, LinearConfiguration.Kind kind) {
-        return Optional.ofNullable(configurations.get(kernel)).filter(configuration -> configuration.kind() == kind);
+        return Optional.ofNullable(configurations.get(kernel)).filter(configuration -> configuration.kind().does(kind));
     }
 }
