@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# pack.sh OUT: makes the folder that run.sh needs on a machine with a GPU, on one that has none, and OUT.tar.gz of it: a Java
+# pack.sh OUT: makes the folder that run.sh needs on a machine with a GPU, on one that has none, and OUT.tar.xz of it: a Java
 # runtime image, our jars, artifacts with machine code, what the simulator answers, and a tune pack. Started again, it goes on
-# where it broke off.
+# where it broke off. Says what has to travel together with the repository's files, and ends with status 1 where that is more than
+# PACK_MOST_MIB.
 #   PACK_TARGETS   architectures of the artifacts that are compared with the simulator (all)
 #   PACK_CARD      the architecture of the card that is measured (sm_90)
 #   PACK_TUNED     a table of `catena tune` for the models that are measured
 #   PACK_FULL=1    also W8 and f16 with KV caches of 8 and 4 bits
+#   PACK_MOST_MIB  (64)
 #   PACK_TOY=1     a toy in place of the two models and of most else, for rehearsals (rehearse.sh)
 set -euo pipefail
 out=$(readlink -m -- "${1:?usage: pack.sh OUT}")
@@ -19,7 +21,7 @@ card=${PACK_CARD:-sm_90}
 mkdir -p "$out/artifacts" "$out/expected" "$out/table"
 if [ ! -e "$out/java/bin/java" ]; then
   rm -rf "$out/java"
-  jlink --add-modules java.base,java.logging,java.xml,jdk.unsupported --strip-debug --no-header-files --no-man-pages --compress=2 --output "$out/java"
+  jlink --add-modules java.base,java.logging,java.xml,jdk.unsupported --strip-debug --no-header-files --no-man-pages --compress=0 --output "$out/java"
 fi
 rm -rf "$out/lib"
 mkdir "$out/lib"
@@ -100,5 +102,15 @@ if [ ! -e "$out/linear.pack" ]; then
   "$catena" tune --make-pack "$out/linear.pack" --target "$card" $([ -z "${PACK_TOY:-}" ] || echo --configurations 3 --rows 1 --wbits 4 --ptx) \
     $(printf "$here/shapes/%s.shape " "${shapes[@]}") >&2
 fi
-tar czf "$out.tar.gz.part" -C "$(dirname -- "$out")" --exclude results -- "$(basename -- "$out")" && mv "$out.tar.gz.part" "$out.tar.gz"
-echo "$out.tar.gz: $(du -h "$out.tar.gz" | cut -f1) ($(du -sh "$out" | cut -f1) unpacked); copy it to the machine with the GPU, unpack it and run ./run.sh there" >&2
+# Artifacts of one model have most of their code, source and IR in common: a window that spans several makes a fifth of what gzip does, which
+# is also why nothing in the folder is compressed by itself.
+tar c -C "$(dirname -- "$out")" --sort=name --exclude results --exclude '*.part' -- "$(basename -- "$out")" | xz -T1 --lzma2=preset=6,dict=64MiB >"$out.tar.xz.part"
+mv "$out.tar.xz.part" "$out.tar.xz"
+mib() { awk '{ bytes += $1 } END { printf "%.1f", bytes / 1048576 }'; }
+packed=$(stat -c %s "$out.tar.xz" | mib)
+echo "$out.tar.xz: $packed MiB ($(du -sh "$out" | cut -f1) unpacked); copy it to the machine with the GPU, unpack it and run ./run.sh there" >&2
+if tracked=$(cd "$root" && git ls-files -z 2>/dev/null | xargs -0r stat -c %s | mib) && [ "$tracked" != 0.0 ]; then
+  echo "with the repository's $tracked MiB, of ${PACK_MOST_MIB:-64} that may travel: $packed + $tracked" >&2
+  awk -v sum="$packed $tracked" -v most="${PACK_MOST_MIB:-64}" 'BEGIN { split(sum, of, " "); exit of[1] + of[2] > most }' ||
+    { echo "that is too much: leave models out (shapes, kinds)" >&2; exit 1; }
+fi

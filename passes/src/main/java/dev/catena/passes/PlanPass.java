@@ -12,6 +12,7 @@ import java.util.Comparator;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Places every intermediate result in the activation arena: a result's bytes may be reused after its last reader.
@@ -104,7 +105,10 @@ public final class PlanPass extends Pass {
     return v;
   }
 
-  /** The index of the last operation that reads each value, directly or through views. */
+  /**
+   * The index of the last operation that reads each value, directly or through views. What RoPE reads counts as read by the attention
+   * behind it: with few rows a GPU does both in one kernel, whose blocks write results while others still read.
+   */
   private static Map<Value, Integer> lastUses(Stage stage) {
     Map<Value, Integer> last = new IdentityHashMap<>();
     List<Operation> ops = stage.operations();
@@ -114,6 +118,9 @@ public final class PlanPass extends Pass {
       for (Value v : op.operands()) {
         if (v != null) {
           last.merge(v, use, Math::max);
+          if (op.is("kernel.attention") && v.producer() != null && v.producer().is("kernel.rope_append")) {
+            v.producer().operands().stream().filter(Objects::nonNull).forEach(read -> last.merge(read, use, Math::max));
+          }
         }
       }
     }

@@ -28,6 +28,8 @@ import java.util.TreeSet;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is predicted of an artifact that no card has run, against what must hold for any prediction. */
 class ForecastTest {
@@ -95,6 +97,19 @@ class ForecastTest {
         }
         assertTrue(step.seconds(card) > step.launchCount() * card.boundarySeconds());
       }
+    }
+  }
+
+  /** As memory is planned in a model: norm + QKV; RoPE + cache + attention; output + residual; norm + gate + up + SwiGLU; down + residual. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 8, 16})
+  void aLayerIsFiveLaunches(int rows) {
+    try (ArtifactReader reader = ArtifactReader.open(artifact)) {
+      Manifest.Target target = reader.manifest().target("sm_80");
+      Manifest.Stage decoder = reader.manifest().stages().stream().filter(stage -> stage.role().equals("decoder")).findFirst().orElseThrow();
+      List<String> kernels = target.programs().get(decoder.code().get("sm_80").symbol()).buckets().stream().filter(bucket -> bucket.rows() >= rows)
+          .findFirst().orElseThrow().launches().stream().map(KernelProgram.Launch::kernel).toList();
+      assertEquals(5, kernels.size(), kernels.toString());
     }
   }
 
