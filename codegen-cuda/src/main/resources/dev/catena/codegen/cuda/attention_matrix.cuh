@@ -229,10 +229,7 @@ template <class SHAPE> struct MatrixTiles {
                                 first + of_tile, end, value_scale[n], value_middle[n]);
     }
 
-    if (!VALUES_EARLY) {
-      __syncwarp(); /* else ptxas asks for values while registers still hold keys, and spills */
-      load_values();
-    }
+    if (!VALUES_EARLY) load_values();
     float rescale[COLUMN_TILES];
     uint32 a[COLUMN_TILES][POSITIONS / 16][4];
 #pragma unroll

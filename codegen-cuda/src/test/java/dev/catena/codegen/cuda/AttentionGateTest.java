@@ -17,7 +17,7 @@ class AttentionGateTest {
     /** Rows of a step from which on attention is a kernel of its own, with two tiles of columns for f16 heads of up to 128. */
     private static final int FIRST_OF_MANY_ROWS = 17;
     private static final int LARGEST_PAIRED_DIM = 128;
-    /** What a block of many rows knows beside its sums may wait in local memory, around the loops, where they take all registers that there are. */
+    /** What a block of many rows knows beside its sums may wait in local memory, around the loops, where they take nearly all registers that there are. */
     private static final int MOST_KEPT_AROUND_LOOPS = 64;
 
     /** @param rows of a step; 64 stands for all above 16 */
@@ -34,7 +34,7 @@ class AttentionGateTest {
     private static void check(AttentionFacts facts) {
         String name = facts.kernel().toString();
         assertEquals(0, facts.localInLoops(), name);
-        assertTrue(facts.localElsewhere() <= (facts.kernel().registers() < 255 || facts.rows() < FIRST_OF_MANY_ROWS ? 0 : MOST_KEPT_AROUND_LOOPS),
+        assertTrue(facts.localElsewhere() <= (facts.kernel().registers() < 250 || facts.rows() < FIRST_OF_MANY_ROWS ? 0 : MOST_KEPT_AROUND_LOOPS),
                 name + ": " + facts.localElsewhere());
         // As wide as rows allow, and once for all query heads of a KV head: their number isn't in what is expected.
         assertEquals(facts.attention().loadsOfTile(), facts.loads(), name);
