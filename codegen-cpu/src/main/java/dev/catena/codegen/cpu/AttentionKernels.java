@@ -4,6 +4,7 @@ import dev.catena.codegen.AttentionLaunch;
 import dev.catena.codegen.KvFormat;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.RopeAppendLaunch;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -12,6 +13,9 @@ import java.util.Optional;
 
 /** Kernels that meet the cache: rotating and appending, and attention over its pages. */
 final class AttentionKernels {
+    /** Queries, of all heads of a KV head, that share a page once it is laid out. */
+    private static final int BLOCK_QUERIES = 32;
+
     private AttentionKernels() {}
 
     static KernelCall of(RopeAppendLaunch launch) {
@@ -36,24 +40,36 @@ final class AttentionKernels {
     }
 
     /** @param next the linear layer after it, whose first weights are asked for meanwhile */
-    static KernelCall of(AttentionLaunch launch, Optional<LinearLaunch> next) {
+    static KernelCall of(AttentionLaunch launch, Optional<LinearLaunch> next, CpuTarget target) {
         KvFormat kv = launch.kv();
         String name = "attention_h" + launch.heads() + "_" + suffix(kv) + (launch.window() > 0 ? "_w" + launch.window() : "")
                 + (launch.softcap() > 0 ? "_capped" : "") + (launch.slopes().isPresent() ? "_sloped" : "");
+        boolean tiles = AmxAttention.multiplies(kv, target);
+        int blockQueries = tiles ? AmxAttention.BLOCK_QUERIES : BLOCK_QUERIES;
+        long scratchBytes = scratchBytes(launch, blockQueries) + (tiles ? AmxAttention.scratchBytes(kv) : 0);
         Map<String, Object> values = cacheValues(name, launch.heads(), kv);
         values.put("window", launch.window());
         values.put("capped", launch.softcap() > 0 ? 1 : 0);
         values.put("sloped", launch.slopes().isPresent() ? 1 : 0);
-        values.put("scratch_bytes", scratchBytes(launch));
+        values.put("block_queries", blockQueries);
+        values.put("scratch_bytes", scratchBytes);
+        values.put("begin", tiles ? AmxAttention.begin(name) : "");
+        values.put("end", tiles ? AmxAttention.end(name) : "");
+        values.put("meet_page", tiles ? AmxAttention.meetPage(name, kv) : name + "_meet_page");
         values.keySet().removeIf(key -> key.equals("k_pairs") && !kv.k().quantized() || key.equals("v_pairs") && !kv.v().quantized());
-        String source = CTemplate.fill(values, "attention_head.c",
+        List<String> templates = new ArrayList<>(List.of("attention_head.c"));
+        templates.addAll(tiles ? AmxAttention.operands(kv) : List.of(
                 kv.k().quantized() ? "attention_keys_codes.c" : "attention_keys_numbers.c",
-                kv.v().quantized() ? "attention_values_codes.c" : "attention_values_numbers.c", "attention.c");
+                kv.v().quantized() ? "attention_values_codes.c" : "attention_values_numbers.c"));
+        templates.add("attention_softmax.c");
+        templates.addAll(tiles ? AmxAttention.pages(kv) : List.of("attention_page.c"));
+        templates.add("attention.c");
+        String source = CTemplate.fill(values, templates.toArray(String[]::new));
         CArguments arguments = new CArguments().plain("step").view(launch.q()).plain("stage->kv").view(launch.y())
                 .plain(CArguments.literal(launch.scale())).plain(CArguments.literal(launch.softcap())).weight(launch.slopes())
                 .weight(launch.sinks());
         next.map(LinearKernel::weightBlocks).orElse(List.of("0", "0", "0")).forEach(arguments::plain);
-        return new KernelCall(name, source, scratchBytes(launch), arguments.plain("scratch").plain("thread").list());
+        return new KernelCall(name, source, scratchBytes, arguments.plain("scratch").plain("thread").list());
     }
 
     /** The macros that this target's attention kernels share. */
@@ -91,10 +107,10 @@ final class AttentionKernels {
         return element.name().toLowerCase(Locale.ROOT);
     }
 
-    /** What attention.c's scratch structure takes at most: keys, values and queries as f32, and the queries' state. */
-    private static long scratchBytes(AttentionLaunch launch) {
+    /** What attention_softmax.c's scratch structure takes at most: keys, values and queries as f32, and the queries' state. */
+    private static long scratchBytes(AttentionLaunch launch, int blockQueries) {
         int group = launch.heads() / launch.kv().heads();
-        long queries = (group >= 32 ? 1 : 32 / group) * (long) group;
+        long queries = ((group >= blockQueries ? 1 : blockQueries / group) * (long) group + 15) / 16 * 16;
         long padded = (launch.kv().dim() + 63) / 64 * 64;
         return 4 * (2 * 64 * (padded + 2) + queries * (2 * padded + 64 + 64 + 32 + 9) + 4 * 16 + 16);
     }

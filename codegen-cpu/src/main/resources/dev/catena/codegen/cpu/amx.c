@@ -68,7 +68,28 @@ INLINE f32x16 nearest_bf16(f32x16 v) {
 INLINE void store_bf16(char *to, f32x16 v) {
   *(u16x16_memory *)to = __builtin_convertvector((u32x16)v >> 16, u16x16);
 }
-INLINE u32x16 bf16_pairs(f32x16 first, f32x16 second) { return (u32x16)first >> 16 | ((u32x16)second & 0xFFFF0000u); }
+INLINE u32x16 bf16_pairs(f32x16 first, f32x16 second) {
+  u32x16 lower = (u32x16)first >> 16;
+  __asm__("" : "+v"(lower)); /* else clang makes both a permutation of words, which takes Intel's CPUs three operations, not two */
+  return lower | ((u32x16)second & 0xFFFF0000u);
+}
+
+/* Pairs of numbers as two terms each: the nearest of eight bits, and what that leaves, cut off; an f16 is both exactly. A NaN is one
+   in the low term at least. */
+typedef struct { u32x16 high, low; } bf16_terms;
+
+INLINE bf16_terms terms_of_pairs(f32x16 first, f32x16 second) {
+  const f32x16 high_first = (f32x16)((u32x16)first + 0x8000u & 0xFFFF0000u);
+  const f32x16 high_second = (f32x16)((u32x16)second + 0x8000u & 0xFFFF0000u);
+  return (bf16_terms){bf16_pairs(high_first, high_second), bf16_pairs(first - high_first, second - high_second)};
+}
+
+/* The tile `rows` times up to four tiles of columns, which lie side by side in lines of `stride` bytes: added to tiles 0 to 3. */
+#define MULTIPLY_COLUMNS(multiply, rows, count, columns, stride) \
+  { tile_load(tiles, 6, (const char *)(columns), stride); multiply(tiles, 0, rows, 6); \
+    if (count > 1) { tile_load(tiles, 7, (const char *)(columns) + 64, stride); multiply(tiles, 1, rows, 7); } \
+    if (count > 2) { tile_load(tiles, 6, (const char *)(columns) + 128, stride); multiply(tiles, 2, rows, 6); } \
+    if (count > 3) { tile_load(tiles, 7, (const char *)(columns) + 192, stride); multiply(tiles, 3, rows, 7); } }
 
 /* Rows of each panel of at most `most`, a multiple of 32: the last is to be no small rest, which takes as long as a large one. */
 INLINE int32_t even_panel(int32_t rows, int32_t most) {
@@ -84,10 +105,11 @@ INLINE lines_ahead lines_of(const char *blocks, int32_t count, int64_t bytes, in
   return (lines_ahead){blocks, blocks + bytes, bytes, stride, bytes > 0 ? count : 0};
 }
 
-/* Asks for the next `lines` lines, to come to the second cache. */
-INLINE void ask_for(lines_ahead *ahead, int32_t lines) {
+/* Asks for the next `lines` lines, to come to the first or the second cache. */
+INLINE void ask_for(lines_ahead *ahead, int32_t lines, const int cache) {
   for (; lines > 0 && ahead->stretches > 0; lines--) {
-    __builtin_prefetch(ahead->at, 0, 2);
+    if (cache == 1) __builtin_prefetch(ahead->at, 0, 3);
+    else __builtin_prefetch(ahead->at, 0, 2);
     ahead->at += 64;
     if (ahead->at >= ahead->stop) {
       ahead->at = ahead->stop + ahead->stride - ahead->bytes;

@@ -5,7 +5,8 @@
 #define DIM ${dim}
 #define GROUP (HEADS / KV_HEADS)        /* query heads that share a KV head */
 #define DIM_PADDED ((DIM + 15) / 16 * 16)
-#define BLOCK_ROWS (GROUP >= 32 ? 1 : 32 / GROUP) /* rows that share a page's conversion */
+#define BLOCK_QUERIES ${block_queries}
+#define BLOCK_ROWS (GROUP >= BLOCK_QUERIES ? 1 : BLOCK_QUERIES / GROUP) /* rows that share a page's conversion */
 #define QUERIES (BLOCK_ROWS * GROUP)
 #define QUERIES_PADDED ((QUERIES + 15) / 16 * 16)
 #define WINDOW ${window} /* positions that a row sees, its own among them; 0: all */

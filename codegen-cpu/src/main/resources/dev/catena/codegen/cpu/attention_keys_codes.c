@@ -8,7 +8,7 @@
 #define KEY_STEPS KEY_WORDS
 #define KEY_PASSES (64 / 16 / KEY_SLOTS)
 typedef struct { uint32_t words[QUERY_PADDED / CODES_IN_WORD][64]; float scale[64], minimum[64]; } ${name}_keys;
-typedef struct { uint32_t digits[NUMBER_DIGITS][QUERY_PADDED / CODES_IN_WORD]; float scale, sum; } ${name}_query;
+typedef struct { uint32_t digits[NUMBER_DIGITS][QUERY_PADDED / CODES_IN_WORD] __attribute__((aligned(64))); float scale, sum; } ${name}_query;
 
 static void ${name}_load_keys(${name}_keys *keys, const char *head, int32_t count) {
   for (int32_t slot = 0; slot < count; slot += 16)
@@ -40,6 +40,11 @@ INLINE void ${name}_take_query(${name}_query *query, const float *x, float scale
   query->sum = sum * scale; /* NaN or infinite where an element is, and then the scores are */
 }
 
+/* Scores of 16 positions with these scales and minima. */
+INLINE f32x16 ${name}_score(const ${name}_query *query, f32x16 scale, f32x16 minimum, const s32x16 *digits) {
+  return fma16(scale * query->scale, join_digits(digits), minimum * query->sum);
+}
+
 /* Scores of Q queries, 64 each; asks for the next page as it goes. */
 INLINE void ${name}_scores(const int Q, const ${name}_keys *keys, const ${name}_query *queries, float (*to)[64],
                            ${name}_ahead *ahead) {
@@ -59,8 +64,7 @@ INLINE void ${name}_scores(const int Q, const ${name}_keys *keys, const ${name}_
     }
     UNROLL for (int i = 0; i < KEY_SLOTS; i++) {
       const f32x16 scale = load16(keys->scale + slot + 16 * i), minimum = load16(keys->minimum + slot + 16 * i);
-      UNROLL for (int q = 0; q < Q; q++)
-        store16(&to[q][slot + 16 * i], fma16(scale * queries[q].scale, join_digits(sums[q][i]), minimum * queries[q].sum));
+      UNROLL for (int q = 0; q < Q; q++) store16(&to[q][slot + 16 * i], ${name}_score(&queries[q], scale, minimum, sums[q][i]));
     }
   }
 }

@@ -3,7 +3,7 @@
 #define VALUE_WORDS (64 / CODES_IN_WORD)
 #define VALUE_VECTORS (VALUES_TOGETHER / NUMBER_DIGITS) /* side by side */
 typedef struct { uint32_t words[VALUE_WORDS][DIM_PADDED]; float scale[64], minimum[64]; } ${name}_values;
-typedef struct { uint32_t digits[NUMBER_DIGITS][VALUE_WORDS]; float scale, offset[16]; } ${name}_weights;
+typedef struct { uint32_t digits[NUMBER_DIGITS][VALUE_WORDS] __attribute__((aligned(64))); float scale, offset[16]; } ${name}_weights;
 
 static void ${name}_load_values(${name}_values *values, const char *head, int32_t count) {
   for (int32_t slot = 0; slot < count; slot += CODES_IN_WORD)
@@ -44,6 +44,10 @@ INLINE void ${name}_take_weights(const int Q, ${name}_weights *to, const ${name}
 INLINE void ${name}_begin_sums(${name}_weights *weights) { store16(weights->offset, splat(0)); }
 INLINE float ${name}_offset(const ${name}_weights *weights) { return sum_lanes(load16(weights->offset)); }
 
+INLINE void ${name}_add_sum(const ${name}_weights *weights, float rescale, const s32x16 *digits, float *sums) {
+  store16(sums, fma16(join_digits(digits), splat(weights->scale), load16(sums) * splat(rescale)));
+}
+
 /* Adds weight times value of `count` positions for Q queries, V vectors of a head from element d on. */
 INLINE void ${name}_accumulate(const int Q, const int V, const ${name}_values *values, const ${name}_weights *weights,
                                const float *rescale, float (*to)[DIM_PADDED], int32_t d, int32_t count) {
@@ -59,8 +63,5 @@ INLINE void ${name}_accumulate(const int Q, const int V, const ${name}_values *v
           sums[q][v][digit] = multiply_words(sums[q][v][digit], words, weights[q].digits[digit][w]);
     }
   UNROLL for (int q = 0; q < Q; q++)
-    UNROLL for (int v = 0; v < V; v++) {
-      float *at = &to[q][d + 16 * v];
-      store16(at, fma16(join_digits(sums[q][v]), splat(weights[q].scale), load16(at) * splat(rescale[q])));
-    }
+    UNROLL for (int v = 0; v < V; v++) ${name}_add_sum(&weights[q], rescale[q], sums[q][v], &to[q][d + 16 * v]);
 }

@@ -5,6 +5,7 @@
 #define TILE_PAIRS ${tile_pairs} /* pairs of blocks that are split once for all rows of a panel, in the second cache */
 #define PANEL ${panel} /* rows that are split at once, a multiple of 32 */
 #define SIXTEEN_ROWS (STEPS * TERMS * 1024ll) /* bytes of their tiles [STEPS][TERMS] */
+#define ROW_LINES (32 * TERMS / TILE_PAIRS) /* of the next 32 rows' tiles, asked for in each step: all of them while TILE_PAIRS pairs pass by */
 #define AHEAD 2 /* steps by which streamed blocks are asked for: 2 KB of each of four */
 #define STEP_LINES (32 * 16 * (int32_t)sizeof(${element}) / 64) /* of a block */
 
@@ -26,7 +27,7 @@ static void ${name}_lay(int32_t rows, const float *x, int32_t x_stride, char *ti
     }
 }
 
-/* 32 columns of a block as a tile for each term. Two terms are an f16 exactly: the nearest of eight bits, and what that leaves. */
+/* 32 columns of a block as a tile for each term. Two terms are an f16 exactly. */
 INLINE void ${name}_split(const char *block, int32_t step, char *tiles) {
   UNROLL for (int i = 0; i < 16; i++) {
     const int32_t k = 32 * step + 2 * i;
@@ -35,10 +36,9 @@ INLINE void ${name}_split(const char *block, int32_t step, char *tiles) {
     if (TERMS == 1) {
       *(u32x16 *)(tiles + i * 64) = bf16_pairs(nearest_bf16(first), nearest_bf16(second));
     } else {
-      const f32x16 high_first = (f32x16)((u32x16)first + 0x8000u & 0xFFFF0000u);
-      const f32x16 high_second = (f32x16)((u32x16)second + 0x8000u & 0xFFFF0000u);
-      *(u32x16 *)(tiles + i * 64) = bf16_pairs(high_first, high_second);
-      *(u32x16 *)(tiles + 1024 + i * 64) = bf16_pairs(first - high_first, second - high_second);
+      const bf16_terms terms = terms_of_pairs(first, second);
+      *(u32x16 *)(tiles + i * 64) = terms.high;
+      *(u32x16 *)(tiles + 1024 + i * 64) = terms.low;
     }
   }
 }
@@ -46,7 +46,7 @@ INLINE void ${name}_split(const char *block, int32_t step, char *tiles) {
 /* A times 16 rows with B split blocks, `steps` tiles of columns: each sum takes low times high, high times high and high times
    low of a step, then those of the next, however steps are cut and rows and blocks are put together. */
 INLINE void ${name}_meet(const int A, const int B, amx_tiles *tiles, const char *x, const char *weights, int64_t weights_stride,
-                         int32_t steps, float y[][2][16][16], int begins, lines_ahead *next, int32_t ask) {
+                         int32_t steps, float y[][2][16][16], int begins, lines_ahead *next, int32_t ask, lines_ahead *next_rows) {
   if (begins) {
     tile_zero(tiles, 0);
     if (B > 1) tile_zero(tiles, 1);
@@ -73,7 +73,8 @@ INLINE void ${name}_meet(const int A, const int B, amx_tiles *tiles, const char 
     MULTIPLY
     if (TERMS > 1) LOAD_COLUMNS(1)
     if (TERMS > 1) MULTIPLY
-    ask_for(next, ask);
+    ask_for(next, ask, 2);
+    ask_for(next_rows, ROW_LINES, 1);
   }
   tile_store(tiles, 0, y[0][0], 64);
   if (B > 1) tile_store(tiles, 1, y[0][1], 64);
@@ -96,22 +97,26 @@ static void ${name}_tiles(amx_tiles *tiles, int32_t rows, float *y, int32_t y_st
     /* A third of the next lines is asked for while blocks are split, the rest between products. */
     for (int32_t b = 0; b < count; b++)
       for (int32_t step = first; step < stop; step++) {
-        ask_for(&next, STEP_LINES / 3);
+        ask_for(&next, STEP_LINES / 3, 2);
         ${name}_split(blocks + b * BLOCK_BYTES, step, s->weights[b / 2][b % 2][step - first][0]);
       }
     const int32_t products = (rows + 31) / 32 * pairs * (stop - first);
     const int32_t ask = (next_count * next_steps * STEP_LINES * 2 / 3 + products - 1) / products;
-    for (int32_t r = 0; r < rows; r += 32)
+    for (int32_t r = 0; r < rows; r += 32) {
+      const int32_t next_row = r + 32 < rows ? r + 32 : 0, next_first = r + 32 < rows ? first : over ? 0 : stop;
+      lines_ahead next_rows = lines_of(x + next_row / 16 * SIXTEEN_ROWS + next_first * (TERMS * 1024ll), next_row + 16 < rows ? 2 : 1,
+                                       least(TILE_STEPS, STEPS - next_first) * (TERMS * 1024ll), SIXTEEN_ROWS);
       for (int32_t pair = 0; pair < pairs; pair++) {
         const char *rows_x = x + r / 16 * SIXTEEN_ROWS + first * (TERMS * 1024ll), *w = s->weights[pair][0][0][0];
         const int64_t w_stride = sizeof s->weights[0][0];
         float(*sums)[2][16][16] = &s->y[pair][r / 16];
         const int two_rows = r + 16 < rows, two_blocks = 2 * pair + 1 < count;
-        if (two_rows && two_blocks) ${name}_meet(2, 2, tiles, rows_x, w, w_stride, stop - first, sums, first == 0, &next, ask);
-        else if (two_rows) ${name}_meet(2, 1, tiles, rows_x, w, w_stride, stop - first, sums, first == 0, &next, ask);
-        else if (two_blocks) ${name}_meet(1, 2, tiles, rows_x, w, w_stride, stop - first, sums, first == 0, &next, ask);
-        else ${name}_meet(1, 1, tiles, rows_x, w, w_stride, stop - first, sums, first == 0, &next, ask);
+        if (two_rows && two_blocks) ${name}_meet(2, 2, tiles, rows_x, w, w_stride, stop - first, sums, first == 0, &next, ask, &next_rows);
+        else if (two_rows) ${name}_meet(2, 1, tiles, rows_x, w, w_stride, stop - first, sums, first == 0, &next, ask, &next_rows);
+        else if (two_blocks) ${name}_meet(1, 2, tiles, rows_x, w, w_stride, stop - first, sums, first == 0, &next, ask, &next_rows);
+        else ${name}_meet(1, 1, tiles, rows_x, w, w_stride, stop - first, sums, first == 0, &next, ask, &next_rows);
       }
+    }
   }
   for (int32_t r = 0; r < rows; r++)
     for (int32_t b = 0; b < count; b++)

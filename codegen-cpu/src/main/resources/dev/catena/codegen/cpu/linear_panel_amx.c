@@ -6,6 +6,7 @@
 #define SEGMENTS (GROUPS * SEGMENTS_IN_GROUP)
 #define STEPS (SEGMENT / 64) /* tiles of columns in a segment */
 #define SIXTEEN_ROWS (16ll * DIGITS * K) /* bytes of their digits: tiles [K / 64][DIGITS], which lie as the products take them */
+#define ROW_LINES (32 / TILE_PAIRS) /* of the next 32 rows' digits, asked for with each four products: all of them while TILE_PAIRS pairs pass by */
 #define WORD_BYTES(columns) ((columns) / CODES_TOGETHER * WORDS_TOGETHER * 64ll) /* of a block */
 
 /* A thread's scratch behind the digits. */
@@ -73,7 +74,7 @@ static __attribute__((noinline)) void ${name}_add_rows(const ${name}_meeting *of
    products of four tiles each, which the AMX unit works on for 64 cycles, a part of the meeting before is added to y. */
 INLINE void ${name}_meet(const int A, const int B, amx_tiles *tiles, const char *digits, const char *codes, int64_t codes_stride,
                          const ${name}_meeting *now, const ${name}_meeting *before, float (*groups)[2][16], lines_ahead *next,
-                         int32_t ask) {
+                         int32_t ask, lines_ahead *next_rows) {
   UNROLL for (int d = 0; d < DIGITS; d++) {
     tile_zero(tiles, 0);
     if (B > 1) tile_zero(tiles, 1);
@@ -92,7 +93,8 @@ INLINE void ${name}_meet(const int A, const int B, amx_tiles *tiles, const char 
         tile_multiply(tiles, 2, 5, 6);
       }
       if (A > 1 && B > 1) tile_multiply(tiles, 3, 5, 7);
-      ask_for(next, ask);
+      ask_for(next, ask, 2);
+      ask_for(next_rows, ROW_LINES, 1);
       const int part = d * STEPS + step, parts = DIGITS * STEPS;
       ${name}_add_rows(before, groups, 16 * part / parts * 2, 16 * (part + 1) / parts * 2);
     }
@@ -131,14 +133,18 @@ static void ${name}_tiles(amx_tiles *tiles, int32_t rows, float *y, int32_t y_st
     if (CODES_TOGETHER > 4) {
       for (int32_t b = 0; b < count; b++)
         for (int32_t k = begin; k < stop * GROUP; k += SEGMENT) {
-          ask_for(&next, WORD_BYTES(SEGMENT) / 64 / 3);
+          ask_for(&next, WORD_BYTES(SEGMENT) / 64 / 3, 2);
           ${name}_widen(blocks + b * BLOCK_BYTES, k, k + SEGMENT, s->codes[b / 2][b % 2] + (k - begin) * 16ll);
         }
       lines = lines * 2 / 3;
     }
     const int32_t products = (rows + 31) / 32 * pairs * (stop - first) * SEGMENTS_IN_GROUP * STEPS * DIGITS;
     const int32_t ask = (lines + products - 1) / products;
-    for (int32_t r = 0; r < rows; r += 32)
+    for (int32_t r = 0; r < rows; r += 32) {
+      const int32_t next_row = r + 32 < rows ? r + 32 : 0, next_first = r + 32 < rows ? first : over ? 0 : stop;
+      lines_ahead next_rows = lines_of(digits + next_row / 16 * SIXTEEN_ROWS + next_first * (GROUP / 64 * DIGITS * 1024ll),
+                                       next_row + 16 < rows ? 2 : 1, least(TILE_GROUPS, GROUPS - next_first) * (GROUP / 64 * DIGITS * 1024ll),
+                                       SIXTEEN_ROWS);
       for (int32_t pair = 0; pair < pairs; pair++)
         for (int32_t segment = first * SEGMENTS_IN_GROUP; segment < stop * SEGMENTS_IN_GROUP; segment++) {
           const char *block = blocks + 2 * pair * BLOCK_BYTES;
@@ -150,15 +156,16 @@ static void ${name}_tiles(amx_tiles *tiles, int32_t rows, float *y, int32_t y_st
           const int64_t codes_stride = CODES_TOGETHER > 4 ? sizeof s->codes[0][0] : BLOCK_BYTES;
           const char *these = digits + r / 16 * SIXTEEN_ROWS + segment * (STEPS * DIGITS * 1024ll);
           if (now.live > 16 && now.blocks == 2)
-            ${name}_meet(2, 2, tiles, these, codes, codes_stride, &now, &before, s->groups, &next, ask);
+            ${name}_meet(2, 2, tiles, these, codes, codes_stride, &now, &before, s->groups, &next, ask, &next_rows);
           else if (now.live > 16)
-            ${name}_meet(2, 1, tiles, these, codes, codes_stride, &now, &before, s->groups, &next, ask);
+            ${name}_meet(2, 1, tiles, these, codes, codes_stride, &now, &before, s->groups, &next, ask, &next_rows);
           else if (now.blocks == 2)
-            ${name}_meet(1, 2, tiles, these, codes, codes_stride, &now, &before, s->groups, &next, ask);
+            ${name}_meet(1, 2, tiles, these, codes, codes_stride, &now, &before, s->groups, &next, ask, &next_rows);
           else
-            ${name}_meet(1, 1, tiles, these, codes, codes_stride, &now, &before, s->groups, &next, ask);
+            ${name}_meet(1, 1, tiles, these, codes, codes_stride, &now, &before, s->groups, &next, ask, &next_rows);
           before = now;
         }
+    }
   }
   ${name}_add_rows(&before, s->groups, 0, 32);
   for (int32_t r = 0; r < rows; r++)

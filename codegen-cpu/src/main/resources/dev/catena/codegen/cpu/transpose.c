@@ -19,3 +19,17 @@ INLINE void transpose16(f32x16 rows[16]) {
   UNROLL for (int i = 0; i < 16; i++) if ((i & 4) == 0) SWAP_BLOCKS(rows[i], rows[i + 4], 4)
   UNROLL for (int i = 0; i < 16; i++) if ((i & 8) == 0) SWAP_BLOCKS(rows[i], rows[i + 8], 8)
 }
+
+/* The largest of each of 16 rows, no NaN among them, by the same rounds: rows that have swapped their blocks are one from then on. */
+INLINE f32x16 largest_of_rows(f32x16 rows[16]) {
+#define MERGE_ROWS(step) \
+  UNROLL for (int i = 0; i < 16; i += 2 * step) { \
+    SWAP_BLOCKS(rows[i], rows[i + step], step) \
+    rows[i] = rows[i] > rows[i + step] ? rows[i] : rows[i + step]; \
+  }
+  MERGE_ROWS(1)
+  MERGE_ROWS(2)
+  MERGE_ROWS(4)
+  MERGE_ROWS(8)
+  return rows[0];
+}

@@ -1,6 +1,7 @@
 package dev.catena.codegen.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.codegen.AttentionLaunch;
@@ -16,6 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -24,9 +26,19 @@ class AttentionKernelsTest {
     private static final int TABLE_ROWS = 300;
 
     /** A model's attention, and how far its cache's storage may move the result. */
-    private record Shape(int heads, KvFormat kv, int rotary, boolean tablesF16, double tolerance, float slope, float sink) {
+    private record Shape(int heads, KvFormat kv, int rotary, boolean tablesF16, double tolerance, float slope, float sink, int window,
+            float softcap) {
         Shape(int heads, KvFormat kv, int rotary, boolean tablesF16, double tolerance) {
             this(heads, kv, rotary, tablesF16, tolerance, 0, 0);
+        }
+
+        Shape(int heads, KvFormat kv, int rotary, boolean tablesF16, double tolerance, float slope, float sink) {
+            this(heads, kv, rotary, tablesF16, tolerance, slope, sink, 0, 0);
+        }
+
+        /** Nothing is turned, so what is cached is known to the last bit, and what is left is how exactly it is multiplied. */
+        static Shape unturned(int heads, KvFormat kv, double tolerance, float slope, float sink, int window, float softcap) {
+            return new Shape(heads, kv, 0, false, tolerance, slope, sink, window, softcap);
         }
 
         /** A head's number, the larger the further back the head stands. */
@@ -54,7 +66,7 @@ class AttentionKernelsTest {
                     new RopeAppendLaunch(qkv.slice(0, heads * dim), qkv.slice(heads * dim, kv.heads() * dim),
                             qkv.slice((heads + kv.heads()) * dim, kv.heads() * dim), rotated, new Buffer.Weight(0),
                             new Buffer.Weight(1), tablesF16, TABLE_ROWS, rotary, heads, kv),
-                    new AttentionLaunch(rotated, View.of(new Buffer.StageOutput(), outWidth()), heads, scale(), 0, 0,
+                    new AttentionLaunch(rotated, View.of(new Buffer.StageOutput(), outWidth()), heads, scale(), window, softcap,
                             slope == 0 ? Optional.empty() : Optional.of(new Buffer.Weight(2)),
                             sink == 0 ? Optional.empty() : Optional.of(new Buffer.Weight(3)), kv));
         }
@@ -75,10 +87,14 @@ class AttentionKernelsTest {
             new Shape(4, new KvFormat(Element.U8, Element.U8, 2, 20), 20, false, 2e-2, 0.01f, 0.7f),
             new Shape(6, new KvFormat(Element.F16, Element.F16, 3, 24), 24, false, 2e-3, 0, -0.5f),
             new Shape(4, new KvFormat(Element.F16, Element.U4, 4, 48), 48, false, 2e-3),
-            // Nothing is turned, so the codes are known to the last one, and what is left is how exactly they are multiplied.
-            new Shape(8, new KvFormat(Element.U8, Element.U8, 1, 64), 0, false, 2e-4),
-            new Shape(6, new KvFormat(Element.U4, Element.U8, 2, 80), 0, false, 2e-4),
-            new Shape(2, new KvFormat(Element.U8, Element.F32, 2, 288), 0, false, 2e-4));
+            Shape.unturned(8, new KvFormat(Element.U8, Element.U8, 1, 64), 2e-4, 0, 0, 0, 0),
+            Shape.unturned(6, new KvFormat(Element.U4, Element.U8, 2, 80), 2e-4, 0, 0, 0, 0),
+            Shape.unturned(2, new KvFormat(Element.U8, Element.F32, 2, 288), 2e-4, 0, 0, 0, 0),
+            // As exact as f32 also where both operands are two terms of bf16.
+            Shape.unturned(8, new KvFormat(Element.F16, Element.F16, 1, 64), 5e-6, 0, 0, 0, 0),
+            Shape.unturned(6, new KvFormat(Element.F16, Element.F16, 2, 80), 5e-6, 0.01f, 0.7f, 40, 0),
+            Shape.unturned(20, new KvFormat(Element.F16, Element.F16, 1, 36), 5e-6, 0, 0, 100, 2),
+            Shape.unturned(3, new KvFormat(Element.U8, Element.F16, 1, 64), 2e-4, 0, 0, 70, 0));
 
     static List<CpuTarget> targets() {
         return StageFixture.targetsOfThisMachine();
@@ -117,6 +133,16 @@ class AttentionKernelsTest {
                 assertArrayEquals(whole, inSteps(loaded.stage(i), shape, input, 50, 1, 1, 1, 9, 3, 60, 1, 14), shape.toString());
             }
         }
+    }
+
+    /** What runs here in plain C is tile instructions in the real build: three products of four tiles each for 32 elements and for 32 positions. */
+    @Test
+    void aBuildForAmxMultipliesByTiles() throws Exception {
+        Shape terms = new Shape(4, new KvFormat(Element.F16, Element.F16, 1, 64), 0, false, 0);
+        Shape codes = new Shape(4, new KvFormat(Element.U8, Element.U8, 1, 64), 0, false, 0);
+        byte[] code = CpuLibrary.build(List.of(terms.launches(), codes.launches()), CpuTarget.parse("cpu:sapphirerapids")).library();
+        assertEquals(2 * 2 * 3 * 4, TileProducts.in(code, TileProducts.TDPBF16PS));
+        assertEquals(2 * 2 * 4, TileProducts.in(code, TileProducts.TDPBSUD)); // of two digits for 64 elements and for 64 positions
     }
 
     private static float[] inSteps(StageFixture unused, Shape shape, float[] input, int... rowsOfStep) {
@@ -269,12 +295,14 @@ class AttentionKernelsTest {
         int kvHead = head / (shape.heads() / shape.kv().heads());
         double total = shape.sink() == 0 ? 0 : Math.exp(shape.sink() * (head + 1));
         double[] sum = new double[dim];
-        for (int p = 0; p < cached.keys.size(); p++) {
+        for (int p = shape.window() == 0 ? 0 : Math.max(0, cached.keys.size() - shape.window()); p < cached.keys.size(); p++) {
             double score = 0;
             for (int d = 0; d < dim; d++) {
                 score += query[head * dim + d] * cached.keys.get(p)[kvHead * dim + d];
             }
-            double weight = Math.exp(score * shape.scale() - shape.slope() * (head + 1) * (cached.keys.size() - 1 - p));
+            score *= shape.scale();
+            score = shape.softcap() == 0 ? score : shape.softcap() * Math.tanh(score / shape.softcap());
+            double weight = Math.exp(score - shape.slope() * (head + 1) * (cached.keys.size() - 1 - p));
             total += weight;
             for (int d = 0; d < dim; d++) {
                 sum[d] += weight * cached.values.get(p)[kvHead * dim + d];
