@@ -82,7 +82,7 @@ template <class SHAPE> struct KeysAndValues {
     return (SHAPE::WINDOW == 0 || first >= whole.lowest) && first + positions <= whole.end;
   }
 
-  /* Of the position `i` behind a tile's first, in whose page it lies. MIXED: it may be one that was made. */
+  /* Of the position `i` behind a tile's first, in whose page it lies. MIXED: it may be one that was made, or that not all columns see. */
   template <bool MIXED> KvRow key(const uint8 *page, int first, int i) const {
     if (MIXED && SHAPE::MADE > 0 && first + i >= made_from) return {made, made + Made::K_PAIRS, first + i - made_from};
     return {page, page + Pages::K_PAIRS, first % PAGE + i};
@@ -137,7 +137,7 @@ void meet(const KeysAndValues<SHAPE> &source, AttentionShared<SHAPE, TILES> &sha
   int first = begin + warp_id() * TILES::POSITIONS;
   if (SHAPE::WINDOW > 0)
     while (first + TILES::POSITIONS <= source.lowest) first += STRIDE;
-  /* Most tiles are whole, those of a window from its first whole one on. */
+  /* Most tiles are whole, those of a window from its first whole one on; the others are MIXED. */
 #pragma unroll 1
   while (first < end) {
     if (source.is_whole(first, TILES::POSITIONS)) {

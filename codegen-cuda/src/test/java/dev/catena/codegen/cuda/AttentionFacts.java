@@ -32,7 +32,7 @@ record AttentionFacts(AttentionCase attention, CudaTarget target, int rows, Kern
         for (int count : rows) {
             names.add(attention.launch(count, kernels).kernel());
         }
-        CudaLibrary library = CudaLibrary.compile(new CudaSource(kernels.source(false), kernels.names(), List.of()), target,
+        CudaLibrary library = CudaLibrary.compile(new CudaSource(kernels.source(), kernels.names(), List.of()), target,
                 new NvrtcCompiler(CodeStore.none()));
         Cubin cubin = new Cubin(library.cubin(), target.capability());
         Map<String, KernelFacts> known = library.kernels().stream().collect(Collectors.toMap(KernelFacts::name, facts -> facts));

@@ -31,6 +31,14 @@ class AttentionGateTest {
         }
     }
 
+    /** Launched are nearly two blocks for each of an H100's 132 multiprocessors, however few rows and KV heads there are; positions decide how many of them have work. */
+    @ParameterizedTest
+    @CsvSource({"f16 8x4 d128, 1", "u4 32x1 d128, 1", "u8 4x8 d64 window, 1", "f16 8x4 d128, 32", "u8 8x5 d160, 64"})
+    void fewRowsAreSplitOverAllOfALargeCard(String shape, int rows) {
+        int blocks = AttentionCase.parse(shape).launch(rows, new KernelSet(TunedKernels.none())).grid().stream().reduce(1, Math::multiplyExact);
+        assertTrue(blocks >= 250, shape + ": " + blocks);
+    }
+
     private static void check(AttentionFacts facts) {
         String name = facts.kernel().toString();
         assertEquals(0, facts.localInLoops(), name);
