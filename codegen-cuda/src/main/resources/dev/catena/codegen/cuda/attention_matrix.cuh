@@ -111,6 +111,7 @@ template <class SHAPE> struct MatrixTiles {
   using KeyOperand = KvOperand<Key::BITS>;
   using ValueOperand = KvOperand<Value::BITS>;
   static constexpr int DIM = SHAPE::DIM, COLUMN_TILES = SHAPE::COLUMNS / 8;
+  /* Fewer where codes and what they become would take too many registers. */
   static constexpr int POSITIONS = (Key::BITS + Value::BITS) * DIM <= (Key::CODES || Value::CODES ? 1024 : 2048) ? 32 : 16, EIGHTS = POSITIONS / 8;
   using KeyRow = RowOfLanes<Key, DIM, 4>;
   using ValueRow = RowOfLanes<Value, DIM, 8>;
