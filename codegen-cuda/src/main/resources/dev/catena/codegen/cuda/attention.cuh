@@ -73,18 +73,16 @@ template <class SHAPE> struct KeysAndValues {
   const uint8 *kv, *made;
   int kv_head, made_from;
   int lowest;  /* the first position that any column sees */
-  Sight whole; /* what all columns see */
+  Sight whole; /* of the cache, what all columns see */
   float cap;
 
-  /* One KV head's part of the page of a position. */
   const uint8 *page(int position) const { return kv + Pages::head_offset(pages[position / PAGE], kv_head); }
 
-  /* Whether positions from `first` on are all in the cache, and seen by all columns. */
   bool is_whole(int first, int positions) const {
-    return (SHAPE::WINDOW == 0 || first >= whole.lowest) && first + positions <= least(whole.end, made_from);
+    return (SHAPE::WINDOW == 0 || first >= whole.lowest) && first + positions <= whole.end;
   }
 
-  /* Of the position `i` behind a tile's first, in whose page it lies. MIXED: it may be one that was made. */
+  /* Of the position `i` behind a tile's first, in whose page it lies. MIXED: it may be one that was made, or that not all columns see. */
   template <bool MIXED> KvRow key(const uint8 *page, int first, int i) const {
     if (MIXED && SHAPE::MADE > 0 && first + i >= made_from) return {made, made + Made::K_PAIRS, first + i - made_from};
     return {page, page + Pages::K_PAIRS, first % PAGE + i};
@@ -139,25 +137,16 @@ void meet(const KeysAndValues<SHAPE> &source, AttentionShared<SHAPE, TILES> &sha
   int first = begin + warp_id() * TILES::POSITIONS;
   if (SHAPE::WINDOW > 0)
     while (first + TILES::POSITIONS <= source.lowest) first += STRIDE;
-  /* Most tiles are whole, those of a window from its first whole one on. Where the next page is is known ahead of time. */
-  const uint8 *page = first < end ? source.page(first) : nullptr;
-  auto go_on = [&]() {
-    first += STRIDE;
-    if (first < end) page = source.page(first);
-  };
+  /* Most tiles are whole, those of a window from its first whole one on; the others are MIXED. */
 #pragma unroll 1
   while (first < end) {
     if (source.is_whole(first, TILES::POSITIONS)) {
 #pragma unroll 1
-      do {
-        const uint8 *const present = page;
-        const int of_present = first;
-        go_on();
-        tiles.template meet<false>(source, present, of_present, end);
-      } while (source.is_whole(first, TILES::POSITIONS) && first < end);
+      for (; first < end && source.is_whole(first, TILES::POSITIONS); first += STRIDE)
+        tiles.template meet<false>(source, source.page(first), first, end);
     } else {
-      tiles.template meet<true>(source, page, first, end);
-      go_on();
+      tiles.template meet<true>(source, source.page(first), first, end);
+      first += STRIDE;
     }
   }
   if (SHAPE::MADE > 0) __syncthreads(); /* sums take the place of what was made */

@@ -111,12 +111,14 @@ template <class SHAPE> struct MatrixTiles {
   using KeyOperand = KvOperand<Key::BITS>;
   using ValueOperand = KvOperand<Value::BITS>;
   static constexpr int DIM = SHAPE::DIM, COLUMN_TILES = SHAPE::COLUMNS / 8;
-  static constexpr int POSITIONS = (Key::BITS + Value::BITS) * DIM <= 2048 ? 32 : 16, EIGHTS = POSITIONS / 8;
+  /* Fewer where codes and what they become would take too many registers. */
+  static constexpr int POSITIONS = (Key::BITS + Value::BITS) * DIM <= (Key::CODES || Value::CODES ? 1024 : 2048) ? 32 : 16, EIGHTS = POSITIONS / 8;
   using KeyRow = RowOfLanes<Key, DIM, 4>;
   using ValueRow = RowOfLanes<Value, DIM, 8>;
   static constexpr int KEY_CHUNKS = KeyRow::CHUNKS, VALUE_CHUNKS = ValueRow::CHUNKS;
-  /* Whether values are under way while keys are multiplied: they need registers until then, of which large heads leave none. */
-  static constexpr bool VALUES_EARLY = COLUMN_TILES == 1 && DIM <= 128 && POSITIONS * DIM * Value::BITS <= 16 * 128 * 16;
+  /* Whether values are under way while keys are multiplied: beside a lane's keys and values and what it sums, few registers are left. */
+  static constexpr int LOADED_REGISTERS = POSITIONS * DIM * (Key::BITS + Value::BITS) / 1024, SUM_REGISTERS = VALUE_CHUNKS * 16;
+  static constexpr bool VALUES_EARLY = COLUMN_TILES == 1 && LOADED_REGISTERS + SUM_REGISTERS <= 96;
   static_assert(DIM % 8 == 0 && SHAPE::COLUMNS % 8 == 0 && PAGE % POSITIONS == 0, "");
   /* Weights, between 0 and 1, times this: what halves lose of them is then far below f32's last place. */
   static constexpr float WEIGHT_ONE = 8192;
@@ -131,6 +133,7 @@ template <class SHAPE> struct MatrixTiles {
   Sight sight[COLUMN_TILES]; /* a lane's column in each tile is g */
   float slope[COLUMN_TILES] = {};
   float sums[COLUMN_TILES][VALUE_CHUNKS][8][2] = {};
+  int unit[COLUMN_TILES] = {}; /* what sums of codes are multiples of: 2 to this power */
   float maximum[COLUMN_TILES], total[COLUMN_TILES] = {}, of_minima[COLUMN_TILES] = {};
   const int g = lane_id() / 4, t = lane_id() % 4;
 
@@ -228,7 +231,7 @@ template <class SHAPE> struct MatrixTiles {
     }
 
     if (!VALUES_EARLY) load_values();
-    float rescale[COLUMN_TILES], unscale[COLUMN_TILES];
+    float rescale[COLUMN_TILES];
     uint32 a[COLUMN_TILES][POSITIONS / 16][4];
 #pragma unroll
     for (int tile = 0; tile < COLUMN_TILES; tile++) {
@@ -255,9 +258,13 @@ template <class SHAPE> struct MatrixTiles {
       rescale[tile] = largest == maximum[tile] ? 1 : expf(maximum[tile] - largest);
       maximum[tile] = largest;
       total[tile] *= rescale[tile], of_minima[tile] *= rescale[tile];
-      const int exponent = Value::CODES ? (__float_as_int(largest_scale) >> 23) - 127 : 0;
-      const float to_one = Value::CODES ? power_of_two(exponent == -127 ? 0 : -exponent - 1) : 1;
-      unscale[tile] = Value::CODES ? power_of_two(exponent == -127 ? 0 : exponent + 1) : 1;
+      float to_one = 1; /* makes the largest weight times its scale at most WEIGHT_ONE */
+      if constexpr (Value::CODES) {
+        const int exponent = (__float_as_int(largest_scale) >> 23) - 127, next = exponent == -127 ? unit[tile] : exponent + 1;
+        to_one = power_of_two(-next);
+        rescale[tile] *= power_of_two(unit[tile] - next);
+        unit[tile] = next;
+      }
 #pragma unroll
       for (int n = 0; n < EIGHTS; n++) {
 #pragma unroll
@@ -290,9 +297,8 @@ template <class SHAPE> struct MatrixTiles {
           for (int i = 0; i < POSITIONS / 16; i++) multiply_tile(products, a[tile][i], b[2 * i][j], b[2 * i + 1][j]);
 #pragma unroll
           for (int i = 0; i < 2; i++) {
-            const float before = sums[tile][chunk][j][i], product = products[i] + products[i + 2];
-            sums[tile][chunk][j][i] = Value::CODES ? fmaf(product, unscale[tile], __fmul_rn(before, rescale[tile]))
-                                                   : fmaf(before, rescale[tile], product);
+            const float product = products[i] + products[i + 2];
+            sums[tile][chunk][j][i] = fmaf(sums[tile][chunk][j][i], rescale[tile], product);
           }
         }
     }
@@ -317,7 +323,7 @@ template <class SHAPE> struct MatrixTiles {
             const int d = ValueRow::element(chunk, 2 * t + i) + four;
             float of[4];
 #pragma unroll
-            for (int j = 0; j < 4; j++) of[j] = sums[tile][chunk][ValueOperand::place(four + j)][i] + minima;
+            for (int j = 0; j < 4; j++) of[j] = fmaf(sums[tile][chunk][ValueOperand::place(four + j)][i], power_of_two(unit[tile]), minima);
             if (DIM % 64 == 0 || d < DIM) *(float4 *)&to[tile * 8 + g][SHAPE::place(d)] = {of[0], of[1], of[2], of[3]};
           }
     }

@@ -28,7 +28,7 @@ void attention_step(const int *step, const int *positions, const int *row_sequen
 
   const Sight sight = SHAPE::sight(count);
   const KeysAndValues<SHAPE> source = {SHAPE::Pages::of_sequence(step, page_table, sequence), kv, shared.made, kv_head, made_from,
-                                       sight.lowest, sight, cap};
+                                       sight.lowest, {sight.lowest, made_from}, cap};
   if (threadIdx.x < SHAPE::COLUMNS) shared.sight[threadIdx.x] = sight;
   if (SHAPE::SLOPED && threadIdx.x < SHAPE::COLUMNS) shared.slopes[threadIdx.x] = threadIdx.x < queries ? slopes[first_head + threadIdx.x] : 0;
   const int made = most(0, end - most(begin, made_from)); /* the last positions of the split */

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * One shape of attention, and the kernels that it gets.
@@ -61,5 +62,53 @@ record AttentionCase(Element keys, Element values, int kvHeads, int group, int d
     KernelLaunch launch(int rows, KernelSet kernels) {
         List<KernelLaunch> launches = CudaProgram.launches(launches(), rows, MAX_ROWS, kernels);
         return launches.get(launches.size() - 1);
+    }
+
+    /** Positions that a warp meets at a time: 32 where keys and values take up to 8 KiB, and up to 4 KiB where codes become halves. */
+    int positionsOfTile() {
+        return (keys.bits() + values.bits()) * dim <= (keys.quantized() || values.quantized() ? 1024 : 2048) ? 32 : 16;
+    }
+
+    /** The loads of a tile by their width in bits: the widest that rows of this length have room for, and where codes' scales are and the next page is. */
+    TreeMap<Integer, Long> loadsOfTile() {
+        TreeMap<Integer, Long> loads = new TreeMap<>();
+        int eights = positionsOfTile() / 8;
+        addLoads(loads, keys.bits(), 4, eights);
+        addLoads(loads, values.bits(), 8, 2 * eights);
+        long pairs = (keys.quantized() ? eights : 0) + (values.quantized() ? eights : 0);
+        if (pairs > 0) {
+            loads.merge(64, pairs, Long::sum);
+        }
+        loads.merge(32, 1L, Long::sum);
+        return loads;
+    }
+
+    /** Bits of the widest load of keys. */
+    int widestKeyLoad() {
+        return widestLoad(keys.bits(), 4, dim * keys.bits());
+    }
+
+    /** So many lanes share a row, of which each has a multiple of eight elements. */
+    private void addLoads(TreeMap<Integer, Long> loads, int bits, int lanes, long rows) {
+        for (int left = dim * bits; left > 0;) {
+            int width = widestLoad(bits, lanes, left);
+            loads.merge(width, rows, Long::sum);
+            left -= lanes * width;
+        }
+    }
+
+    /** The widest that is aligned in rows of this length, and that all lanes find something for; but eight elements at least. */
+    private int widestLoad(int bits, int lanes, int left) {
+        int width = 128;
+        while (width > 8 * bits && (dim * bits % width != 0 || lanes * width > left)) {
+            width /= 2;
+        }
+        return width;
+    }
+
+    /** Products of m16n8k16 of a tile: 8 queries, both halves of their numbers, with 32 elements of 8 keys in two, 8 elements' values of 16 positions in one. */
+    int productsOfTile(int columns) {
+        int positions = positionsOfTile();
+        return columns / 8 * (positions / 8 * ((dim + 31) / 32) * 2 + positions / 16 * ((dim + 63) / 64) * 8);
     }
 }

@@ -56,16 +56,18 @@ class AttentionTest {
   @ParameterizedTest
   @CsvSource({
     // keys, values, KV heads, query heads of each, head size, window, cap, what heads have, target; positions of sequences and how many are new
-    "F16,F16,2,4,32,0,0,'',sm_86,290:1 5:1 128:1 129:2",
+    "F16,F16,2,3,80,0,0,'',sm_86,257:1 1:1 128:1 129:2 64:1 65:1",
     "F16,F16,1,1,136,0,0,sinks,sm_75,300:3",
     "F16,U8,1,9,72,100,0,sinks,sm_86,333:2 64:1",
-    "U8,U8,2,3,64,0,5,'',sm_90,290:8",
+    "U8,U8,1,5,96,0,5,'',sm_90,193:8 63:1",
     "U8,F16,1,8,128,0,0,slopes,sm_86,150:1",
     "U4,U4,1,2,128,0,0,'',sm_86,257:4 256:1",
-    "U4,U8,1,5,24,37,3,'',sm_75,200:3 1:1",
+    "U4,U4,1,7,160,0,0,'',sm_86,129:1 127:1",
+    "U4,U8,1,12,24,37,3,'',sm_75,200:3 1:1",
     "F32,F32,1,3,20,150,0,slopes and sinks,sm_86,300:2 2:2",
     "F32,F16,2,1,33,0,2,'',sm_86,130:1",
-    "F16,F16,1,2,8,0,0,'',sm_86,2050:4 2048:1 31:1"})
+    "F16,F16,1,2,8,0,0,'',sm_86,2050:4 2048:1 31:1",
+    "F16,F16,1,1,8,1500,0,sinks,sm_86,131073:2 2051:1"})
   void exactInAnyCompany(Element k, Element v, int kvHeads, int queriesOfEach, int dim, int windowPositions, float softcap, String ofHeads,
       String target, String sequences) throws IOException {
     kv = new KvFormat(k, v, kvHeads, dim);

@@ -105,10 +105,9 @@ class KernelCountersGateTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"F16, 1, sm_86", "U8, 1, sm_86", "U4, 1, sm_86", "F16, 16, sm_86", "U4, 16, sm_75"})
-  void attention(KvFormat.Element element, int rows, String target) throws IOException {
+  @CsvSource({"F16, 1, 128, sm_86", "U8, 1, 160, sm_86", "U4, 1, 128, sm_86", "F16, 16, 96, sm_86", "U4, 16, 128, sm_75", "U4, 1, 64, sm_90"})
+  void attention(KvFormat.Element element, int rows, int dim, String target) throws IOException {
     int heads = 4;
-    int dim = 128;
     int context = 320;
     KvFormat kv = new KvFormat(element, element, 2, dim);
     int pages = (context + 63) / 64;
