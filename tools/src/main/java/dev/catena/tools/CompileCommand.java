@@ -113,7 +113,7 @@ final class CompileCommand implements Callable<Integer> {
   private int stepRows;
 
   @Option(names = "--experimental", description = "GPU code may do what no GPU has run yet: from sm_90 on kernels of a step overlap, "
-      + "and --target sm_90a multiplies many rows by wgmma.")
+      + "on sm_90 and sm_100 weights come by bulk copies, and --target sm_90a multiplies many rows by wgmma.")
   private boolean experimental;
 
   @Option(names = "--pipeline", paramLabel = "TEXT", description = "Passes in place of the default ones.")

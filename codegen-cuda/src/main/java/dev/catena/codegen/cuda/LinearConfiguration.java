@@ -24,6 +24,8 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
     private static final int MOST_THREADS_OF_MULTIPROCESSOR = 1536;
     private static final int MOST_THREADS = 512;
     private static final Pattern TEXT = Pattern.compile("(tokens|bulk|rows|tile)_w([0-9]{1,2})(?:_[fs]([0-9]{1,2}))?(?:_r([0-9]))?");
+    /** Blocks of few rows' kernels that even a card of 82 multiprocessors has room for at once, two each. */
+    private static final int FEW_BLOCKS = 160;
     /** Half of what a multiprocessor of sm_90 has for blocks, less what each block takes for itself: two kernels overlap. */
     private static final int MOST_BULK_SHARED = (227 << 10) / 2 - (1 << 10);
     /** That an H200's multiprocessor has to have asked for (docs/sim.md). */
@@ -50,9 +52,10 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
     /** What is taken where nothing was measured. @param rows of the step */
     static LinearConfiguration standard(Kind kind, LinearLaunch launch, int rows) {
         return switch (kind) {
-            // 16 rows take more registers than two blocks of 8 warps leave them; 3 bits are loaded three times in a row.
+            // 16 rows take more registers than two blocks of 8 warps leave them; 3 bits are loaded three times in a row. Blocks that are alone
+            // have to keep their multiprocessor's share of the memory busy by themselves.
             case TOKENS -> rows <= 8 ? new LinearConfiguration(kind, 8, 8, 2)
-                    : new LinearConfiguration(kind, 4, launch.type().element() == MatrixType.Element.U3 ? 16 : 8, 3);
+                    : new LinearConfiguration(kind, 4, launch.type().element() == MatrixType.Element.U3 || LinearKernels.tokenBlocks(launch) <= FEW_BLOCKS ? 16 : 8, 3);
             // So many stages that a block alone keeps a multiprocessor's share of the memory busy; of f16 fewer warps have room for two.
             case BULK -> {
                 int ofWarps = rows <= 8 && launch.type().element() != MatrixType.Element.F16 ? 8 : 4;

@@ -66,7 +66,6 @@ final class LinearKernels {
                 .step().read("x", x).weight("weight", launch.weight()).vector("bias", launch.bias())
                 .vector("norm", fused.norm().map(RmsNormLaunch::weight));
         launch.residual().ifPresent(view -> kernel.readAliased("residual", view));
-        int blocks = new MatrixLayout(launch.type()).blocks();
         return kernel.write("y", y).size("ROWS", tokenRows(rows)).size("PARTS", parts(launch)).size("X_STRIDE", x.rowStride())
                 .size("Y_STRIDE", y.rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
                 .size("WARPS", chosen.warps()).size(inBulk ? "STAGES" : "IN_FLIGHT", chosen.inFlight())
@@ -77,7 +76,12 @@ final class LinearKernels {
                             %s, x, %s, %s, weight, %s, %s, y);""".formatted(CudaKernel.vectorAligned(x), normed, swiglu,
                         inBulk ? "BulkRing<Matrix, WARPS, STAGES>" : "LoadedRing<Matrix, WARPS, IN_FLIGHT>", CudaKernel.rows(launch.rows()), normed ? "norm" : "nullptr",
                         CudaKernel.literal(fused.norm().map(RmsNormLaunch::epsilon).orElse(0f)), bias(launch), residual(launch)))
-                .launch(kernels, (blocks * 16 + TOKEN_OUTPUTS - 1) / TOKEN_OUTPUTS);
+                .launch(kernels, tokenBlocks(launch));
+    }
+
+    /** Blocks of the kernel for up to {@value #MOST_FEW_ROWS} rows. */
+    static int tokenBlocks(LinearLaunch launch) {
+        return (new MatrixLayout(launch.type()).blocks() * MatrixLayout.BLOCK_ROWS + TOKEN_OUTPUTS - 1) / TOKEN_OUTPUTS;
     }
 
     private static KernelLaunch fewRows(LinearLaunch launch, int rows, KernelSet kernels) {

@@ -163,10 +163,16 @@ template <int N, int K> struct TokenWeights<Halves<N, K>> {
   }
 };
 
+#if __CUDA_ARCH__ >= 800
+constexpr int MOST_IN_FLIGHT = 16;
+#else
+constexpr int MOST_IN_FLIGHT = 8; /* a lane waits for its copies: more of them only take room from other blocks */
+#endif
+
 /* A warp's ring of weights that its lanes load, 128 bits at a time; IN_FLIGHT loads of a lane are under way. */
 template <class MATRIX, int WARP_COUNT, int IN_FLIGHT> struct LoadedRing {
   using Weights = TokenWeights<MATRIX>;
-  static constexpr int WARPS = WARP_COUNT, SLICES = Weights::SLICES, SLOT = Weights::LOADS * 512, SLOTS = most(2, IN_FLIGHT / Weights::LOADS);
+  static constexpr int WARPS = WARP_COUNT, SLICES = Weights::SLICES, SLOT = Weights::LOADS * 512, SLOTS = most(2, least(IN_FLIGHT, MOST_IN_FLIGHT) / Weights::LOADS);
   static constexpr int SLOTS_OF_TURN = TURN / SLICE / SLICES, BYTES = WARPS * SLOTS * SLOT;
   static constexpr bool DYNAMIC = false;
   static_assert(SLOTS % SLOTS_OF_TURN == 0 || SLOTS_OF_TURN % SLOTS == 0, "slots are used in turn");

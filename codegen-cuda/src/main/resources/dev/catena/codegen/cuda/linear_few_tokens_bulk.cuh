@@ -1,4 +1,4 @@
-/* A warp's ring of weights that come in bulk, for linear_few_tokens on sm_90 and later: its first lane asks, an mbarrier for each stage tells.
+/* A warp's ring of weights that come in bulk, for linear_few_tokens on sm_90 and later: one of its lanes asks, an mbarrier for each stage tells.
    No GPU has run this yet.
 
    A block of 16 outputs has its columns one after the other, so that 128 of them are one copy. Lanes t of four read four words (of f16: eight
@@ -16,11 +16,11 @@ template <class MATRIX, int WARP_COUNT, int STAGES> struct BulkRing {
 
   const uint8 *const first_source, *const second_source; /* of each block of outputs, the columns from the turn 0 on less half a stage */
   const uint32 ring, in_stage;                           /* shared memory: of the warp; of what a lane reads first in a stage */
-  const int begin_turns, end;
+  const int begin_turns, end; /* of the turns that are this warp's */
   const bool reads_second;
   int turn;
   uint32 now, next; /* where the stage is in which the turn begins, and the one in which it ends */
-  int parity = 0;      /* of phases of the latter */
+  int parity = 0;   /* of phases of the latter */
 
   static int column_of(int t, int slice) { return t / 2 * HALF_COLUMNS + slice / SLICES * (SLICES * 8) + t % 2 * (SLICES * 4) + slice % SLICES * 4; }
   /* f16: eight columns of 32 bytes meet each bank twice but for lanes that take the second and the fourth of theirs before the first and the third. */

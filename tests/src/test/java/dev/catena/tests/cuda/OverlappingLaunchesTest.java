@@ -17,6 +17,7 @@ import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.RopeAppendLaunch;
 import dev.catena.codegen.RowCount;
 import dev.catena.codegen.View;
+import dev.catena.codegen.cuda.Untried;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,8 +43,8 @@ class OverlappingLaunchesTest {
   void touchNothingTooEarly(int rows) throws IOException {
     KvFormat kv = new KvFormat(Element.F16, Element.U8, 2, 16);
     List<Launch> layer = layer(kv);
-    float[] apart = run(new SimulatedStage(layer, STEP_ROWS, 32, "sm_90", 3), kv, rows);
-    float[] overlapping = run(SimulatedStage.untried(layer, STEP_ROWS, 3), kv, rows);
+    float[] apart = run(SimulatedStage.ofLargestBucket(layer, rows, Untried.NOTHING, "sm_90", 3), kv, rows);
+    float[] overlapping = run(SimulatedStage.ofLargestBucket(layer, rows, Untried.BULK, "sm_90", 3), kv, rows);
     // Weights that come in bulk are multiplied in another order: the last bits are others.
     double largest = 0;
     for (float value : apart) {

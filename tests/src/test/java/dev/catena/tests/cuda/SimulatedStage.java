@@ -39,17 +39,14 @@ final class SimulatedStage {
     this(CudaProgram.of(List.of(launches), maxRows, vocabulary), CudaTarget.parse(target), seed);
   }
 
-  /** With kernels that may overlap and weights by bulk copies, as sm_90 gets them. */
-  static SimulatedStage untried(List<Launch> launches, int maxRows, long seed) throws IOException {
-    return new SimulatedStage(CudaProgram.of(List.of(launches), maxRows, 32, TunedKernels.none(), Untried.BULK), CudaTarget.parse("sm_90"), seed);
+  /** With products of many rows by wgmma, as sm_90a gets them. */
+  static SimulatedStage byWarpgroups(List<Launch> launches, int maxRows, long seed) throws IOException {
+    return ofLargestBucket(launches, maxRows, Untried.WARPGROUPS, "sm_90a", seed);
   }
 
-  /**
-   * With products of many rows by wgmma, as sm_90a gets them; for steps of the largest bucket alone, since compiling what smaller ones
-   * need would take most of a test's time.
-   */
-  static SimulatedStage byWarpgroups(List<Launch> launches, int maxRows, long seed) throws IOException {
-    CudaProgram whole = CudaProgram.of(List.of(launches), maxRows, 32, TunedKernels.none(), Untried.WARPGROUPS);
+  /** For steps of the largest bucket alone, since compiling what smaller ones need would take most of a test's time. */
+  static SimulatedStage ofLargestBucket(List<Launch> launches, int maxRows, Untried untried, String target, long seed) throws IOException {
+    CudaProgram whole = CudaProgram.of(List.of(launches), maxRows, 32, TunedKernels.none(), untried);
     CudaStage stage = whole.stages().get(0);
     RowBucket largest = bucket(stage.buckets(), maxRows);
     List<String> names = largest.launches().stream().map(KernelLaunch::kernel).toList();
@@ -60,7 +57,8 @@ final class SimulatedStage {
       }
     }
     CudaStage only = new CudaStage(stage.name(), stage.arenaBytes(), stage.scratchBytes(), List.of(largest));
-    return new SimulatedStage(new CudaProgram(source.toString(), names, List.of(only), List.of(), true, true), CudaTarget.parse("sm_90a"), seed);
+    return new SimulatedStage(new CudaProgram(source.toString(), names, List.of(only), List.of(), whole.dependentLaunches(),
+        whole.needsHopper()), CudaTarget.parse(target), seed);
   }
 
   private SimulatedStage(CudaProgram program, CudaTarget architecture, long seed) throws IOException {
