@@ -30,7 +30,7 @@ for jar in "$root"/tools/target/catena/lib/*.jar; do
     *) cp "$jar" "$out/lib/" ;;
   esac
 done
-cp "$here/run.sh" "$here/compare_logits.awk" "$here"/{cells,report,longest,longest_launches,peer,predicted}.awk "$here/peer_torch.py" "$out/"
+cp "$here/run.sh" "$here/compare_logits.awk" "$here"/{cells,report,longest,ncu_launches,cell_launches,peer,predicted}.awk "$here/peer_torch.py" "$out/"
 
 compile() { # ARTIFACT MODEL OPTION...
   [ -e "$out/$1" ] || "$catena" compile "$2" -o "$out/$1" "${@:3}" >&2
@@ -61,12 +61,14 @@ if [ -z "${PACK_TOY:-}" ]; then
   prefill_rows=2048
   shapes=(llama-7b llama-3-8b)
   contexts=(128 4096)
+  batches=1,4,16,64
   kinds=(w4-kv16 w16-kv16 w8-kv16 w4-kv8 w4-kv4)
   [ -z "${PACK_FULL:-}" ] || kinds+=(w8-kv8 w8-kv4 w16-kv8 w16-kv4)
 else
   prefill_rows=70
   shapes=(toy)
   contexts=(5 70)
+  batches=1,2
   kinds=(w4-kv16 w16-kv8)
 fi
 # The order in which they are measured: table/order.
@@ -88,7 +90,7 @@ for kind in "${kinds[@]}"; do
     # What the model of the kernels predicts for it, to stand beside what is measured.
     if [ ! -e "$out/table/$shape-$kind.predicted" ]; then
       for context in "${contexts[@]}"; do
-        "$catena" inspect "$out/table/$shape-$kind.catena" --kernels --context "$context" --json | awk -f "$here/predicted.awk"
+        "$catena" inspect "$out/table/$shape-$kind.catena" --kernels --context "$context" --batch "$batches" --json | awk -f "$here/predicted.awk"
       done >"$out/table/$shape-$kind.part" || echo "$shape-$kind: no predictions" >&2
       mv "$out/table/$shape-$kind.part" "$out/table/$shape-$kind.predicted"
     fi

@@ -6,6 +6,7 @@
 # have run, and it is tried again by the next start.
 # `--device sim:0` rehearses it (rehearse.sh): everything runs, on the simulator, and no figure is worth anything.
 #   RUN_SECONDS   of a step (530)    RUN_CELLS   of the table, BATCHxCONTEXT,…
+#   RUN_CALL_SECONDS   of the whole call, for a machine that is lent by the command (no limit)
 set -uo pipefail
 cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" || exit 2
 device=cuda:0
@@ -14,12 +15,14 @@ steps=("$@")
 [ ${#steps[@]} -gt 0 ] || steps=(a b c d e)
 rehearsal=; case $device in sim:*) rehearsal=1 ;; esac
 limit=${RUN_SECONDS:-530}
+call_limit=${RUN_CALL_SECONDS:-}
 cells=${RUN_CELLS:-1x128,16x128,1x4096,16x4096,4x4096,64x128}
 again=75
 mkdir -p results/table results/peer
 
 left() { # seconds that this step may still take, at least one: timeout takes 0 for no limit
   local seconds=$((limit - SECONDS + step_began))
+  if [ -n "$call_limit" ] && [ $((call_limit - SECONDS)) -lt "$seconds" ]; then seconds=$((call_limit - SECONDS)); fi
   echo $((seconds > 0 ? seconds : 1))
 }
 catena() {
@@ -154,30 +157,33 @@ step_d() { # the table: ours, cell by cell, and the peer in the same run
   return $failed
 }
 
+first_of_table() { head -1 table/order | tr ' ' -; }
+longest_by_cells() { cat "results/table/$(first_of_table).cells" 2>/dev/null | awk -f cell_launches.awk -f longest.awk; }
 profiled() { # OPTION...: ncu on a few decode steps of the first model of the table
-  local name; name=$(head -1 table/order | tr ' ' -)
+  local name; name=$(first_of_table)
   timeout -k 5 "$(left)" ncu --clock-control none --csv --page raw "$@" java/bin/java -XX:+UseSerialGC -cp "lib/*" \
     dev.catena.tools.Catena run "table/$name.catena" --device "$device" --ids 1 --max-tokens 2 --print-ids
 }
 longest_by_ncu() {
   local log=results/ncu.log
   profiled --metrics gpu__time_duration.sum -c 600 >results/ncu-times.csv 2>"$log" || { tail -3 results/ncu-times.csv "$log"; return 1; }
-  awk -f longest.awk results/ncu-times.csv >results/longest.txt
+  awk -f ncu_launches.awk -f longest.awk results/ncu-times.csv >results/longest.txt
   [ -s results/longest.txt ] || { echo "ncu named no kernel"; return 1; }
   cat results/longest.txt
   profiled --set full -c 9 -k "regex:^($(cut -d' ' -f1 results/longest.txt | paste -sd'|'))\$" >results/ncu.part 2>>"$log" ||
     { tail -3 results/ncu.part "$log"; return 1; }
   mv results/ncu.part results/ncu.csv
 }
+batches_at() { tr , '\n' <<<"$cells" | awk -Fx -v context="$1" '$2 == context { print $1 }' | sort -nu | paste -sd,; } # CONTEXT: of the table's cells
 step_e() { # what limits the three kernels that take longest; predictions with what step a measured
   local shape kind name context
   if ! have ncu; then
     echo "ncu: not on this machine, not run; by our own timing of single kernels these take longest in a step (seconds, times):"
-    cat results/table/*.cells 2>/dev/null | awk -f longest_launches.awk
+    longest_by_cells
   elif [ ! -s results/ncu.csv ] && ! longest_by_ncu; then
     if ! grep -qs ERR_NVGPUCTRPERM results/ncu-times.csv results/ncu.part results/ncu.log; then return 1; fi
     echo "ncu: this machine doesn't let it read counters (ERR_NVGPUCTRPERM), not run; by our own timing these take longest (seconds, times):"
-    cat results/table/*.cells 2>/dev/null | awk -f longest_launches.awk
+    longest_by_cells
   fi
   [ -e results/measured.json ] || { echo "no predictions: step a has measured nothing"; return 0; }
   while read -r shape kind <&3; do
@@ -185,7 +191,8 @@ step_e() { # what limits the three kernels that take longest; predictions with w
     [ ! -e "results/table/$name.predicted" ] || continue
     for context in $(tr , '\n' <<<"$cells" | cut -dx -f2 | sort -nu); do
       [ "$(left)" -gt $((limit / 10)) ] || return $again
-      catena inspect "table/$name.catena" --kernels --context "$context" --card results/measured.json --json | awk -f predicted.awk ||
+      catena inspect "table/$name.catena" --kernels --context "$context" --batch "$(batches_at "$context")" --card results/measured.json --json |
+        awk -f predicted.awk ||
         echo "$name at $context: no prediction" >&2
     done >"results/table/$name.predicted.part"
     mv "results/table/$name.predicted.part" "results/table/$name.predicted"
@@ -248,8 +255,13 @@ status=0
 for step in "${steps[@]}"; do
   case $step in a | b | c | d | e) ;; *) echo "run.sh: there is no step '$step'" >&2; exit 2 ;; esac
   [ ! -e "results/$step.done" ] || { echo "step $step was done before (remove results/$step.done to repeat it)"; continue; }
-  echo "step $step"
   step_began=$SECONDS
+  if [ "$(left)" -le $((limit / 20)) ]; then
+    echo "step $step has no time left in this call: start run.sh again"
+    status=$again
+    continue
+  fi
+  echo "step $step"
   touch "results/$step.begun"
   "step_$step" >>"results/$step.log" 2>&1
   ended=$?

@@ -9,13 +9,14 @@ import java.util.stream.Stream;
  * columns by itself.
  *
  * @param width  columns of a part: all of a row's, or a head's
- * @param weight f32 [width]
- * @param bias   f32 [width]
+ * @param own    parts that have weights of their own, one after the other; 1 where all have the same
+ * @param weight f32 [own · width]
+ * @param bias   f32 [own · width]
  */
-public record LayerNormLaunch(RowCount rows, View x, View y, int width, Buffer.Weight weight, Optional<Buffer.Weight> bias,
+public record LayerNormLaunch(RowCount rows, View x, View y, int width, int own, Buffer.Weight weight, Optional<Buffer.Weight> bias,
         float epsilon) implements Launch {
     public LayerNormLaunch {
-        if (x.columns() != y.columns() || width < 1 || x.columns() % width != 0) {
+        if (x.columns() != y.columns() || width < 1 || own < 1 || x.columns() % (own * width) != 0) {
             throw new IllegalArgumentException("layer_norm of " + width + " from " + x + " to " + y);
         }
     }

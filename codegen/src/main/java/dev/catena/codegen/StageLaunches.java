@@ -109,9 +109,7 @@ public final class StageLaunches {
           weight(op.operand(0), StageWeight.Use.EMBEDDING), EmbeddingLaunch.Key.POSITION, false));
       case "kernel.rms_norm" -> launches.add(new RmsNormLaunch(rows(op.result()), view(op.operand(0)), place(op),
           columns(op.operand(1)), weight(op.operand(1), StageWeight.Use.DENSE), (float) op.realAttribute("eps")));
-      case "kernel.layer_norm" -> launches.add(new LayerNormLaunch(rows(op.result()), view(op.operand(0)), place(op),
-          columns(op.operand(1)), weight(op.operand(1), StageWeight.Use.DENSE),
-          vector(op.operand(2)), (float) op.realAttribute("eps")));
+      case "kernel.layer_norm" -> launches.add(layerNorm(op));
       case "kernel.linear" -> launches.add(linear(op));
       case "kernel.elementwise" -> launches.add(elementwise(op));
       case "kernel.rope_append" -> launches.add(ropeAppend(op));
@@ -133,6 +131,12 @@ public final class StageLaunches {
     return new LinearLaunch(rows(op.result()), view(op.operand(0)), place(op), matrix(op.operand(1)),
         weight(op.operand(1), StageWeight.Use.LINEAR),
         vector(op.operand(2)), Optional.ofNullable(op.operand(3)).map(this::view), activations);
+  }
+
+  private LayerNormLaunch layerNorm(Operation op) {
+    int own = Math.toIntExact(op.intAttribute("parts"));
+    return new LayerNormLaunch(rows(op.result()), view(op.operand(0)), place(op), columns(op.operand(1)) / own, own,
+        weight(op.operand(1), StageWeight.Use.DENSE), vector(op.operand(2)), (float) op.realAttribute("eps"));
   }
 
   private LoopNestLaunch elementwise(Operation op) {

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -27,18 +28,32 @@ public final class Dim {
   private static final Pattern IDENTIFIER = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
   private static final Pattern SYMBOL = Pattern.compile("\\?(?:[A-Za-z_][A-Za-z0-9_]*|\"(?:[^\"\\\\]|\\\\.)*\")");
 
+  /** Coefficients by monomial; null where the dimension is known: a graph has many of those, and a map takes 100 bytes. */
   private final TreeMap<List<String>, Long> terms;
+  private final long known;
 
-  private Dim(TreeMap<List<String>, Long> terms) {
+  private Dim(TreeMap<List<String>, Long> terms, long known) {
     this.terms = terms;
+    this.known = known;
   }
 
   public static Dim of(long value) {
-    TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
-    if (value != 0) {
-      t.put(ONE, value);
+    return new Dim(null, value);
+  }
+
+  private static Dim of(TreeMap<List<String>, Long> terms) {
+    return terms.isEmpty() ? of(0) : terms.size() == 1 && terms.containsKey(ONE) ? of(terms.get(ONE)) : new Dim(terms, 0);
+  }
+
+  private TreeMap<List<String>, Long> terms() {
+    if (terms != null) {
+      return terms;
     }
-    return new Dim(t);
+    TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
+    if (known != 0) {
+      t.put(ONE, known);
+    }
+    return t;
   }
 
   /** A symbolic dimension; {@code name} is printed behind a question mark, quoted where it isn't an identifier. */
@@ -56,7 +71,7 @@ public final class Dim {
     }
     TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
     t.put(List.of(text), 1L);
-    return new Dim(t);
+    return of(t);
   }
 
   public static List<Dim> list(long... values) {
@@ -68,7 +83,7 @@ public final class Dim {
   }
 
   public boolean isKnown() {
-    return terms.isEmpty() || terms.size() == 1 && terms.containsKey(ONE);
+    return terms == null;
   }
 
   public boolean is(long value) {
@@ -86,13 +101,13 @@ public final class Dim {
     if (!isKnown()) {
       throw new IllegalStateException("symbolic dimension " + this);
     }
-    return terms.getOrDefault(ONE, 0L);
+    return known;
   }
 
   /** The value where the symbols (written {@code ?seq}) have these values; null where a symbol has none. */
   public Long at(Map<String, Long> symbols) {
     long sum = 0;
-    for (Map.Entry<List<String>, Long> e : terms.entrySet()) {
+    for (Map.Entry<List<String>, Long> e : terms().entrySet()) {
       long product = e.getValue();
       for (String atom : e.getKey()) {
         if (!symbols.containsKey(atom)) {
@@ -106,10 +121,13 @@ public final class Dim {
   }
 
   public Dim plus(Dim other) {
+    if (isKnown() && other.isKnown()) {
+      return of(Math.addExact(known, other.known));
+    }
     TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
-    t.putAll(terms);
-    other.terms.forEach((m, c) -> add(t, m, c));
-    return new Dim(t);
+    t.putAll(terms());
+    other.terms().forEach((m, c) -> add(t, m, c));
+    return of(t);
   }
 
   public Dim minus(Dim other) {
@@ -118,23 +136,26 @@ public final class Dim {
 
   /** The product; an {@link ArithmeticException} where it overflows or grows beyond reason. */
   public Dim times(Dim other) {
-    if ((long) terms.size() * other.terms.size() > MOST_TERMS || degree() + other.degree() > HIGHEST_DEGREE) {
+    if (isKnown() && other.isKnown()) {
+      return of(Math.multiplyExact(known, other.known));
+    }
+    if ((long) terms().size() * other.terms().size() > MOST_TERMS || degree() + other.degree() > HIGHEST_DEGREE) {
       throw new ArithmeticException("too long an expression over dimensions");
     }
     TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
-    for (Map.Entry<List<String>, Long> a : terms.entrySet()) {
-      for (Map.Entry<List<String>, Long> b : other.terms.entrySet()) {
+    for (Map.Entry<List<String>, Long> a : terms().entrySet()) {
+      for (Map.Entry<List<String>, Long> b : other.terms().entrySet()) {
         List<String> m = new ArrayList<>(a.getKey());
         m.addAll(b.getKey());
         m.sort(null);
         add(t, List.copyOf(m), Math.multiplyExact(a.getValue(), b.getValue()));
       }
     }
-    return new Dim(t);
+    return of(t);
   }
 
   private int degree() {
-    return terms.keySet().stream().mapToInt(List::size).max().orElse(0);
+    return terms().keySet().stream().mapToInt(List::size).max().orElse(0);
   }
 
   private static void add(TreeMap<List<String>, Long> t, List<String> monomial, long coefficient) {
@@ -156,13 +177,14 @@ public final class Dim {
   }
 
   private Dim exactQuotient(Dim divisor) {
-    if (divisor.terms.size() != 1) {
+    TreeMap<List<String>, Long> divisors = divisor.terms();
+    if (divisors.size() != 1) {
       return equals(divisor) ? of(1) : null;
     }
-    List<String> by = divisor.terms.firstKey();
-    long coefficient = divisor.terms.firstEntry().getValue();
+    List<String> by = divisors.firstKey();
+    long coefficient = divisors.firstEntry().getValue();
     TreeMap<List<String>, Long> t = new TreeMap<>(BY_TEXT);
-    for (Map.Entry<List<String>, Long> e : terms.entrySet()) {
+    for (Map.Entry<List<String>, Long> e : terms().entrySet()) {
       List<String> rest = new ArrayList<>(e.getKey());
       for (String s : by) {
         if (!rest.remove(s)) {
@@ -174,7 +196,7 @@ public final class Dim {
       }
       t.put(List.copyOf(rest), e.getValue() / coefficient);
     }
-    return new Dim(t);
+    return of(t);
   }
 
   /**
@@ -182,7 +204,10 @@ public final class Dim {
    * False also where nothing can be said.
    */
   public boolean isAtLeast(Dim other) {
-    for (Map.Entry<List<String>, Long> e : minus(other).terms.entrySet()) {
+    if (isKnown() && other.isKnown()) {
+      return known >= other.known;
+    }
+    for (Map.Entry<List<String>, Long> e : minus(other).terms().entrySet()) {
       // An opaque atom is known to be no less than zero only if no subtraction stands in it.
       if (e.getValue() < 0 || e.getKey().stream().anyMatch(a -> a.indexOf('-') >= 0)) {
         return false;
@@ -216,19 +241,19 @@ public final class Dim {
 
   @Override
   public boolean equals(Object o) {
-    return o instanceof Dim d && terms.equals(d.terms);
+    return o instanceof Dim d && known == d.known && Objects.equals(terms, d.terms);
   }
 
   @Override
   public int hashCode() {
-    return terms.hashCode();
+    return terms == null ? Long.hashCode(known) : terms.hashCode();
   }
 
   /** The text form: {@code 64}, {@code ?seq}, {@code ?past + ?seq}, {@code 2*?seq - 1}. */
   @Override
   public String toString() {
-    if (terms.isEmpty()) {
-      return "0";
+    if (isKnown()) {
+      return Long.toString(known);
     }
     StringBuilder s = new StringBuilder();
     List<Map.Entry<List<String>, Long>> order = new ArrayList<>(terms.entrySet());

@@ -2,15 +2,18 @@ package dev.catena.ir;
 
 import java.util.Arrays;
 
-/** A view without the axes of size 1, or with more of them: the elements stay where they are. */
+/** A view without the axes of size 1, or with more of them, or as one vector: the elements stay where they are. */
 public final class ReshapedWeight implements WeightData {
   private final WeightData base;
   private final TensorType type;
+  private final boolean flattens;
 
   public ReshapedWeight(WeightData base, long... shape) {
     this.base = base;
     this.type = TensorType.of(base.tensorType().element(), shape);
-    if (!Arrays.equals(withoutOnes(shape), withoutOnes(base.tensorType().staticShape()))) {
+    long[] kept = withoutOnes(base.tensorType().staticShape());
+    flattens = shape.length == 1 && kept.length > 1 && TensorType.of(base.tensorType().element(), kept).elements().is(shape[0]);
+    if (!flattens && !Arrays.equals(withoutOnes(shape), kept)) {
       throw new IrException(base.type().text() + " can't be seen as " + type.text());
     }
   }
@@ -32,6 +35,10 @@ public final class ReshapedWeight implements WeightData {
   @Override
   public void read(long[] start, long[] extent, float[] into, int at) {
     long[] baseShape = base.tensorType().staticShape();
+    if (flattens) {
+      readStretch(baseShape, start[0], extent[0], into, at);
+      return;
+    }
     long[] baseStart = new long[baseShape.length];
     long[] baseExtent = new long[baseShape.length];
     long[] shape = type.staticShape();
@@ -47,6 +54,24 @@ public final class ReshapedWeight implements WeightData {
       }
     }
     base.read(baseStart, baseExtent, into, at);
+  }
+
+  /** Elements as they are counted one after the other, row by row of the base. */
+  private void readStretch(long[] baseShape, long from, long count, float[] into, int at) {
+    int last = baseShape.length - 1;
+    for (long done = 0; done < count;) {
+      long[] baseStart = new long[baseShape.length];
+      long rest = from + done;
+      for (int axis = last; axis >= 0; axis--) {
+        baseStart[axis] = rest % baseShape[axis];
+        rest /= baseShape[axis];
+      }
+      long[] baseExtent = new long[baseShape.length];
+      Arrays.fill(baseExtent, 1);
+      baseExtent[last] = Math.min(count - done, baseShape[last] - baseStart[last]);
+      base.read(baseStart, baseExtent, into, Math.toIntExact(at + done));
+      done += baseExtent[last];
+    }
   }
 
   @Override

@@ -34,22 +34,29 @@ public final class FoldPass extends Pass {
   /** Vectors of parameters up to this many elements are computed: 1 + w, as Gemma's norms have it. */
   private static final long MOST_OF_VECTOR = 1 << 16;
   /** A node of 30 bytes can ask for 1024 elements: past this many in all, results stay in the graph, too. */
-  private static final long MOST_ELEMENTS_IN_ALL = 1 << 22;
+  private static final long MOST_ELEMENTS_IN_ALL = 1 << 20;
+  /** Likewise of vectors of parameters, which no text holds. */
+  private static final long MOST_OF_VECTORS_IN_ALL = 1 << 22;
 
-  /** How many elements may still become constants. */
+  /** How many elements may still become constants, and vectors. */
   private static final class Room {
-    private long left = MOST_ELEMENTS_IN_ALL;
+    private long constants = MOST_ELEMENTS_IN_ALL;
+    private long vectors = MOST_OF_VECTORS_IN_ALL;
 
-    boolean has(TensorType type) {
-      return holds(type) && type.elements().value() <= MOST_ELEMENTS;
+    boolean holdsConstant(TensorType type) {
+      return type.isStatic() && type.elements().value() <= Math.min(MOST_ELEMENTS, constants);
     }
 
-    boolean holds(TensorType type) {
-      return type.isStatic() && type.elements().value() <= left;
+    boolean holdsVector(TensorType type) {
+      return type.isStatic() && type.elements().value() <= vectors;
     }
 
-    void take(Tensor constant) {
-      left -= constant.size();
+    void takeConstant(Tensor constant) {
+      constants -= constant.size();
+    }
+
+    void takeVector(Tensor vector) {
+      vectors -= vector.size();
     }
   }
 
@@ -93,12 +100,12 @@ public final class FoldPass extends Pass {
       return false;
     }
     Tensor known = knownIntegers(op.result(), type);
-    if (known == null && room.has(type) && type.element() != ElementType.STRING && op.definition().meaning() != null && op.regions().isEmpty() && !op.operands().isEmpty()
+    if (known == null && room.holdsConstant(type) && type.element() != ElementType.STRING && op.definition().meaning() != null && op.regions().isEmpty() && !op.operands().isEmpty()
         && op.operands().stream().allMatch(v -> v == null || v.constant() != null)) {
       known = evaluate(op);
     }
     if (known != null) {
-      room.take(known);
+      room.takeConstant(known);
       Operation constant = block.insertBefore(op, Dialects.get("onnx.Constant"), List.of(),
           Map.of("value", new Attribute.Dense(known)));
       constant.setOrigin(op.origin());
@@ -113,9 +120,9 @@ public final class FoldPass extends Pass {
       return true;
     }
     Weight vector = vectorOf(op, type);
-    if (vector != null && room.holds(type)) {
+    if (vector != null && room.holdsVector(type)) {
       Tensor computed = evaluate(op);
-      room.take(computed);
+      room.takeVector(computed);
       block.replaceUses(op.result(), module.addWeight(vector.name(), new LiteralWeight(computed)).value());
       return true;
     }

@@ -165,8 +165,9 @@ final class ArtifactInspection implements Inspection {
 
   private String forecast(Manifest.Target target, PredictionOptions prediction, List<Card> cards) {
     int context = prediction.contextOf(manifest.model().maxSeqLen());
+    List<Integer> batches = prediction.batchesOf(manifest.memory().maxRows());
     try {
-      Forecast forecast = Forecast.of(reader, target, context, cards);
+      Forecast forecast = Forecast.of(reader, target, context, batches, cards);
       return ForecastText.times(forecast) + (prediction.counters() ? ForecastText.counters(forecast) : "");
     } catch (CatenaException | IllegalArgumentException e) {      // of a file that the compiler didn't write
       return NO_PREDICTION + e.getMessage();
@@ -175,8 +176,9 @@ final class ArtifactInspection implements Inspection {
 
   private Map<String, Object> forecastJson(Manifest.Target target, PredictionOptions prediction, List<Card> cards) {
     int context = prediction.contextOf(manifest.model().maxSeqLen());
+    List<Integer> batches = prediction.batchesOf(manifest.memory().maxRows());
     try {
-      return Forecast.of(reader, target, context, cards).json();
+      return Forecast.of(reader, target, context, batches, cards).json();
     } catch (CatenaException | IllegalArgumentException e) {
       return Map.of("target", target.name(), "problem", NO_PREDICTION + e.getMessage());
     }

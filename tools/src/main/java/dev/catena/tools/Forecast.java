@@ -1,6 +1,7 @@
 package dev.catena.tools;
 
 import dev.catena.artifact.ArtifactReader;
+import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
 import dev.catena.sim.timing.Card;
 import dev.catena.sim.timing.PredictedTime;
@@ -8,13 +9,16 @@ import dev.catena.sim.timing.StepShape;
 import dev.catena.sim.timing.StepWork;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
- * How an artifact's steps would do on the cards that a target's code runs on: decoding one sequence, decoding as many as
- * {@value #BATCH}, and the longest step of a prompt.
+ * How an artifact's steps would do on the cards that a target's code runs on: decoding so many sequences as were asked for, else one,
+ * {@value #BATCH}, the longest step of a prompt, and what else it takes to have each kernel of the target in a step.
  *
  * @param target the architecture
  * @param cards  that would take this target's code
@@ -28,21 +32,48 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
    * Counts in the simulator what the target's kernels do.
    *
    * @param context  positions of each sequence that decodes, the last one its own
+   * @param batches  sequences of the decode steps that are wanted; none: as above
    * @param cards    of which those that would take this target's code are predicted for
    * @throws dev.catena.runtime.DeviceException in one line, when the simulator refuses a kernel
    */
-  static Forecast of(ArtifactReader reader, Manifest.Target target, int context, List<Card> cards) {
+  static Forecast of(ArtifactReader reader, Manifest.Target target, int context, List<Integer> batches, List<Card> cards) {
     Map<String, StepWork> steps = new LinkedHashMap<>();
     String ptx = new String(reader.bytes(target.ptx()), StandardCharsets.UTF_8);
-    int rows = reader.manifest().memory().maxRows();
-    for (int batch : rows < BATCH ? List.of(1) : List.of(1, BATCH)) {
-      steps.put("decode " + batch, StepWork.of(reader.manifest(), target, ptx, StepShape.decode(batch, context)));
-    }
-    int prompt = Math.min(rows, reader.manifest().model().maxSeqLen());
-    if (prompt > 1) {
-      steps.put(PREFILL + " " + prompt, StepWork.of(reader.manifest(), target, ptx, StepShape.prefill(prompt)));
+    List<StepShape> shapes = batches.isEmpty() ? everyKernel(reader.manifest(), target, context)
+        : batches.stream().map(batch -> StepShape.decode(batch, context)).toList();
+    for (StepShape shape : shapes) {
+      steps.put(name(shape), StepWork.of(reader.manifest(), target, ptx, shape));
     }
     return new Forecast(target.name(), context, cards.stream().filter(card -> takes(card, target, reader.manifest())).toList(), steps);
+  }
+
+  private static String name(StepShape shape) {
+    return shape.rowsOfEach() == 1 ? "decode " + shape.rows() : PREFILL + " " + shape.rows();
+  }
+
+  private static List<StepShape> everyKernel(Manifest manifest, Manifest.Target target, int context) {
+    int most = manifest.memory().maxRows();
+    int prompt = Math.min(most, manifest.model().maxSeqLen());
+    List<StepShape> shapes = new ArrayList<>(List.of(StepShape.decode(1, context)));
+    if (most >= BATCH) {
+      shapes.add(StepShape.decode(BATCH, context));
+    }
+    if (prompt > 1) {
+      shapes.add(StepShape.prefill(prompt));
+    }
+    Set<String> shown = new HashSet<>();
+    shapes.forEach(shape -> shown.addAll(kernels(target, shape.rows())));
+    target.programs().values().stream().flatMap(program -> program.buckets().stream()).map(bucket -> Math.min(bucket.rows(), most)).distinct().sorted()
+        .filter(rows -> shown.addAll(kernels(target, rows)))
+        .forEach(rows -> shapes.add(rows <= BATCH || rows > prompt ? StepShape.decode(rows, context) : StepShape.prefill(rows)));
+    return shapes;
+  }
+
+  /** Kernels that a step of so many rows launches. */
+  private static Set<String> kernels(Manifest.Target target, int rows) {
+    return target.programs().values().stream()
+        .flatMap(program -> program.buckets().stream().filter(bucket -> bucket.rows() >= rows).limit(1))
+        .flatMap(bucket -> bucket.launches().stream()).map(KernelProgram.Launch::kernel).collect(Collectors.toSet());
   }
 
   /** Whether of all targets in the artifact it is this one's code that the card runs: the nearest below it, of its generation if there is one. */
@@ -88,7 +119,29 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
     json.put("times", launch.stages().size());
     json.put("predicted_s", time.seconds());
     json.put("limit", time.limit().text());
+    Map<String, Object> needs = new LinkedHashMap<>();
+    time.needs().forEach((limit, seconds) -> needs.put(limit.text(), seconds));
+    json.put("needs_s", needs);
+    json.put("memory_bytes", time.bytes());
+    json.put("waves", launch.work().waves(card));
+    json.put("block_bytes_under_way", launch.work().bytesUnderWay());
     return json;
+  }
+
+  /** What the model takes for the card's, as {@link Card} has it. */
+  private static Map<String, Object> constants(Card card) {
+    Map<String, Object> constants = new LinkedHashMap<>();
+    constants.put("multiprocessors", card.multiprocessors());
+    constants.put("clock_hz", card.clock());
+    constants.put("l2_bytes", card.l2Bytes());
+    constants.put("fma_lanes", card.fmaLanes());
+    constants.put("alu_lanes", card.aluLanes());
+    constants.put("double_lanes", card.doubleLanes());
+    constants.put("matrix_multiply_adds_per_clock", card.matrixMultiplyAdds());
+    constants.put("latency_clocks", card.latencyClocks());
+    constants.put("boundary_s", card.boundarySeconds());
+    constants.put("bytes_under_way_for_all_bandwidth", card.bytesUnderWay());
+    return constants;
   }
 
   /** For {@code --json}. Everything in it is a prediction. */
@@ -103,6 +156,7 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
       of.put("card", card.name());
       of.put("measured_constants", card.measured());
       of.put("read_bytes_per_s", card.readBytesPerSecond());
+      of.put("constants", constants(card));
       List<Object> ofSteps = new ArrayList<>();
       steps.forEach((name, step) -> {
         Map<String, Object> s = new LinkedHashMap<>();

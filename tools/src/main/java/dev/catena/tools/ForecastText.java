@@ -13,8 +13,9 @@ import java.util.Locale;
 /** A {@link Forecast} as tables for people. */
 final class ForecastText {
   private static final String WHAT_IT_IS = """
-      Predicted, not measured: the largest of bytes / bandwidth (mem), instructions (issue), products (mma) and passes through shared
-      memory (smem), times wave quantization, plus boundary and ramp (start); counted by the simulator on some blocks. %s
+      Predicted, not measured: the largest of bytes / bandwidth (mem) and, times wave quantization, instructions (issue), products (mma)
+      and passes through shared memory (smem), plus boundary and ramp (start); counted by the simulator on some blocks. Under way: bytes of
+      weights and cache that a block copies past the registers before it waits for any; of other loads enough is assumed. %s
       """;
   private static final String NOT_FITTED = "No constant was fitted on a card yet.";
 
@@ -36,7 +37,7 @@ final class ForecastText {
   }
 
   private static String steps(Forecast forecast) {
-    TextTable table = new TextTable(header("predicted tokens/s (share of bandwidth)", forecast.cards(), 0));
+    TextTable table = new TextTable(header("predicted tokens/s (share of bandwidth)", forecast.cards()));
     forecast.steps().forEach((name, step) -> {
       List<Object> row = new ArrayList<>(List.of(name(forecast, name)));
       for (Card card : forecast.cards()) {
@@ -50,9 +51,9 @@ final class ForecastText {
   }
 
   private static String launches(StepWork step, List<Card> cards) {
-    TextTable table = new TextTable(header("kernel", cards, 2));
+    TextTable table = new TextTable(header("kernel", cards, "times", "grid", "under way"));
     for (StepWork.Counted launch : step.launches()) {
-      List<Object> row = new ArrayList<>(List.of(launch.launch().kernel(), times(launch), grid(launch.launch())));
+      List<Object> row = new ArrayList<>(List.of(launch.launch().kernel(), times(launch), grid(launch.launch()), underWay(launch)));
       for (Card card : cards) {
         PredictedTime time = PredictedTime.of(launch.work(), card);
         row.add(number(time.seconds() * 1e6) + " " + time.limit().text());
@@ -62,15 +63,20 @@ final class ForecastText {
     return table.text();
   }
 
-  private static String[] header(String first, List<Card> cards, int more) {
+  private static String[] header(String first, List<Card> cards, String... more) {
     List<String> header = new ArrayList<>(List.of(first));
-    header.addAll(more == 0 ? List.of() : List.of("times", "grid"));
+    header.addAll(List.of(more));
     cards.forEach(card -> header.add(card.name()));
     return header.toArray(String[]::new);
   }
 
   private static int times(StepWork.Counted launch) {
     return launch.stages().size();
+  }
+
+  private static String underWay(StepWork.Counted launch) {
+    long bytes = launch.work().bytesUnderWay();
+    return bytes == 0 ? "–" : bytes + "";
   }
 
   private static String grid(KernelProgram.Launch launch) {

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -35,6 +36,10 @@ final class InspectCommand implements Callable<Integer> {
 
   @Option(names = "--context", paramLabel = "N", description = "With --kernels: predict decoding at N positions; default: 512, or all.")
   private Integer context;
+
+  @Option(names = "--batch", split = ",", paramLabel = "N",
+      description = "With --kernels: predict decoding of N sequences; default: 1, 16, the longest step of a prompt, and what else shows each kernel.")
+  private List<Integer> batches = List.of();
 
   @Option(names = "--card", paramLabel = "FILE.json",
       description = "With --kernels: predict for the card that 'devices --measure cuda:0 --json' measured.")
@@ -69,8 +74,8 @@ final class InspectCommand implements Callable<Integer> {
     if (dot != null && json) {
       throw new UserError("--dot and --json: each is the whole output; choose one");
     }
-    if (!kernels && (counters || context != null || card != null)) {
-      throw new UserError("--counters, --context and --card say what --kernels prints; give that, too");
+    if (!kernels && (counters || context != null || card != null || !batches.isEmpty())) {
+      throw new UserError("--counters, --context, --batch and --card say what --kernels prints; give that, too");
     }
     OutputFile page = html == null ? null : new OutputFile(html, "--html");
     if (page != null && Files.exists(html) && Files.isSameFile(html, input)) {
@@ -86,7 +91,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private PredictionOptions prediction() {
-    return new PredictionOptions(context == null ? 0 : context, card, counters);
+    return new PredictionOptions(context == null ? 0 : context, batches, card, counters);
   }
 
   /** {@code inspect --ir FILE}: the command line can't know that FILE isn't the optional PASS. */

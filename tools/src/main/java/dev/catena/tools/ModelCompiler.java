@@ -8,6 +8,7 @@ import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.StageLaunches;
 import dev.catena.codegen.cpu.CpuTarget;
 import dev.catena.frontend.onnx.ImportedModel;
+import dev.catena.frontend.onnx.ModelTooLargeException;
 import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.frontend.onnx.OnnxImporter;
 import dev.catena.ir.MappedFile;
@@ -150,7 +151,7 @@ final class ModelCompiler {
     try {
       return OnnxImporter.importModel(settings.input());
     } catch (OnnxException e) {
-      if (!Files.isRegularFile(settings.input())) {
+      if (!Files.isRegularFile(settings.input()) || e instanceof ModelTooLargeException) {
         throw e;
       }
       noLanguageModel = e.getMessage();

@@ -25,9 +25,10 @@ final class RowKernels {
     static KernelCall of(LayerNormLaunch launch) {
         int parts = launch.x().columns() / launch.width();
         boolean biased = launch.bias().isPresent();
-        String name = "layer_norm_c" + launch.width() + (parts > 1 ? "x" + parts : "") + (biased ? "_biased" : "");
-        String source = CTemplate.fill(Map.of("name", name, "columns", launch.width(), "parts", parts, "biased", biased ? 1 : 0),
-                "layer_norm.c");
+        String name = "layer_norm_c" + launch.width() + (parts > 1 ? "x" + parts : "") + (launch.own() > 1 ? "_own" + launch.own() : "")
+                + (biased ? "_biased" : "");
+        String source = CTemplate.fill(Map.of("name", name, "columns", launch.width(), "parts", parts, "own", launch.own(),
+                "biased", biased ? 1 : 0), "layer_norm.c");
         CArguments arguments = new CArguments().rows(launch.rows()).view(launch.x()).view(launch.y()).weight(launch.weight());
         launch.bias().ifPresentOrElse(arguments::weight, () -> arguments.plain("0"));
         return new KernelCall(name, source, 0, arguments.plain(CArguments.literal(launch.epsilon())).plain("thread").list());

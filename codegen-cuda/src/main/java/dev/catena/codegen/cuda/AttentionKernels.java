@@ -3,6 +3,7 @@ package dev.catena.codegen.cuda;
 import dev.catena.codegen.AttentionLaunch;
 import dev.catena.codegen.KvFormat;
 import dev.catena.codegen.RopeAppendLaunch;
+import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 
@@ -11,8 +12,9 @@ import java.util.stream.Stream;
  * in which the positions of a row are split over several blocks.
  */
 final class AttentionKernels {
-    /** attention.cuh's constant of this name. */
-    private static final int MOST_SPLITS = 16;
+    /** Splits of a row's positions at most, and blocks that keep the largest card busy with one row: two for each multiprocessor of an H100. */
+    private static final List<Integer> SPLITS = List.of(16, 32, 64);
+    private static final int BUSY_BLOCKS = 256;
     /** Rows of a step that attention is one kernel for, and of those the ones for which a block keeps less shared memory. */
     private static final int MOST_STEP_ROWS = 16;
     private static final int FEWER_STEP_ROWS = 8;
@@ -55,18 +57,18 @@ final class AttentionKernels {
     static KernelLaunch of(AttentionLaunch launch, int rows, KernelSet kernels) {
         KvFormat kv = launch.kv();
         int queries = queries(launch);
-        boolean paired = kv.k().bits() + kv.v().bits() == 32 && kv.dim() <= LARGEST_PAIRED_DIM;
-        int columns = !onTensorCores(kv) ? queries : paired ? 16 : 8;
+        int columns = columns(launch);
         int together = columns / queries;
         CudaKernel kernel = new CudaKernel("attention_h" + launch.heads() + "_" + suffix(launch),
                 "Attention over the cache, " + queries + " query heads of " + together + (together == 1 ? " row" : " rows") + " a block.", THREADS,
                 templates(kv, "attention.cuh"));
-        ofHeads(rowTables(kernel).read("q", launch.q()), launch).parameter("const uint8 *__restrict__ kv", "kv").write("y", launch.y());
+        ofHeads(rowTables(kernel).read("q", launch.q()), launch).parameter("const uint8 *__restrict__ kv", "kv")
+                .parameter("float *parts", "scratch+0").parameter("uint32 *counters", "counters").write("y", launch.y());
         return sizes(kernel, launch).size("Q_STRIDE", launch.q().rowStride())
                 .body(shape(launch, columns, 0) + """
                 attend<Shape, %s<Shape>, GROUP, QUERIES, Q_STRIDE, Y_STRIDE>(
-                    step, positions, row_sequence, page_table, q, %s, kv, y);""".formatted(tiles(kv), numbers(launch)))
-                .launch(kernels, (rows + together - 1) / together, blocks(launch));
+                    step, positions, row_sequence, page_table, q, %s, kv, parts, counters, y);""".formatted(tiles(kv), numbers(launch)))
+                .launch(kernels, (rows + together - 1) / together, blocks(launch), blocksOfSplits(launch, rows));
     }
 
     /** RoPE, the cache's new positions and attention for up to {@value #MOST_STEP_ROWS} rows. */
@@ -96,7 +98,7 @@ final class AttentionKernels {
                     step, positions, row_sequence, page_table, q, k, v, %s, %s, kv, parts, counters, y);""".formatted(tiles(kv),
                         append.tablesF16() ? "HalfPositions" : "FloatPositions", append.interleaved(), rotates ? "cos, sin" : "nullptr, nullptr",
                         numbers(launch)))
-                .launch(kernels, rows, blocks(launch), MOST_SPLITS);
+                .launch(kernels, rows, blocks(launch), splits(launch));
     }
 
     /** Whether a step's keys and values have room in a block, and its blocks counters. */
@@ -112,7 +114,40 @@ final class AttentionKernels {
 
     /** What the launches need of the device's scratch. */
     static long scratchBytes(AttentionLaunch launch, int maxRows) {
-        return 4L * Math.min(maxRows, MOST_STEP_ROWS) * blocks(launch) * MOST_SPLITS * queries(launch) * (launch.kv().dim() + 2);
+        long most = partsBytes(launch, Math.min(maxRows, MOST_STEP_ROWS) * blocks(launch), queries(launch));
+        for (int rows : RowBucket.sizes(maxRows)) {
+            if (blocksOfSplits(launch, rows) > 1) {
+                most = Math.max(most, partsBytes(launch, blocksOfRows(launch, rows), columns(launch)));
+            }
+        }
+        return most;
+    }
+
+    /** What so many blocks of x and y leave of their splits: attention.cuh's {@code SplitParts}. */
+    private static long partsBytes(AttentionLaunch launch, int blocks, int columns) {
+        return 4L * blocks * splits(launch) * ((columns * (launch.kv().dim() + 2) + 3) / 4 * 4);
+    }
+
+    /** Splits of a row's positions at most: the same for any number of rows, since results follow from it. */
+    private static int splits(AttentionLaunch launch) {
+        return SPLITS.stream().filter(splits -> splits * blocks(launch) >= BUSY_BLOCKS).findFirst().orElse(SPLITS.get(SPLITS.size() - 1));
+    }
+
+    /** Blocks that share the splits of rows beyond {@value #MOST_STEP_ROWS}: several where rows alone keep no card busy. */
+    private static int blocksOfSplits(AttentionLaunch launch, int rows) {
+        return Math.max(1, Math.min(splits(launch), BUSY_BLOCKS / blocksOfRows(launch, rows)));
+    }
+
+    private static int blocksOfRows(AttentionLaunch launch, int rows) {
+        int together = columns(launch) / queries(launch);
+        return (rows + together - 1) / together * blocks(launch);
+    }
+
+    /** Columns of a block that meets several rows. */
+    private static int columns(AttentionLaunch launch) {
+        KvFormat kv = launch.kv();
+        boolean paired = kv.k().bits() + kv.v().bits() == 32 && kv.dim() <= LARGEST_PAIRED_DIM;
+        return !onTensorCores(kv) ? queries(launch) : paired ? 16 : 8;
     }
 
     /** Whether scores and values go through tensor cores: elements of 16 bits and fewer, loaded 8 at a time. */
@@ -142,7 +177,7 @@ final class AttentionKernels {
 
     /** A line that says what {@code Shape} is. */
     private static String shape(AttentionLaunch launch, int columns, int made) {
-        return "using Shape = AttentionShape<%s, DIM, %d, %d, WINDOW, %s, %s, %s>;\n".formatted(pages(launch.kv()), columns, made,
+        return "using Shape = AttentionShape<%s, DIM, %d, %d, %d, WINDOW, %s, %s, %s>;\n".formatted(pages(launch.kv()), columns, made, splits(launch),
                 launch.softcap() > 0, launch.slopes().isPresent(), launch.sinks().isPresent());
     }
 

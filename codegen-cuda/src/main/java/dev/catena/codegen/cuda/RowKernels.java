@@ -28,12 +28,12 @@ final class RowKernels {
         int columns = launch.width();
         int parts = launch.x().columns() / columns;
         int threads = CudaKernel.threadsForRow(columns);
-        return new CudaKernel("layer_norm_c" + columns + parts(parts) + (launch.bias().isPresent() ? "_biased" : "")
+        return new CudaKernel("layer_norm_c" + columns + parts(parts) + (launch.own() > 1 ? "_own" + launch.own() : "") + (launch.bias().isPresent() ? "_biased" : "")
                 + CudaKernel.selected(launch.rows()), "Layer norm of " + of(parts, columns), threads, "layer_norm.cuh")
                 .step().readAliased("x", launch.x()).vector("weight", launch.weight()).vector("bias", launch.bias())
-                .write("y", launch.y()).size("COLUMNS", columns).size("X_STRIDE", launch.x().rowStride())
+                .write("y", launch.y()).size("COLUMNS", columns).size("OWN", launch.own()).size("X_STRIDE", launch.x().rowStride())
                 .size("Y_STRIDE", launch.y().rowStride()).size("WARPS", threads / 32)
-                .body("layer_norm<COLUMNS, X_STRIDE, Y_STRIDE, WARPS>(%s, x, weight, %s, %s, y);".formatted(
+                .body("layer_norm<COLUMNS, OWN, X_STRIDE, Y_STRIDE, WARPS>(%s, x, weight, %s, %s, y);".formatted(
                         CudaKernel.rows(launch.rows()), launch.bias().isPresent() ? "bias" : "nullptr",
                         CudaKernel.literal(launch.epsilon())))
                 .launch(kernels, rows, parts);

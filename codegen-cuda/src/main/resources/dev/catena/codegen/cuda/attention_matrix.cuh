@@ -7,9 +7,8 @@
    With a scale s and a minimum m for each position, c a code less the middle one and m' = m + s * middle, a score is
    s (q . c) + m' sum(q), a result sum((p s) c) + sum(p m'). */
 
-/* COUNT words from `index` elements on. */
-template <class ELEMENT, int COUNT> void kv_words(const uint8 *codes, int index, bool present, uint32 (&to)[COUNT]) {
-  const uint8 *from = codes + index * ELEMENT::BITS / 8;
+/* COUNT words, or zeros. */
+template <int COUNT> void kv_words(const uint8 *from, bool present, uint32 (&to)[COUNT]) {
   if constexpr (COUNT == 4) {
     uint4 words = {0, 0, 0, 0};
     if (present) words = *(const uint4 *)from;
@@ -28,27 +27,28 @@ template <int BITS> struct KvOperand {
   static constexpr int WORDS = BITS / 4, MIDDLE = 1 << (BITS - 1);
 
   /* Two codes as halves, less the middle one: in f16, 0x6400 is 1024, whose last place is 1. */
-  static uint32 two_codes(uint32 bytes, int selector) {
-    return subtract_halves(__byte_perm(bytes, 0x64646464u, selector), (0x6400u + MIDDLE) * 0x10001u);
+  static uint32 less_middle(uint32 on_1024) { return subtract_halves(on_1024, (0x6400u + MIDDLE) * 0x10001u); }
+  static uint32 two_codes(uint32 bytes, int selector) { return less_middle(__byte_perm(bytes, 0x64646464u, selector)); }
+
+  /* Those of the second nibble of each half are 16 times as much: an exact product takes that back. */
+  static uint32 first_nibbles(uint32 word) { return less_middle(and_or(word, 0x000F000Fu, 0x64006400u)); }
+  static uint32 second_nibbles(uint32 word) {
+    constexpr uint32 SIXTEENTHS = 0x2C002C00, LESS_64_AND_MIDDLE = 0xD480D480; /* 1/16; -72 */
+    return multiply_add_halves(and_or(word, 0x00F000F0u, 0x64006400u), SIXTEENTHS, LESS_64_AND_MIDDLE);
   }
 
-  static constexpr int place(int element) { return BITS == 4 ? element / 2 + element % 2 * 4 : element; }
-
-  /* Two words of four codes, in bytes. */
-  static void bytes(const uint32 (&words)[WORDS], uint32 (&to)[2]) {
-    if constexpr (BITS == 4) to[0] = words[0] & 0x0F0F0F0Fu, to[1] = words[0] >> 4 & 0x0F0F0F0Fu;
-    else to[0] = words[0], to[1] = words[1];
-  }
+  static constexpr int place(int element) { return BITS == 4 ? element % 4 * 2 + element / 4 : element; }
 
   /* Of one position, two elements in each register. */
   static void neighbours(const uint32 (&words)[WORDS], uint32 (&b)[4]) {
     if constexpr (BITS == 16) {
       b[0] = words[0], b[1] = words[1], b[2] = words[2], b[3] = words[3];
-    } else {
-      uint32 fours[2];
-      bytes(words, fours);
+    } else if constexpr (BITS == 8) {
 #pragma unroll
-      for (int i = 0; i < 4; i++) b[i] = two_codes(fours[i / 2], i % 2 == 0 ? 0x4140 : 0x4342);
+      for (int i = 0; i < 4; i++) b[i] = two_codes(words[i / 2], i % 2 == 0 ? 0x4140 : 0x4342);
+    } else {
+      b[0] = first_nibbles(words[0]), b[1] = second_nibbles(words[0]);
+      b[2] = first_nibbles(words[0] >> 8), b[3] = second_nibbles(words[0] >> 8);
     }
   }
 
@@ -57,15 +57,51 @@ template <int BITS> struct KvOperand {
     if constexpr (BITS == 16) {
 #pragma unroll
       for (int i = 0; i < 8; i++) b[i] = __byte_perm(one[i / 2], other[i / 2], i % 2 == 0 ? 0x5410 : 0x7632);
-    } else {
-      uint32 of_one[2], of_other[2];
-      bytes(one, of_one), bytes(other, of_other);
+    } else if constexpr (BITS == 8) {
 #pragma unroll
       for (int i = 0; i < 4; i++) {
-        const uint32 two = __byte_perm(of_one[i / 2], of_other[i / 2], i % 2 == 0 ? 0x5140 : 0x7362);
+        const uint32 two = __byte_perm(one[i / 2], other[i / 2], i % 2 == 0 ? 0x5140 : 0x7362);
         b[2 * i] = two_codes(two, 0x4140), b[2 * i + 1] = two_codes(two, 0x4342);
       }
+    } else {
+#pragma unroll
+      for (int four = 0; four < 2; four++) {
+        const uint32 both = __byte_perm(one[0], other[0], four == 0 ? 0x5410 : 0x7632);
+        b[place(4 * four)] = first_nibbles(both), b[place(4 * four + 1)] = second_nibbles(both);
+        b[place(4 * four + 2)] = first_nibbles(both >> 8), b[place(4 * four + 3)] = second_nibbles(both >> 8);
+      }
     }
+  }
+};
+
+/* How LANES lanes share a row of DIM elements: a lane has 8 of each chunk. A load brings it its 8 of up to four neighbouring chunks, as
+   many as 128 bits hold and as the rows' length keeps aligned. */
+template <class ELEMENT, int DIM, int LANES> struct RowOfLanes {
+  static constexpr int CHUNKS = divide_up(DIM, LANES * 8), FULL_CHUNKS = DIM / (LANES * 8), WORDS = ELEMENT::BITS / 4;
+
+  static constexpr bool loads_together(int chunks) { return ELEMENT::BITS * chunks <= 16 && DIM % (8 * chunks) == 0; }
+
+  /* Chunks that the load which brings a chunk brings. */
+  static constexpr int together(int chunk) {
+    if (loads_together(4) && chunk / 4 * 4 + 4 <= FULL_CHUNKS) return 4;
+    return loads_together(2) && chunk / 2 * 2 + 2 <= FULL_CHUNKS ? 2 : 1;
+  }
+
+  /* Where a lane's 8 elements of a chunk begin. */
+  static constexpr int element(int chunk, int lane) {
+    const int count = together(chunk), first = chunk / count * count;
+    return first * LANES * 8 + (lane * count + chunk % count) * 8;
+  }
+
+  /* All that a lane has of a row. */
+  template <int CHUNK = 0> static void load(const uint8 *codes, int row, int lane, bool present, uint32 (&to)[CHUNKS][WORDS]) {
+    constexpr int COUNT = together(CHUNK), BITS = ELEMENT::BITS;
+    uint32 words[COUNT * WORDS];
+    kv_words(codes + row * (DIM / 8 * BITS) + CHUNK * LANES * BITS + lane * COUNT * BITS,
+             present && (CHUNK + COUNT <= FULL_CHUNKS || element(CHUNK, lane) < DIM), words);
+#pragma unroll
+    for (int i = 0; i < COUNT * WORDS; i++) to[CHUNK + i / WORDS][i % WORDS] = words[i];
+    if constexpr (CHUNK + COUNT < CHUNKS) load<CHUNK + COUNT>(codes, row, lane, present, to);
   }
 };
 
@@ -76,12 +112,9 @@ template <class SHAPE> struct MatrixTiles {
   using ValueOperand = KvOperand<Value::BITS>;
   static constexpr int DIM = SHAPE::DIM, COLUMN_TILES = SHAPE::COLUMNS / 8;
   static constexpr int POSITIONS = (Key::BITS + Value::BITS) * DIM <= 2048 ? 32 : 16, EIGHTS = POSITIONS / 8;
-  static constexpr int KEY_CHUNKS = divide_up(DIM, 32);   /* a lane has 8 elements of each */
-  static constexpr int VALUE_CHUNKS = divide_up(DIM, 64); /* likewise */
-  static constexpr int KEY_WORDS = KeyOperand::WORDS, VALUE_WORDS = ValueOperand::WORDS;
-  /* Chunks that one load brings. */
-  static constexpr int KEY_JOIN = Key::BITS < 16 && DIM % 64 == 0 ? Key::BITS == 4 && DIM % 128 == 0 ? 4 : 2 : 1;
-  static constexpr int VALUE_JOIN = Value::BITS < 16 && DIM % 128 == 0 ? Value::BITS == 4 && DIM % 256 == 0 ? 4 : 2 : 1;
+  using KeyRow = RowOfLanes<Key, DIM, 4>;
+  using ValueRow = RowOfLanes<Value, DIM, 8>;
+  static constexpr int KEY_CHUNKS = KeyRow::CHUNKS, VALUE_CHUNKS = ValueRow::CHUNKS;
   /* Whether values are under way while keys are multiplied: they need registers until then, of which large heads leave none. */
   static constexpr bool VALUES_EARLY = COLUMN_TILES == 1 && DIM <= 128 && POSITIONS * DIM * Value::BITS <= 16 * 128 * 16;
   static_assert(DIM % 8 == 0 && SHAPE::COLUMNS % 8 == 0 && PAGE % POSITIONS == 0, "");
@@ -89,7 +122,8 @@ template <class SHAPE> struct MatrixTiles {
   static constexpr float WEIGHT_ONE = 8192;
 
   struct Queries {
-    alignas(16) uint16 halves[COLUMN_TILES][KEY_CHUNKS][2][32][8]; /* as lanes hold them */
+    /* As lanes hold them: of four elements two of the high halves, two of the low ones, and so the other two. */
+    alignas(16) uint16 halves[COLUMN_TILES][KEY_CHUNKS][2][32][8];
     float unscale[SHAPE::COLUMNS], sum[SHAPE::COLUMNS];
   };
 
@@ -108,12 +142,6 @@ template <class SHAPE> struct MatrixTiles {
     }
   }
 
-  /* Where a lane's 8 elements of a chunk begin. */
-  static constexpr int key_element(int chunk, int lane_t) { return chunk / KEY_JOIN * KEY_JOIN * 32 + (lane_t * KEY_JOIN + chunk % KEY_JOIN) * 8; }
-  static constexpr int value_element(int chunk, int lane_g) {
-    return chunk / VALUE_JOIN * VALUE_JOIN * 64 + (lane_g * VALUE_JOIN + chunk % VALUE_JOIN) * 8;
-  }
-
   /* A warp gives a column its query, of which lane l has elements l, l + 32, ...; halves hold it near 2^14. */
   static void put(Queries &queries, int column, const float (&x)[KEY_CHUNKS], float scale) {
     float largest = 0, sum = 0;
@@ -124,13 +152,14 @@ template <class SHAPE> struct MatrixTiles {
     const int shift = exponent == -127 || exponent == 128 ? 0 : least(13 - exponent, 126);
 #pragma unroll
     for (int i = 0; i < KEY_CHUNKS; i++) {
-      const int d = lane_id() + 32 * i, in = d % (32 * KEY_JOIN), eight = in / 8;
-      const int chunk = d / (32 * KEY_JOIN) * KEY_JOIN + eight % KEY_JOIN, lane = column % 8 * 4 + eight / KEY_JOIN;
-      const int place = KeyOperand::place(d % 8);
+      /* Its 8 elements' place in the chunks that are loaded together: lane after lane, and a lane's chunks side by side. */
+      const int together = KeyRow::together(i), eight = i % together * 4 + lane_id() / 8;
+      const int chunk = i / together * together + eight % together, lane = column % 8 * 4 + eight / together;
+      const int place = KeyOperand::place(lane_id() % 8);
       const float scaled = x[i] * power_of_two(shift);
       const uint16 high = half_of_float(scaled), low = half_of_float(scaled - float_of_half(high));
-      queries.halves[column / 8][chunk][0][lane][place] = high;
-      queries.halves[column / 8][chunk][1][lane][place] = low;
+      uint16 *to = &queries.halves[column / 8][chunk][place / 4][lane][place / 2 % 2 * 4 + place % 2];
+      to[0] = high, to[2] = low;
       sum += float_of_half(high) + float_of_half(low);
     }
     sum = warp_sum(sum);
@@ -152,36 +181,19 @@ template <class SHAPE> struct MatrixTiles {
   }
 
   template <bool MIXED> void meet(const KeysAndValues<SHAPE> &source, const uint8 *page, int first, int end) {
-    uint32 keys[EIGHTS][KEY_CHUNKS][KEY_WORDS];
+    uint32 keys[EIGHTS][KEY_CHUNKS][KeyRow::WORDS];
 #pragma unroll
     for (int n = 0; n < EIGHTS; n++) {
-      const int position = first + n * 8 + g;
-      const bool present = !MIXED || position < end;
-      const KvRow row = source.template key<MIXED>(page, position);
-#pragma unroll
-      for (int chunk = 0; chunk < KEY_CHUNKS; chunk += KEY_JOIN) {
-        const int d = key_element(chunk, t);
-        uint32 words[KEY_JOIN * KEY_WORDS];
-        kv_words<Key>(row.codes, row.slot * DIM + d, present && (DIM % 32 == 0 || d < DIM), words);
-#pragma unroll
-        for (int i = 0; i < KEY_JOIN * KEY_WORDS; i++) keys[n][chunk + i / KEY_WORDS][i % KEY_WORDS] = words[i];
-      }
+      const KvRow row = source.template key<MIXED>(page, first, n * 8 + g);
+      KeyRow::load(row.codes, row.slot, t, !MIXED || first + n * 8 + g < end, keys[n]);
     }
-    uint32 values[POSITIONS / 4][VALUE_CHUNKS][VALUE_WORDS];
+    uint32 values[POSITIONS / 4][VALUE_CHUNKS][ValueRow::WORDS];
     auto load_values = [&]() {
 #pragma unroll
       for (int i = 0; i < POSITIONS / 4; i++) {
-        const int position = first + i / 2 * 8 + 2 * t + i % 2;
-        const bool present = !MIXED || position < end;
-        const KvRow row = source.template value<MIXED>(page, position);
-#pragma unroll
-        for (int chunk = 0; chunk < VALUE_CHUNKS; chunk += VALUE_JOIN) {
-          const int d = value_element(chunk, g);
-          uint32 words[VALUE_JOIN * VALUE_WORDS];
-          kv_words<Value>(row.codes, row.slot * DIM + d, present && (DIM % 64 == 0 || d < DIM), words);
-#pragma unroll
-          for (int j = 0; j < VALUE_JOIN * VALUE_WORDS; j++) values[i][chunk + j / VALUE_WORDS][j % VALUE_WORDS] = words[j];
-        }
+        const int of_tile = i / 2 * 8 + 2 * t + i % 2;
+        const KvRow row = source.template value<MIXED>(page, first, of_tile);
+        ValueRow::load(row.codes, row.slot, g, !MIXED || first + of_tile < end, values[i]);
       }
     };
     if (VALUES_EARLY) load_values();
@@ -195,25 +207,24 @@ template <class SHAPE> struct MatrixTiles {
       for (int n = 0; n < EIGHTS; n++) KeyOperand::neighbours(keys[n][chunk], b[n]);
 #pragma unroll
       for (int tile = 0; tile < COLUMN_TILES; tile++) {
-        const uint4 high = *(const uint4 *)queries.halves[tile][chunk][0][lane_id()];
-        const uint4 low = *(const uint4 *)queries.halves[tile][chunk][1][lane_id()];
 #pragma unroll
-        for (int n = 0; n < EIGHTS; n++) {
-          multiply_tile(scores[tile][n], {high.x, low.x, high.y, low.y}, b[n][0], b[n][1]);
-          multiply_tile(scores[tile][n], {high.z, low.z, high.w, low.w}, b[n][2], b[n][3]);
+        for (int half = 0; half < 2; half++) {
+          const uint4 of = *(const uint4 *)queries.halves[tile][chunk][half][lane_id()];
+#pragma unroll
+          for (int n = 0; n < EIGHTS; n++) multiply_tile(scores[tile][n], {of.x, of.y, of.z, of.w}, b[n][2 * half], b[n][2 * half + 1]);
         }
       }
     }
     float key_scale[EIGHTS][2], key_middle[EIGHTS][2], value_scale[EIGHTS][2], value_middle[EIGHTS][2];
 #pragma unroll
     for (int n = 0; n < EIGHTS; n++) {
-      const int position = first + n * 8 + 2 * t;
+      const int of_tile = n * 8 + 2 * t;
       if constexpr (Key::CODES)
-        two_pairs<MIXED, Key>(source.template key<MIXED>(page, position), source.template key<MIXED>(page, position + 1), position, end,
-                              key_scale[n], key_middle[n]);
+        two_pairs<MIXED, Key>(source.template key<MIXED>(page, first, of_tile), source.template key<MIXED>(page, first, of_tile + 1),
+                              first + of_tile, end, key_scale[n], key_middle[n]);
       if constexpr (Value::CODES)
-        two_pairs<MIXED, Value>(source.template value<MIXED>(page, position), source.template value<MIXED>(page, position + 1), position,
-                                end, value_scale[n], value_middle[n]);
+        two_pairs<MIXED, Value>(source.template value<MIXED>(page, first, of_tile), source.template value<MIXED>(page, first, of_tile + 1),
+                                first + of_tile, end, value_scale[n], value_middle[n]);
     }
 
     if (!VALUES_EARLY) load_values();
@@ -231,7 +242,7 @@ template <class SHAPE> struct MatrixTiles {
           float score = scores[tile][n][i] + scores[tile][n][i + 2];
           if constexpr (Key::CODES) score = fmaf(score, key_scale[n][i], key_middle[n][i] * query_sum);
           score = source.score(score * query_unscale, slope[tile], position + 1 - sight[tile].end);
-          const bool seen = position >= sight[tile].lowest && position < sight[tile].end;
+          const bool seen = !MIXED || position >= sight[tile].lowest && position < sight[tile].end;
           weights[n][i] = seen ? score : -infinity();
           largest = fmaxf(largest, weights[n][i]);
           if constexpr (Value::CODES) largest_scale = fmaxf(largest_scale, seen ? value_scale[n][i] : 0);
@@ -253,7 +264,7 @@ template <class SHAPE> struct MatrixTiles {
         for (int i = 0; i < 2; i++) {
           /* A score may be minus infinity, or no number: that is not the same as unseen. */
           const int position = first + n * 8 + 2 * t + i;
-          const bool seen = position >= sight[tile].lowest && position < sight[tile].end;
+          const bool seen = !MIXED || position >= sight[tile].lowest && position < sight[tile].end;
           const float weight = seen ? expf(weights[n][i] - largest) * WEIGHT_ONE : 0;
           total[tile] += weight;
           if constexpr (Value::CODES) of_minima[tile] = fmaf(weight, value_middle[n][i], of_minima[tile]);
@@ -303,7 +314,7 @@ template <class SHAPE> struct MatrixTiles {
         for (int i = 0; i < 2; i++)
 #pragma unroll
           for (int four = 0; four < 8; four += 4) {
-            const int d = value_element(chunk, 2 * t + i) + four;
+            const int d = ValueRow::element(chunk, 2 * t + i) + four;
             float of[4];
 #pragma unroll
             for (int j = 0; j < 4; j++) of[j] = sums[tile][chunk][ValueOperand::place(four + j)][i] + minima;

@@ -33,10 +33,10 @@ template <class SHAPE> struct ScalarTiles {
   template <bool MIXED> void meet(const KeysAndValues<SHAPE> &source, const uint8 *page, int first, int end) {
     const int count = least(POSITIONS, end - first);
     float weights[COLUMNS] = {};
-    if (lane_id() < count) score<MIXED>(source, page, first + lane_id(), weights);
+    if (lane_id() < count) score<MIXED>(source, page, first, weights);
     weigh(first + lane_id(), weights);
     for (int i = 0; i < count; i++) {
-      const KvRow row = source.template value<MIXED>(page, first + i);
+      const KvRow row = source.template value<MIXED>(page, first, i);
       const auto pair = Value::position(row.pairs, row.slot);
       float value[VALUES];
 #pragma unroll
@@ -54,8 +54,8 @@ template <class SHAPE> struct ScalarTiles {
   }
 
   template <bool MIXED>
-  void score(const KeysAndValues<SHAPE> &source, const uint8 *page, int position, float (&scores)[COLUMNS]) const {
-    const KvRow row = source.template key<MIXED>(page, position);
+  void score(const KeysAndValues<SHAPE> &source, const uint8 *page, int first, float (&scores)[COLUMNS]) const {
+    const KvRow row = source.template key<MIXED>(page, first, lane_id());
     const auto pair = Key::position(row.pairs, row.slot);
     for (int d = 0; d < DIM; d += TOGETHER) {
       float key[TOGETHER];
@@ -67,7 +67,7 @@ template <class SHAPE> struct ScalarTiles {
     }
 #pragma unroll
     for (int column = 0; column < COLUMNS; column++)
-      scores[column] = source.score(scores[column], SHAPE::SLOPED ? slopes[column] : 0, position + 1 - sight[column].end);
+      scores[column] = source.score(scores[column], SHAPE::SLOPED ? slopes[column] : 0, first + lane_id() + 1 - sight[column].end);
   }
 
   /* Scores become weights against the new maximum. */

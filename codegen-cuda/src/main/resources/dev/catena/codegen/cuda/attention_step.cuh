@@ -2,34 +2,34 @@
    KV head, and one split of the row's positions. It rotates its queries; the keys and values that this step adds to the row's
    sequence it makes itself, in the cache's form, and uses them from shared memory: no block waits for another. The one that has
    the row's own position writes it to its page. The last block of a row and KV head to arrive joins the splits, in order. */
-/* blockIdx.x: the row; blockIdx.y: KV head and chunk of its queries; blockIdx.z: the split. `parts` is [blocks of x and y]
-   [MOST_SPLITS] of QUERIES summaries and [QUERIES][DIM] sums; `counters`, one for each block of x and y, are zero before and after. */
+/* blockIdx.x: the row; blockIdx.y: KV head and chunk of its queries; blockIdx.z: the split, of those that the row sees. `counters`, one for
+   each block of x and y, are zero before and after. */
 template <class SHAPE, class TILES, class TABLE, int GROUP, int QUERIES, int ROTARY, bool INTERLEAVED, int TABLE_ROWS, int Q_STRIDE,
           int K_STRIDE, int V_STRIDE, int Y_STRIDE>
 void attention_step(const int *step, const int *positions, const int *row_sequence, const int *page_table, const float *q,
                     const float *k, const float *v, const uint8 *cos, const uint8 *sin, float scale, float cap, const float *slopes,
-                    const float *sinks, uint8 *kv, float *parts, uint32 *counters, float *y) {
+                    const float *sinks, uint8 *kv, float *parts_of_all, uint32 *counters, float *y) {
   constexpr int CHUNKS = divide_up(GROUP, QUERIES), DIM = SHAPE::DIM, COUNT = divide_up(DIM, 32);
-  constexpr int PART = QUERIES * (DIM + 2);
   using Key = typename SHAPE::Key;
   using Value = typename SHAPE::Value;
   using Made = typename SHAPE::Made;
   __shared__ AttentionShared<SHAPE, TILES> shared;
-  __shared__ bool joins;
   const int row = blockIdx.x;
   if (row >= step[STEP_ROWS]) return;
-  const int position = positions[row], count = position + 1, split = split_positions(count);
-  const int begin = blockIdx.z * split, end = least(begin + split, count), splits = divide_up(count, split);
-  if (begin >= count) return;
+  const int position = positions[row], count = position + 1;
+  const Splits splits = SHAPE::splits(count);
+  if (blockIdx.z >= splits.count()) return;
+  const int split = splits.first + blockIdx.z, begin = split * splits.length, end = least(begin + splits.length, count);
   const int kv_head = blockIdx.y / CHUNKS, chunk = blockIdx.y % CHUNKS, first_head = kv_head * GROUP + chunk * QUERIES;
   const int queries = least(QUERIES, GROUP - chunk * QUERIES), sequence = row_sequence[row];
   int first_row = row; /* of its sequence: positions from there on are in no page yet */
   while (first_row > 0 && row_sequence[first_row - 1] == sequence) first_row--;
   const int made_from = position - (row - first_row);
 
-  const KeysAndValues<SHAPE> source = {step, page_table, kv, shared.made, sequence, kv_head, made_from,
-                                       SHAPE::sight(count).lowest, cap};
-  if (threadIdx.x < SHAPE::COLUMNS) shared.sight[threadIdx.x] = SHAPE::sight(count);
+  const Sight sight = SHAPE::sight(count);
+  const KeysAndValues<SHAPE> source = {SHAPE::Pages::of_sequence(step, page_table, sequence), kv, shared.made, kv_head, made_from,
+                                       sight.lowest, sight, cap};
+  if (threadIdx.x < SHAPE::COLUMNS) shared.sight[threadIdx.x] = sight;
   if (SHAPE::SLOPED && threadIdx.x < SHAPE::COLUMNS) shared.slopes[threadIdx.x] = threadIdx.x < queries ? slopes[first_head + threadIdx.x] : 0;
   const int made = most(0, end - most(begin, made_from)); /* the last positions of the split */
   for (int task = warp_id(); task < SHAPE::COLUMNS + 2 * made; task += ATTENTION_WARPS) {
@@ -61,7 +61,7 @@ void attention_step(const int *step, const int *positions, const int *row_sequen
   meet(source, shared, begin, end);
   join_warps(shared);
   __syncthreads();
-  if (SHAPE::SINKS && splits == 1) {
+  if (SHAPE::SINKS && splits.count() == 1) {
     if (threadIdx.x < queries) {
       const Summary before = beginning<SHAPE, TILES>(sinks, first_head + threadIdx.x), next = shared.split[threadIdx.x];
       const float maximum = fmaxf(before.maximum, next.maximum);
@@ -73,54 +73,20 @@ void attention_step(const int *step, const int *positions, const int *row_sequen
   }
   y += (int64)row * Y_STRIDE + first_head * DIM;
   const int block = row * gridDim.y + blockIdx.y;
-  parts += (int64)block * MOST_SPLITS * PART;
+  const SplitParts<SHAPE, QUERIES> parts(parts_of_all, block);
   for (int i = threadIdx.x; i < queries * DIM; i += ATTENTION_THREADS) {
     const int column = i / DIM;
     const float sum = sum_of_split(shared, column, i % DIM);
-    if (SHAPE::SINKS && splits == 1) y[i] = join_splits(0, sum, shared.of_split[column]) / shared.joined[column].total;
-    else if (splits == 1) y[i] = sum / shared.split[column].total;
-    else parts[blockIdx.z * PART + 2 * QUERIES + i] = sum;
+    if (SHAPE::SINKS && splits.count() == 1) y[i] = join_splits(0, sum, shared.of_split[column]) / shared.joined[column].total;
+    else if (splits.count() == 1) y[i] = sum / shared.split[column].total;
+    else parts.sums(split, column)[i % DIM] = sum;
   }
-  if (splits == 1) return;
+  if (splits.count() == 1) return;
   if (threadIdx.x < queries) {
-    parts[blockIdx.z * PART + 2 * threadIdx.x] = shared.split[threadIdx.x].maximum;
-    parts[blockIdx.z * PART + 2 * threadIdx.x + 1] = shared.split[threadIdx.x].total;
+    parts.summary(split, threadIdx.x)[0] = shared.split[threadIdx.x].maximum;
+    parts.summary(split, threadIdx.x)[1] = shared.split[threadIdx.x].total;
   }
-
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    __threadfence();
-    joins = atomicInc(counters + block, splits - 1) == splits - 1; /* the last one takes it back to zero */
-    __threadfence();
-  }
-  __syncthreads();
-  if (!joins) return;
-  __shared__ float maxima[MOST_SPLITS][QUERIES], totals[MOST_SPLITS][QUERIES], total[QUERIES];
-  __shared__ SplitFactors factors[MOST_SPLITS][QUERIES];
-  for (int i = threadIdx.x; i < splits * QUERIES; i += ATTENTION_THREADS) {
-    const float *summary = parts + i / QUERIES * PART + i % QUERIES * 2;
-    const bool used = i % QUERIES < queries;
-    maxima[i / QUERIES][i % QUERIES] = used ? summary[0] : 0, totals[i / QUERIES][i % QUERIES] = used ? summary[1] : 0;
-  }
-  __syncthreads();
-  for (int i = threadIdx.x; i < splits * QUERIES; i += ATTENTION_THREADS) {
-    const int s = i / QUERIES, column = i % QUERIES;
-    float before = beginning<SHAPE, TILES>(sinks, first_head + least(column, queries - 1)).maximum;
-    for (int earlier = 0; earlier < s; earlier++) before = fmaxf(before, maxima[earlier][column]);
-    factors[s][column] = split_factors(before, maxima[s][column], fmaxf(before, maxima[s][column]));
-  }
-  __syncthreads();
-  if (threadIdx.x < queries) {
-    float sum = beginning<SHAPE, TILES>(sinks, first_head + threadIdx.x).total;
-    for (int s = 0; s < splits; s++) sum = join_splits(sum, totals[s][threadIdx.x], factors[s][threadIdx.x]);
-    total[threadIdx.x] = sum;
-  }
-  __syncthreads();
-  for (int i = threadIdx.x; i < queries * DIM; i += ATTENTION_THREADS) {
-    const int column = i / DIM;
-    float sum = 0;
-#pragma unroll 4
-    for (int s = 0; s < splits; s++) sum = join_splits(sum, parts[s * PART + 2 * QUERIES + i], factors[s][column]);
-    y[i] = sum / total[column];
-  }
+  if (!arrives_last(counters + block, splits.count(), shared.arrived_last)) return;
+  join_parts<SHAPE, TILES>(parts, shared.join, queries, sinks, [&](int) { return splits; }, [&](int column) { return first_head + column; },
+                           [&](int column) { return y + column * DIM; });
 }

@@ -107,9 +107,16 @@ template <class K_ELEMENT, class V_ELEMENT, int DIM, int POSITIONS> struct KvHea
 template <class K_ELEMENT, class V_ELEMENT, int KV_HEADS, int DIM> struct KvPages : KvHead<K_ELEMENT, V_ELEMENT, DIM, PAGE> {
   static constexpr int64 PAGE_BYTES = (int64)KV_HEADS * KvPages::HEAD_BYTES;
 
+  /* The ids of a sequence's pages. */
+  static const int *of_sequence(const int *step, const int *page_table, int sequence) {
+    return page_table + (int64)sequence * step[STEP_PAGE_TABLE_STRIDE];
+  }
+
+  /* One KV head's part of a page. */
+  static int64 head_offset(int id, int kv_head) { return id * PAGE_BYTES + kv_head * KvPages::HEAD_BYTES; }
+
   /* One KV head's part of the page that holds a position. */
   static int64 head_offset(const int *step, const int *page_table, int sequence, int position, int kv_head) {
-    const int id = page_table[(int64)sequence * step[STEP_PAGE_TABLE_STRIDE] + position / PAGE];
-    return id * PAGE_BYTES + kv_head * KvPages::HEAD_BYTES;
+    return head_offset(of_sequence(step, page_table, sequence)[position / PAGE], kv_head);
   }
 };

@@ -3,6 +3,7 @@ package dev.catena.codegen.cuda;
 import dev.catena.codegen.cuda.SassInstruction.Opcode;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /** A kernel's machine code. */
@@ -54,6 +55,11 @@ final class SassKernel {
             }
         }
         return best;
+    }
+
+    /** The smallest loop that has an opcode: the usual case, where a kernel has a loop of its own for the others. */
+    List<SassInstruction> smallestLoop(Opcode opcode) {
+        return loops().stream().filter(loop -> count(loop, opcode) > 0).min(Comparator.comparingInt(List::size)).orElse(List.of());
     }
 
     static long count(List<SassInstruction> instructions, Opcode opcode) {

@@ -27,7 +27,7 @@ public record TensorProgram(List<Buffer> inputs, List<Buffer> outputs, List<Weig
     }
 
     /** A larger program, of ever new shapes, would take compilers minutes. */
-    public static final int MOST_KERNELS = 4096;
+    public static final int MOST_KERNELS = 2048;
 
     /** That a target can't have kernels for all of the program, in a line that names the operation where it became too many. */
     public RuntimeException tooManyKernels(int operation) {

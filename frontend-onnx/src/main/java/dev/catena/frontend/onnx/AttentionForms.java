@@ -1,9 +1,11 @@
 package dev.catena.frontend.onnx;
 
 import dev.catena.ir.Attribute;
+import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Value;
+import dev.catena.ir.WeightData;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -51,7 +53,7 @@ final class AttentionForms extends OperationForms {
     return x.tensorType().rank() == 4 ? x : heads(x, heads, known(x, -1, "operand") / heads);
   }
 
-  /** MultiHeadAttention with queries, keys and values apart. */
+  /** MultiHeadAttention with queries, keys and values apart, or keys and values of each head together, or all three. */
   List<Value> multiHead(OnnxGraph.Node node, List<Value> in) {
     allow(node, "num_heads", "mask_filter_value", "scale", "unidirectional");
     long heads = positive(node, "num_heads");
@@ -61,6 +63,10 @@ final class AttentionForms extends OperationForms {
       return packedHeads(node, in, q, heads);
     }
     Value k = required(in, 1, "key");
+    if (k.tensorType().rank() == 5 && optional(in, 2) == null && optional(in, 3) == null) {
+      List<Value> parts = partsOfHeads(k, heads, 2, "key");
+      return apart(node, q, parts.get(0), parts.get(1), heads, optional(in, 6), optional(in, 7), optional(in, 4), optional(in, 5));
+    }
     Value v = required(in, 2, "value");
     if (q.tensorType().rank() != 3 || known(q, -1, "query") % heads != 0) {
       throw out.broken("with a query " + q.tensorType().text() + " of " + heads + " heads isn't supported; queries, keys and values"
@@ -78,14 +84,22 @@ final class AttentionForms extends OperationForms {
 
   /** Queries, keys and values of each head in one operand [batch, rows, heads, 3, size]. */
   private List<Value> packedHeads(OnnxGraph.Node node, List<Value> in, Value all, long heads) {
-    long size = known(all, -1, "query");
-    if (known(all, 2, "query") != heads || known(all, 3, "query") != 3 || optional(in, 3) != null) {
-      throw out.broken("can't take queries, keys and values of " + heads + " heads out of " + all.tensorType().text());
+    if (optional(in, 3) != null) {
+      throw out.broken("has a bias for queries, keys and values that come together; Catena knows one for those that come apart");
     }
-    List<Value> parts = out.append("Split", List.of(all, integers(1, 1, 1)), Map.of("axis", Attribute.of(3)), 3).results();
-    Value q = op("Squeeze", parts.get(0), integers(3));
-    return apart(node, op("Reshape", q, integers(0, 0, heads * size)), turned(op("Squeeze", parts.get(1), integers(3))),
-        turned(op("Squeeze", parts.get(2), integers(3))), heads, optional(in, 6), optional(in, 7), optional(in, 4), optional(in, 5));
+    List<Value> parts = partsOfHeads(all, heads, 3, "query");
+    return apart(node, parts.get(0), parts.get(1), parts.get(2), heads, optional(in, 6), optional(in, 7), optional(in, 4), optional(in, 5));
+  }
+
+  /** The parts of [batch, rows, heads, parts, size], each [batch, heads, rows, size]. */
+  private List<Value> partsOfHeads(Value all, long heads, int parts, String name) {
+    if (known(all, 2, name) != heads || known(all, 3, name) != parts) {
+      throw out.broken("can't take " + parts + " parts of " + heads + " heads out of " + all.tensorType().text());
+    }
+    long[] ones = new long[parts];
+    Arrays.fill(ones, 1);
+    return out.append("Split", List.of(all, integers(ones)), Map.of("axis", Attribute.of(3)), parts).results().stream()
+        .map(part -> turned(op("Squeeze", part, integers(3)))).toList();
   }
 
   private Value elements(Value vector, long from, long to) {
@@ -94,14 +108,39 @@ final class AttentionForms extends OperationForms {
 
   /** Attention with one weight for queries, keys and values, and one past [2, batch, heads, past, size] for keys and values. */
   List<Value> packed(OnnxGraph.Node node, List<Value> in) {
-    allow(node, "num_heads", "mask_filter_value", "scale", "unidirectional", "qkv_hidden_sizes");
-    long heads = positive(node, "num_heads");
-    Value x = required(in, 0, "input");
-    Value all = op("MatMul", x, required(in, 1, "weights"));
-    if (optional(in, 2) != null) {
-      all = op("Add", all, in.get(2));
+    if (integer(node, "do_rotary", 0) != 0) {
+      throw out.broken("turns queries and keys itself (do_rotary), as ONNX Runtime does on some GPUs only; fuse the model with"
+          + " RotaryEmbedding and MultiHeadAttention");
     }
+    allow(node, "num_heads", "mask_filter_value", "scale", "unidirectional", "qkv_hidden_sizes", "do_rotary", "rotary_embedding_dim");
     refuse(node, in, 6);
+    Value product = op("MatMul", required(in, 0, "input"), required(in, 1, "weights"));
+    return packed(node, optional(in, 2) == null ? product : op("Add", product, in.get(2)), optional(in, 3), optional(in, 4), optional(in, 5));
+  }
+
+  /** The same of codes: QAttention. */
+  List<Value> quantized(OnnxGraph.Node node, List<Value> in, QuantizedConstants constants) {
+    allow(node, "num_heads", "mask_filter_value", "scale", "unidirectional");
+    refuse(node, in, 9);
+    Value zero = optional(in, 6);
+    Value codes = wide(required(in, 0, "input"));
+    Value x = op("Mul", zero == null ? codes : op("Sub", codes, wide(zero)), required(in, 3, "input_scale"));
+    WeightData zeros = optional(in, 7) == null ? null : data(in.get(7), "weight_zero_point");
+    Value weights = constants.dequantized(node.input(1), data(required(in, 1, "weight"), "weight"), data(required(in, 4, "weight_scale"),
+        "weight_scale"), zeros, 1, 0);
+    if (weights == null) {
+      throw out.broken("has a weight of " + in.get(1).type().text() + "; Catena knows matrices of u8 and i8");
+    }
+    return packed(node, op("Add", op("MatMul", x, weights), required(in, 2, "bias")), optional(in, 5), optional(in, 8), null);
+  }
+
+  private Value wide(Value codes) {
+    return out.append("Cast", List.of(codes), Map.of("to", new Attribute.Element(ElementType.F32)), 1).result();
+  }
+
+  /** @param all queries, keys and values side by side */
+  private List<Value> packed(OnnxGraph.Node node, Value all, Value mask, Value past, Value bias) {
+    long heads = positive(node, "num_heads");
     OnnxAttribute given = node.attributes().get("qkv_hidden_sizes");
     long third = known(all, -1, "weights") / 3;
     long[] sizes = given == null || given.integers() == null || given.integers().length != 3 ? new long[] {third, third, third}
@@ -111,10 +150,9 @@ final class AttentionForms extends OperationForms {
       throw out.broken("can't cut " + all.tensorType().text() + " into queries, keys and values of " + heads + " heads");
     }
     List<Value> parts = out.append("Split", List.of(all, integers(sizes)), Map.of("axis", Attribute.of(-1)), 3).results();
-    Value past = optional(in, 4);
     List<Value> results = apart(node, parts.get(0), heads(parts.get(1), heads, sizes[1] / heads),
         heads(parts.get(2), heads, sizes[2] / heads), heads, StackedCache.part(out, past, 0), StackedCache.part(out, past, 1),
-        optional(in, 3), optional(in, 5));
+        mask, bias);
     return Arrays.asList(results.get(0), node.outputs().size() < 2 ? null : StackedCache.joined(out, results.get(1), results.get(2)));
   }
 
@@ -144,17 +182,29 @@ final class AttentionForms extends OperationForms {
     return List.of(attended(headedQ, presentKey, presentValue, heads, heads, scale, 0, mask, null), presentKey, presentValue);
   }
 
-  /** What is seen, as truth values: by a mask of ones and zeros for each position, or row and position, or by lengths of sequences. */
+  /**
+   * What is seen, as truth values: by a mask of ones and zeros for each position, or row and position; by lengths of sequences
+   * [batch]; by their ends and then their starts [2 · batch]; by lengths and what else is told of them [3 · batch + 2].
+   */
   private Value seen(Value padding, Value headedQ, Value presentKey) {
     int rank = padding.tensorType().rank();
-    boolean lengths = rank == 1 && padding.tensorType().dim(0).equals(headedQ.tensorType().dim(0));
+    Dim batch = headedQ.tensorType().dim(0);
+    Dim told = rank == 1 ? padding.tensorType().dim(0) : null;
+    boolean starts = rank == 1 && told.equals(batch.times(Dim.of(2)));
+    boolean more = rank == 1 && told.equals(batch.times(Dim.of(3)).plus(Dim.of(2)));
+    boolean lengths = rank == 1 && (told.equals(batch) || starts || more);
     if (!padding.tensorType().element().isInteger() || rank != 2 && rank != 3 && !lengths) {
       throw out.broken("has a mask " + padding.tensorType().text() + "; Catena knows [batch, positions] and [batch, rows, positions] of ones"
-          + " and zeros, and lengths [batch]");
+          + " and zeros, lengths [batch], and ends with starts [2 * batch]");
     }
     if (lengths) {
       Value wide = out.append("Cast", List.of(padding), Map.of("to", new Attribute.Element(ElementType.I64)), 1).result();
-      return op("Less", op("Range", number(0), op("Squeeze", shape(presentKey, 2)), number(1)), op("Unsqueeze", wide, integers(1, 2, 3)));
+      Value columns = op("Range", number(0), op("Squeeze", shape(presentKey, 2)), number(1));
+      Value sequences = shape(headedQ, 0);
+      Value ends = starts || more ? op("Slice", wide, integers(0), sequences, integers(0)) : wide;
+      Value seen = op("Less", columns, op("Unsqueeze", ends, integers(1, 2, 3)));
+      return !starts ? seen : op("And", seen, op("GreaterOrEqual", columns,
+          op("Unsqueeze", op("Slice", wide, sequences, integers(Long.MAX_VALUE), integers(0)), integers(1, 2, 3))));
     }
     Value wide = op("Unsqueeze", padding, rank == 2 ? integers(1, 2) : integers(1));
     return out.append("Cast", List.of(wide), Map.of("to", new Attribute.Element(ElementType.BOOL)), 1).result();

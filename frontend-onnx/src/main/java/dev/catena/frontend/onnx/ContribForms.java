@@ -1,17 +1,11 @@
 package dev.catena.frontend.onnx;
 
 import dev.catena.ir.Attribute;
-import dev.catena.ir.BlockQuantizedWeight;
-import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
-import dev.catena.ir.GroupIndexedWeight;
-import dev.catena.ir.IrException;
 import dev.catena.ir.LiteralWeight;
 import dev.catena.ir.Operation;
-import dev.catena.ir.QuantType;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
-import dev.catena.ir.TransposedWeight;
 import dev.catena.ir.Value;
 import dev.catena.ir.WeightData;
 import java.util.ArrayList;
@@ -26,8 +20,6 @@ import java.util.Set;
  */
 final class ContribForms extends OperationForms {
   static final String DOMAIN = "com.microsoft";
-  /** Of a matrix whose columns' groups are looked at one by one. */
-  private static final long MOST_COLUMNS = 1 << 24;
   private static final int PAST_KEY = 3;
   private static final int PAST_VALUE = 4;
   private static final int LENGTHS = 5;
@@ -42,12 +34,22 @@ final class ContribForms extends OperationForms {
   private final WeightPool weights;
   private final QuantizedConstants quantized;
   private final AttentionForms attention;
+  private final BlockQuantizedForms blockQuantized;
+  private final FusedForms fused;
+  private final ExpertForms experts;
 
   ContribForms(StageBuilder out, WeightPool weights, QuantizedConstants quantized) {
     super(out);
     this.weights = weights;
     this.quantized = quantized;
     this.attention = new AttentionForms(out);
+    this.blockQuantized = new BlockQuantizedForms(out, weights, quantized);
+    this.fused = new FusedForms(out);
+    this.experts = new ExpertForms(out);
+  }
+
+  void ofLanguageModel() {
+    blockQuantized.ofLanguageModel();
   }
 
   /** The values of the node's results, null where one is not made; null where the operation isn't known. */
@@ -65,8 +67,9 @@ final class ContribForms extends OperationForms {
       case "GroupQueryAttention" -> groupQueryAttention(node, in);
       case "MultiHeadAttention" -> attention.multiHead(node, in);
       case "Attention" -> attention.packed(node, in);
-      case "MatMulNBits" -> matMulNBits(node, in);
-      case "GatherBlockQuantized" -> List.of(gatherBlockQuantized(node, in));
+      case "QAttention" -> attention.quantized(node, in, quantized);
+      case "MatMulNBits" -> List.of(blockQuantized.matMulNBits(node, in));
+      case "GatherBlockQuantized" -> List.of(blockQuantized.gatherBlockQuantized(node, in));
       case "Gelu" -> {
         allow(node);
         yield List.of(op("Gelu", required(in, 0, "X")));
@@ -81,7 +84,12 @@ final class ContribForms extends OperationForms {
         yield List.of(out.append("Gelu", List.of(optional(in, 1) == null ? x : op("Add", x, in.get(1))),
             Map.of("approximate", Attribute.of("tanh")), 1).result());
       }
-      case "FusedMatMul" -> List.of(fusedMatMul(node, in));
+      case "FusedMatMul", "TransposeMatMul" -> List.of(fused.matMul(node, in));
+      case "FusedGemm" -> List.of(fused.gemm(node, in));
+      case "FusedConv" -> List.of(fused.conv(node, in));
+      case "BiasSoftmax" -> List.of(fused.biasSoftmax(node, in));
+      case "EmbedLayerNormalization" -> embedLayerNormalization(node, in);
+      case "MoE" -> List.of(experts.mixed(node, in));
       case "DynamicQuantizeMatMul" -> List.of(dynamicQuantizeMatMul(node, in));
       case "QuickGelu" -> {
         allow(node, "alpha");
@@ -90,34 +98,6 @@ final class ContribForms extends OperationForms {
       }
       default -> null;
     };
-  }
-
-  /** alpha · A · B, each of them turned before it is multiplied, if its attributes say so. */
-  private Value fusedMatMul(OnnxGraph.Node node, List<Value> in) {
-    allow(node, "alpha", "transA", "transB", "transBatchA", "transBatchB");
-    Value a = arranged(required(in, 0, "A"), integer(node, "transA", 0) != 0, integer(node, "transBatchA", 0) != 0);
-    Value b = arranged(required(in, 1, "B"), integer(node, "transB", 0) != 0, integer(node, "transBatchB", 0) != 0);
-    Value product = op("MatMul", a, b);
-    float alpha = real(node, "alpha", 1);
-    return alpha == 1 ? product : op("Mul", product, real(product, alpha));
-  }
-
-  /** @param batch whether the first axis stands behind those of the batch; @param turned whether the last two are exchanged then */
-  private Value arranged(Value x, boolean turned, boolean batch) {
-    int rank = x.tensorType().rank();
-    if (rank < 2 || !turned && !batch) {
-      return x;
-    }
-    long[] order = new long[rank];
-    for (int i = 0; i < rank; i++) {
-      order[i] = !batch || i == rank - 1 ? i : (i + 1) % (rank - 1);
-    }
-    if (turned) {
-      long last = order[rank - 1];
-      order[rank - 1] = order[rank - 2];
-      order[rank - 2] = last;
-    }
-    return out.append("Transpose", List.of(x), Map.of("perm", Attribute.ints(order)), 1).result();
   }
 
   /** x + skip (+ bias) is what the next residual branch is added to, and the norm of it; a product gets the bias that was its own. */
@@ -134,8 +114,7 @@ final class ContribForms extends OperationForms {
     if (bias == 4 && optional(in, 3) != null) {
       operands.add(in.get(3));
     }
-    Value normed = out.append(norm, operands, Map.of("axis", Attribute.of(-1),
-        "epsilon", new Attribute.Real(Double.parseDouble(Float.toString(real(node, "epsilon", 1e-12f))))), 1).result();
+    Value normed = out.append(norm, operands, Map.of("axis", Attribute.of(-1), "epsilon", epsilon(node, 1e-12f)), 1).result();
     for (int i = 1; i <= 2; i++) {
       if (i < node.outputs().size() && !node.outputs().get(i).isEmpty()) {
         throw out.broken("gives its mean or deviation, which Catena doesn't support; export the model for inference");
@@ -144,27 +123,54 @@ final class ContribForms extends OperationForms {
     return Arrays.asList(normed, null, null, sum);
   }
 
+  /** BERT's embeddings: of words, positions and segments, summed and normalized; and how many of a row's tokens the mask leaves. */
+  private List<Value> embedLayerNormalization(OnnxGraph.Node node, List<Value> in) {
+    allow(node, "epsilon", "mask_index_type");
+    Value ids = required(in, 0, "input_ids");
+    Value positions = optional(in, 8) != null ? in.get(8)
+        : op("Range", number(0), op("Squeeze", shape(ids, 1)), number(1));
+    Value sum = op("Add", rows(required(in, 2, "word_embedding"), ids), rows(required(in, 3, "position_embedding"), positions));
+    if (optional(in, 1) != null && optional(in, 4) != null) {
+      sum = op("Add", sum, rows(in.get(4), in.get(1)));
+    }
+    Value normed = out.append("LayerNormalization", List.of(sum, required(in, 5, "gamma"), required(in, 6, "beta")),
+        Map.of("axis", Attribute.of(-1), "epsilon", epsilon(node, 1e-12f)), 1).result();
+    Value mask = optional(in, 7);
+    Value left = out.append("Cast", List.of(mask == null ? op("Expand", number(0), shape(ids, 0))
+        : out.append("ReduceSum", List.of(mask, integers(1)), Map.of("keepdims", Attribute.of(0)), 1).result()),
+        Map.of("to", new Attribute.Element(ElementType.I32)), 1).result();
+    return List.of(normed, left, sum);
+  }
+
+  private Value rows(Value table, Value index) {
+    return out.append("Gather", List.of(table, index), Map.of("axis", Attribute.of(0)), 1).result();
+  }
+
+  private static Attribute epsilon(OnnxGraph.Node node, float otherwise) {
+    return new Attribute.Real(Double.parseDouble(Float.toString(real(node, "epsilon", otherwise))));
+  }
+
   private static boolean isProduct(Value v) {
     return v.producer() != null && (v.producer().is("onnx.MatMul") || v.producer().is("nn.linear"));
   }
 
   private Value rotaryEmbedding(OnnxGraph.Node node, List<Value> in) {
-    allow(node, "interleaved", "num_heads", "rotary_embedding_dim", "scale");
+    allow(node, "interleaved", "num_heads", "rotary_embedding_dim", "scale", "is_packed_batching"); // ONNX Runtime reads no scale
     Value x = required(in, 0, "input");
     Value positions = required(in, 1, "position_ids");
     Value cos = required(in, 2, "cos_cache");
     TensorType type = x.tensorType();
     long rotated = 2 * known(cos, -1, "cos_cache");
     boolean interleaved = integer(node, "interleaved", 0) != 0;
+    if (positions.tensorType().rank() < 2 && integer(node, "is_packed_batching", 0) != 0) {
+      throw out.broken("packs sequences (is_packed_batching) without a position for each row");
+    }
     if (positions.tensorType().rank() < 2) {
       positions = fromOffset(x, positions);
     }
     long wanted = integer(node, "rotary_embedding_dim", 0);
     if (wanted != 0 && wanted != rotated) {
       throw out.broken("has rotary_embedding_dim = " + wanted + " and tables for " + rotated);
-    }
-    if (real(node, "scale", 1) != 1) {
-      throw out.broken("has a scale, which Catena doesn't support");
     }
     Rotation rotation = new Rotation(out, cos, required(in, 3, "sin_cache"), positions, interleaved);
     if (type.rank() == 4) {
@@ -187,125 +193,6 @@ final class ContribForms extends OperationForms {
   }
 
   /**
-   * The one operation that ONNX has no words for: a linear layer on a matrix of codes. Codes, scales and zero points stay what
-   * they are.
-   */
-  private List<Value> matMulNBits(OnnxGraph.Node node, List<Value> in) {
-    allow(node, "K", "N", "bits", "block_size", "accuracy_level");
-    long k = positiveUpTo(node, "K", Integer.MAX_VALUE);
-    long n = positiveUpTo(node, "N", Integer.MAX_VALUE);
-    long bits = integer(node, "bits", 4);
-    long block = positiveUpTo(node, "block_size", 1 << 16);
-    ElementType code = code(bits, block);
-    int[] groups = columnGroups(optional(in, 4), k, block);
-    WeightData scales = data(required(in, 2, "scales"), "scales");
-    WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
-    QuantType type = type(code, block, scales, zeros, List.of(Dim.of(n), Dim.of(k)));
-    BlockQuantizedWeight matrix = blocks(data(required(in, 1, "B"), "B"), scales, zeros, type);
-    Value product = groups != null ? productInAnyOrder(node, in, matrix, groups)
-        : out.append("nn.linear", List.of(required(in, 0, "A"), weights.add(node.input(1), matrix).value()), Map.of(), 1).result();
-    return List.of(optional(in, 5) == null ? product : op("Add", product, in.get(5)));
-  }
-
-  /** Codes whose columns stand in another order than their groups: the matrix is what they mean, in f32, and stored as others are. */
-  private Value productInAnyOrder(OnnxGraph.Node node, List<Value> in, BlockQuantizedWeight matrix, int[] groups) {
-    WeightData values;
-    try {
-      values = new TransposedWeight(new GroupIndexedWeight(matrix, groups), 1, 0);
-    } catch (IrException e) {
-      throw out.broken("is inconsistent: " + e.getMessage());
-    }
-    Value a = required(in, 0, "A");
-    Value wide = weights.add(node.input(1), values).value();
-    Value product = op("MatMul", cast(a, ElementType.F32), wide);
-    return cast(product, a.tensorType().element());
-  }
-
-  private Value cast(Value v, ElementType to) {
-    return v.tensorType().element() == to ? v : out.append("Cast", List.of(v), Map.of("to", new Attribute.Element(to)), 1).result();
-  }
-
-  /** The group of each column; null where each stands in its own. */
-  private int[] columnGroups(Value groups, long columns, long block) {
-    if (groups == null) {
-      return null;
-    }
-    WeightData given = data(groups, "g_idx");
-    if (!given.tensorType().element().isInteger() || !given.tensorType().elements().is(columns) || columns > MOST_COLUMNS) {
-      throw out.broken("has g_idx of " + given.type().text() + "; one integer for each of " + columns + " columns is needed");
-    }
-    Tensor index = given.tensor();
-    int[] of = new int[Math.toIntExact(columns)];
-    boolean inOrder = true;
-    for (int i = 0; i < columns; i++) {
-      of[i] = (int) Math.max(-1, Math.min(Integer.MAX_VALUE, index.getLong(i)));
-      inOrder &= of[i] == i / block;
-    }
-    return inOrder ? null : of;
-  }
-
-  private ElementType code(long bits, long block) {
-    if (bits != 2 && bits != 4 && bits != 8 || block % (bits == 2 ? 32 : 8) != 0) {
-      throw out.broken("has codes of " + bits + " bits in blocks of " + block + "; Catena knows 8, 4 and 2 bits, blocks of a"
-          + " multiple of 8 (of 32 for 2 bits)");
-    }
-    return bits == 2 ? ElementType.U2 : bits == 4 ? ElementType.U4 : ElementType.U8;
-  }
-
-  /** Rows of a table of codes, which stay what they are. */
-  private Value gatherBlockQuantized(OnnxGraph.Node node, List<Value> in) {
-    allow(node, "bits", "block_size", "gather_axis", "quantize_axis");
-    WeightData codes = data(required(in, 0, "data"), "data");
-    WeightData scales = data(required(in, 2, "scales"), "scales");
-    TensorType type = in.get(0).tensorType();
-    long bits = integer(node, "bits", 4);
-    long block = integer(node, "block_size", 128);
-    boolean typed = type.element() == ElementType.U4 || type.element() == ElementType.I4;
-    if (typed && type.rank() == 2 && integer(node, "gather_axis", 0) == 0 && Math.floorMod(integer(node, "quantize_axis", 1), 2) == 1) {
-      return typedRows(node, in, codes, scales, block);
-    }
-    if (type.element() != ElementType.U8 || type.rank() != 2 || integer(node, "gather_axis", 0) != 0
-        || Math.floorMod(integer(node, "quantize_axis", 1), 2) != 1) {
-      throw out.broken("reads " + type.text() + " along axis " + integer(node, "gather_axis", 0) + ", quantized along axis "
-          + integer(node, "quantize_axis", 1) + "; Catena knows rows of codes [rows, columns], of u4, i4 or several in a u8, quantized along columns");
-    }
-    ElementType code = code(bits, block);
-    long columns = Math.multiplyExact(type.dim(1).value(), 8 / bits);
-    if (block < 1 || columns % block != 0) {
-      throw out.broken("has rows of " + columns + " codes in blocks of " + block + "; whole blocks are needed");
-    }
-    WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
-    QuantType rows = type(code, block, scales, zeros, List.of(type.dim(0), Dim.of(columns)));
-    Value table = weights.add(node.input(0) + ".rows", blocks(codes, scales, zeros, rows)).value();
-    return out.append("nn.embedding", List.of(required(in, 1, "indices"), table),
-        Map.of("element", new Attribute.Element(scales.tensorType().element())), 1).result();
-  }
-
-  /** Rows of codes that are elements of a type of 4 bits. */
-  private Value typedRows(OnnxGraph.Node node, List<Value> in, WeightData codes, WeightData scales, long block) {
-    WeightData zeros = optional(in, 3) == null ? null : data(in.get(3), "zero_points");
-    Value table = quantized.dequantized(node.input(0), codes, scales, zeros, 1, block);
-    if (table == null) {
-      throw out.broken("has codes of " + codes.type().text() + " in blocks of " + block + ", which don't fit its scales "
-          + scales.type().text());
-    }
-    return out.append("Gather", List.of(table, required(in, 1, "indices")), Map.of("axis", Attribute.of(0)), 1).result();
-  }
-
-  private static QuantType type(ElementType code, long block, WeightData scales, WeightData zeros, List<Dim> shape) {
-    return new QuantType(code, block, scales.tensorType().element() == ElementType.F16 ? ElementType.F16 : ElementType.F32,
-        zeros == null ? null : code, shape);
-  }
-
-  private BlockQuantizedWeight blocks(WeightData codes, WeightData scales, WeightData zeros, QuantType type) {
-    try {
-      return new BlockQuantizedWeight(codes, scales, zeros, type);
-    } catch (IrException e) {
-      throw out.broken("is inconsistent: " + e.getMessage());
-    }
-  }
-
-  /**
    * A product whose left side is quantized when it is known, to 8 bits of its range. Here it stays as it is, which is at least
    * as exact; the matrix keeps its codes.
    */
@@ -320,18 +207,6 @@ final class ContribForms extends OperationForms {
     }
     Value product = op("MatMul", required(in, 0, "A"), matrix);
     return optional(in, 4) == null ? product : op("Add", product, in.get(4));
-  }
-
-  private WeightData data(Value v, String name) {
-    Operation reshape = v.producer();
-    if (reshape != null && reshape.is("onnx.Reshape") && reshape.operand(0).weight() != null && v.tensorType().isStatic()) {
-      return reshape.operand(0).weight().data(); // codes lie as they lie, however their bytes are counted
-    }
-    WeightData data = QuantizedConstants.data(v);
-    if (data == null) {
-      throw out.broken("computes its input '" + name + "', which must be a constant");
-    }
-    return data;
   }
 
   /**

@@ -16,6 +16,8 @@ import java.util.TreeMap;
 final class EinsumForm {
   private static final char FIRST_ELLIPSIS = 0x100;
   private static final char DIAGONAL = 0x200;
+  /** The letters that are still wanted are looked for in all operands to come. */
+  private static final int MOST_OPERANDS = 128;
 
   /** A value whose axes have letters. */
   private record Term(Value value, List<Character> letters) {}
@@ -34,6 +36,9 @@ final class EinsumForm {
     if (sides.length != b.operands() || !equation.replace("...", "").matches("[a-zA-Z,]*(->[a-zA-Z]*)?")) {
       throw b.broken("has the equation '" + equation + "' for " + b.operands() + " inputs");
     }
+    if (sides.length > MOST_OPERANDS) {
+      throw b.broken("has " + sides.length + " inputs, at most " + MOST_OPERANDS + " are supported");
+    }
     List<Term> terms = new ArrayList<>();
     int dotted = 0;
     for (int i = 0; i < sides.length; i++) {
@@ -46,6 +51,9 @@ final class EinsumForm {
       terms.add(withoutDiagonals(new Term(x, letters(sides[i], more))));
     }
     List<Character> wanted = letters(arrow < 0 ? implicit(sides) : equation.substring(arrow + 2), dotted);
+    if (new LinkedHashSet<>(wanted).size() != wanted.size()) {
+      throw b.broken("has an equation whose result names a letter twice");
+    }
     Term result = terms.get(0);
     for (int i = 1; i < terms.size(); i++) {
       Set<Character> later = new LinkedHashSet<>(wanted);

@@ -18,15 +18,21 @@ import java.util.function.UnaryOperator;
 final class FunctionInliner {
   /** More than any exported model has; functions that call each other twice must not fill the heap. */
   private static final int MOST_NODES = 1 << 16;
+  /** Inputs, outputs, attributes and initializers of these nodes: a single node may have as many as its file has bytes. */
+  private static final int MOST_PARTS = 1 << 19;
   private static final int MOST_CHARACTERS = 1 << 24;
   private static final int DEEPEST = 64;
+  /** Graphs in nodes of graphs; each level is inferred again by all around it. */
+  private static final int DEEPEST_GRAPHS = 32;
   private static final int LONGEST_LABEL = 200;
 
   private final String file;
   private final Map<String, OnnxFunction> functions;
   private final Set<String> open = new LinkedHashSet<>();
+  private int graphs;
   private int calls;
   private int made;
+  private long parts;
   private long characters;
 
   private FunctionInliner(String file, Map<String, OnnxFunction> functions) {
@@ -61,9 +67,13 @@ final class FunctionInliner {
     if (node.attributes().values().stream().allMatch(a -> a.graph() == null)) {
       return node;
     }
+    if (++graphs > DEEPEST_GRAPHS) {
+      throw new OnnxException(file + ": " + node.label() + ": " + node.operation() + " is nested more than " + DEEPEST_GRAPHS + " deep");
+    }
     Map<String, OnnxAttribute> attributes = new LinkedHashMap<>(node.attributes());
     attributes.replaceAll((name, a) -> a.graph() == null ? a : a.with(new OnnxSubgraph(nodes(a.graph().nodes()),
         a.graph().initializers(), a.graph().inputs(), a.graph().outputs())));
+    graphs--;
     return new Node(node.index(), node.name(), node.domain(), node.operation(), node.overload(), node.inputs(), node.outputs(),
         attributes);
   }
@@ -80,10 +90,7 @@ final class FunctionInliner {
       throw new OnnxException(where + " takes " + function.inputs().size() + " inputs and gives " + function.outputs().size()
           + " outputs, the node has " + call.inputs().size() + " and " + call.outputs().size());
     }
-    made += function.nodes().size();
-    if (made > MOST_NODES) {
-      throw new OnnxException(where + ": the model's functions make more than " + MOST_NODES + " nodes");
-    }
+    count(function.nodes());
     String prefix = shortened(function.name()) + "_" + ++calls + "/";
     Map<String, String> names = new HashMap<>();
     for (int i = 0; i < function.inputs().size(); i++) {
@@ -106,6 +113,22 @@ final class FunctionInliner {
     List<Node> flat = nodes(body);
     open.remove(function.key());
     return flat;
+  }
+
+  /** Nodes that are about to be made once more. */
+  private void count(List<Node> nodes) {
+    made += nodes.size();
+    if (made > MOST_NODES) {
+      throw new OnnxException(file + ": the model's functions make more than " + MOST_NODES + " nodes");
+    }
+    nodes.forEach(n -> countParts((long) n.inputs().size() + n.outputs().size() + n.attributes().size()));
+  }
+
+  private void countParts(long more) {
+    parts += more;
+    if (parts > MOST_PARTS) {
+      throw new OnnxException(file + ": the nodes that the model's functions make have more than " + MOST_PARTS + " inputs, outputs and attributes");
+    }
   }
 
   private static String shortened(String label) {
@@ -138,7 +161,8 @@ final class FunctionInliner {
   }
 
   private OnnxSubgraph renamed(OnnxSubgraph graph, String label, Node call, OnnxFunction function, UnaryOperator<String> name) {
-    made += graph.nodes().size();
+    count(graph.nodes());
+    countParts((long) graph.initializers().size() + graph.inputs().size() + graph.outputs().size());
     List<Node> nodes = new ArrayList<>();
     for (Node n : graph.nodes()) {
       nodes.add(instance(n, counted(shortened(label) + "/" + n.name()), call, function, name));

@@ -10,6 +10,9 @@ import java.util.regex.Pattern;
 /** Short readable names for values, each given out once. */
 final class NameHints {
   private static final Pattern GENERATED = Pattern.compile("(onnx::)?[A-Za-z]*[_.]?[0-9]+");
+  private static final Pattern COUNTER = Pattern.compile("_output_[0-9]+$");
+  private static final Pattern COLON_COUNTER = Pattern.compile(":[0-9]+$");
+  private static final Pattern ODD_ENDS = Pattern.compile("^_+|_+$");
   private static final Pattern ODD = Pattern.compile("[^A-Za-z0-9_]+");
 
   private final Set<String> taken = new HashSet<>();
@@ -31,7 +34,8 @@ final class NameHints {
 
   /** {@code name} without what exporters append for a node's first, second, … output. */
   static String withoutCounter(String name) {
-    return name.replaceAll("_output_[0-9]+$", "").replaceAll(":[0-9]+$", "");
+    String plain = name.contains("_output_") ? COUNTER.matcher(name).replaceAll("") : name;
+    return plain.indexOf(':') >= 0 ? COLON_COUNTER.matcher(plain).replaceAll("") : plain;
   }
 
   /** A name for a stage's argument: the graph's own, as far as the text form allows. */
@@ -41,7 +45,7 @@ final class NameHints {
 
   /** {@code name} as an identifier of at most 48 characters. */
   static String plain(String name) {
-    String s = ODD.matcher(name.startsWith("onnx::") ? name.substring(6) : name).replaceAll("_").replaceAll("^_+|_+$", "");
+    String s = ODD_ENDS.matcher(ODD.matcher(name.startsWith("onnx::") ? name.substring(6) : name).replaceAll("_")).replaceAll("");
     if (s.length() > 48) {
       s = s.substring(s.length() - 48);
     }

@@ -51,6 +51,7 @@ final class NodeForms {
   /** From now on attention is said in products and a softmax, among which a decoder's parts are looked for. */
   void ofLanguageModel() {
     languageModel = true;
+    contrib.ofLanguageModel();
   }
 
   /** The values of the node's results; operands that are absent are null. */

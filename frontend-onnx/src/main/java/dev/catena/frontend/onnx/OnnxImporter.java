@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** The way from ONNX files to a module of the {@code onnx} dialect. */
 public final class OnnxImporter {
@@ -77,6 +78,9 @@ public final class OnnxImporter {
     OnnxImporter importer = new OnnxImporter(moduleName(path));
     return importer.guarded(() -> {
       OnnxGraph read = importer.read(path);
+      if (distrustful) {
+        StepEstimate.require(read);
+      }
       // Elsewhere what a file computes is computed, quantized activations included.
       OnnxGraph graph = DecoderInterface.fits(read) ? DynamicQuantization.joined(read) : read;
       GraphImporter g = new GraphImporter(graph, moduleName(path), path, importer.files, importer.weights);
@@ -170,8 +174,9 @@ public final class OnnxImporter {
     Path file = Files.isDirectory(path) ? path.resolve(graph.fileName()) : path;
     GraphImporter g = new GraphImporter(graph, module.name(), file, files, weights);
     g.ofLanguageModel();
+    Set<String> conditions = graph.nodes().stream().filter(n -> n.is("If")).map(n -> n.input(0)).collect(Collectors.toSet());
     for (OnnxGraph.ValueInfo input : graph.inputs()) {
-      if (choosesBranch(graph, input)) { // of a merged decoder the branch with a past serves an empty one, too
+      if (conditions.contains(input.name()) && isTruthValue(input)) { // of a merged decoder the branch with a past serves an empty one, too
         g.assume(input.name(), Tensor.ofLongs(ElementType.BOOL, new long[] {1}, input.rank() == 0 ? new long[0] : new long[] {1}));
       }
     }
@@ -184,10 +189,9 @@ public final class OnnxImporter {
     PieceChain.check(module);
   }
 
-  /** Whether the input is what Optimum calls use_cache_branch: one truth value that an If reads. */
-  private static boolean choosesBranch(OnnxGraph graph, OnnxGraph.ValueInfo input) {
-    return ElementTypes.of(input.elementType()) == ElementType.BOOL && input.rank() >= 0 && input.rank() <= 1
-        && graph.nodes().stream().anyMatch(n -> n.is("If") && n.input(0).equals(input.name()));
+  /** One truth value; where an If reads it, it is what Optimum calls use_cache_branch. */
+  private static boolean isTruthValue(OnnxGraph.ValueInfo input) {
+    return ElementTypes.of(input.elementType()) == ElementType.BOOL && input.rank() >= 0 && input.rank() <= 1;
   }
 
   private Stage importPiece(Path path, Pieces.Piece piece) {

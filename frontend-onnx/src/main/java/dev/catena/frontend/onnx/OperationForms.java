@@ -2,9 +2,11 @@ package dev.catena.frontend.onnx;
 
 import dev.catena.ir.Attribute;
 import dev.catena.ir.ElementType;
+import dev.catena.ir.Operation;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
+import dev.catena.ir.WeightData;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -44,7 +46,7 @@ abstract class OperationForms {
     return op("Reshape", mixed, integers(0, 0, heads * width));
   }
 
-  private Value softmax(Value scores) {
+  final Value softmax(Value scores) {
     return out.append("Softmax", List.of(scores), Map.of("axis", Attribute.of(-1)), 1).result();
   }
 
@@ -140,6 +142,19 @@ abstract class OperationForms {
       throw out.broken("needs a fixed last size of '" + name + "', which is " + t.text());
     }
     return t.dim(axis).value();
+  }
+
+  /** A constant's elements, of which the node needs to know all. */
+  final WeightData data(Value v, String name) {
+    Operation reshape = v.producer();
+    if (reshape != null && reshape.is("onnx.Reshape") && reshape.operand(0).weight() != null && v.tensorType().isStatic()) {
+      return reshape.operand(0).weight().data(); // codes lie as they lie, however their bytes are counted
+    }
+    WeightData data = QuantizedConstants.data(v);
+    if (data == null) {
+      throw out.broken("computes its input '" + name + "', which must be a constant");
+    }
+    return data;
   }
 
   final void allow(OnnxGraph.Node node, String... names) {

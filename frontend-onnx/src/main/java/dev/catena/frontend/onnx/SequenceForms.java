@@ -16,9 +16,12 @@ import java.util.Map;
 final class SequenceForms {
   /** No exporter makes longer ones; a node of 30 bytes could. */
   private static final int LONGEST = 4096;
+  /** Of all sequences together: each insertion makes one more of them. */
+  private static final int MOST_TENSORS = 1 << 20;
 
   private final FormBuilder b;
   private Map<String, List<Value>> sequences = new HashMap<>();
+  private int tensors;
 
   SequenceForms(FormBuilder builder) {
     b = builder;
@@ -71,6 +74,10 @@ final class SequenceForms {
     if (made != null) {
       if (node.outputs().isEmpty() || made.size() > LONGEST) {
         throw b.broken(made.size() > LONGEST ? "makes a sequence of more than " + LONGEST : "has no output");
+      }
+      tensors += made.size();
+      if (tensors > MOST_TENSORS) {
+        throw b.broken("makes it more than " + MOST_TENSORS + " tensors in all sequences");
       }
       sequences.put(node.outputs().get(0), made);
       return null;

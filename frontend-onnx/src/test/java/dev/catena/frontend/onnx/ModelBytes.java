@@ -148,6 +148,14 @@ final class ModelBytes {
     });
   }
 
+  static byte[] text(String name, String value) {
+    return message(out -> {
+      out.writeString(1, name);
+      out.writeString(4, value);
+      out.writeInt32(20, 3);
+    });
+  }
+
   static byte[] real(String name, float value) {
     return message(out -> {
       out.writeString(1, name);

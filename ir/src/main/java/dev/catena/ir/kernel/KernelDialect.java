@@ -28,7 +28,8 @@ public final class KernelDialect {
       like("nn.select_rows").operand("x").operand("seqs").build(),
       like("nn.table_rows").operand("table").operand("positions").build(),
       like("nn.rms_norm").operand("x").operand("weight").attribute("eps", Attribute.Real.class).build(),
-      like("nn.layer_norm").operand("x").operand("weight").optional("bias").attribute("eps", Attribute.Real.class).build(),
+      like("nn.layer_norm").operand("x").operand("weight").optional("bias").attribute("eps", Attribute.Real.class)
+          .attribute("parts", Attribute.Int.class, Attribute.of(1)).build(),
       like("nn.attention").operand("q").operand("cache").operand("seqs").optional("slopes").optional("sinks")
           .attribute("heads", Attribute.Int.class).attribute("scale", Attribute.Real.class)
           .attribute("window", Attribute.Int.class, Attribute.of(0)).attribute("softcap", Attribute.Real.class, Attribute.of(0.0))

@@ -33,6 +33,9 @@ final class LoopOps {
       .region("body").traits(Trait.PURE)
       .regionTypes(LoopOps::inferBody).shape(LoopOps::infer).meaning(LoopOps::run).build();
 
+  /** Rounds of inference behind which no size of what goes round is taken for known. */
+  private static final int MOST_ROUNDS = 8;
+
   private LoopOps() {}
 
   private static int carried(Operation op) {
@@ -46,7 +49,7 @@ final class LoopOps {
 
   /**
    * A dimension that differs from one round to the next becomes a symbol, and stays one: each round of inference makes at
-   * least one more of them, and there are no more than dimensions.
+   * least one more of them, and there are no more than dimensions. Where they come one by one, all become symbols in the end.
    */
   private static void inferBody(Operation op) {
     Block body = op.regions().get(0);
@@ -58,12 +61,14 @@ final class LoopOps {
       argument.setContents(i < carried ? null : given.get(i).contents());
     }
     boolean settled;
+    int round = 0;
     do {
       body.inferTypes();
       settled = true;
+      round++;
       for (int i = 0; i < carried; i++) {
         Value argument = body.arguments().get(i);
-        TensorType wide = widened(op, i, argument.tensorType(), body.outputs().get(i + 1).tensorType());
+        TensorType wide = widened(op, i, argument.tensorType(), body.outputs().get(i + 1).tensorType(), round == MOST_ROUNDS);
         settled &= wide.equals(argument.type());
         argument.setType(wide);
       }
@@ -85,12 +90,12 @@ final class LoopOps {
             .toList()) : initial;
   }
 
-  private static TensorType widened(Operation op, int value, TensorType now, TensorType next) {
+  private static TensorType widened(Operation op, int value, TensorType now, TensorType next, boolean all) {
     if (now.element() != next.element() || now.rank() != next.rank()) {
       throw op.broken("value " + value + " is " + now.text() + " and becomes " + next.text() + "; element type and rank must stay");
     }
     return now.withShape(IntStream.range(0, now.rank())
-        .mapToObj(axis -> now.dim(axis).equals(next.dim(axis)) ? now.dim(axis) : varying(value, axis)).toList());
+        .mapToObj(axis -> !all && now.dim(axis).equals(next.dim(axis)) ? now.dim(axis) : varying(value, axis)).toList());
   }
 
   private static List<Inferred> infer(Operation op) {

@@ -117,10 +117,11 @@ final class Origins {
       case "rows" -> new RowsWeight(parts.get(0), ints(arguments.get(1)).get(0), ints(arguments.get(1)).get(1));
       case "head_rows" -> {
         List<Long> place = ints(arguments.get(1));
-        if (place.size() != 3 || place.get(2) < 1) {
-          throw new IrException("head_rows needs the first row, the one behind the last, and how many rows a head has");
+        if (place.size() != 3 && place.size() != 4 || place.get(2) < 1) {
+          throw new IrException("head_rows needs the first row, the one behind the last, how many rows a head has, and perhaps how"
+              + " often they are repeated");
         }
-        yield new HeadRowsWeight(parts.get(0), place.get(0), place.get(1), place.get(2));
+        yield new HeadRowsWeight(parts.get(0), place.get(0), place.get(1), place.get(2), place.size() == 4 ? place.get(3) : 1);
       }
       case "quantize" -> type instanceof QuantType q
           ? new QuantizedWeight(parts.get(0), q, scales(arguments.get(1).getText())) : null;

@@ -6,6 +6,7 @@ import dev.catena.ir.ElementType;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -24,6 +25,9 @@ final class Functions {
    */
   record Function(int arguments, boolean lazy, Meaning meaning) {}
 
+  /** The widest norm that rules make weights for. */
+  private static final long MOST_ONES = 1 << 20;
+
   private static final Map<String, Function> ALL = new TreeMap<>();
 
   static {
@@ -37,6 +41,7 @@ final class Functions {
     add("copies", 1, a -> Numbers.integers(a.get(0)) == null ? null : (Object) Numbers.integers(a.get(0)).stream()
         .anyMatch(d -> d.is(0)));
     add("repeated", 2, a -> repeated(Numbers.integer(a.get(0)), Numbers.integer(a.get(1))));
+    add("ones", 1, a -> ones(Numbers.integer(a.get(0))));
     add("elements", 1, a -> tensor(a) == null ? null : tensor(a).elements());
     add("min", 2, a -> extremum(a, -1));
     add("max", 2, a -> extremum(a, 1));
@@ -116,6 +121,12 @@ final class Functions {
       all.add(Dim.of(i / times.value()));
     }
     return all;
+  }
+
+  /** As many ones, for a vector that changes nothing. */
+  private static Object ones(Dim count) {
+    return count == null || !count.isKnown() || count.value() < 1 || count.value() > MOST_ONES ? null
+        : Collections.nCopies((int) count.value(), Dim.of(1));
   }
 
   private static Object extremum(List<Object> a, int sign) {

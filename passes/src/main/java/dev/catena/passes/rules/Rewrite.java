@@ -117,8 +117,7 @@ final class Rewrite {
     }
     if (elements instanceof List<?>) {
       List<Dim> all = Numbers.integers(elements);
-      return all == null || !all.stream().allMatch(Dim::isKnown) || !element.isInteger() ? null
-          : Tensor.ofLongs(element, all.stream().mapToLong(Dim::value).toArray(), all.size());
+      return all == null || !all.stream().allMatch(Dim::isKnown) ? null : vector(element, all.stream().mapToLong(Dim::value).toArray());
     }
     Double number = Numbers.real(elements);
     if (number == null) {
@@ -127,6 +126,17 @@ final class Rewrite {
     Tensor one = new Tensor(element);
     one.set(0, number);
     return one;
+  }
+
+  private static Tensor vector(ElementType element, long[] numbers) {
+    if (element.isInteger()) {
+      return Tensor.ofLongs(element, numbers, numbers.length);
+    }
+    Tensor vector = new Tensor(element, numbers.length);
+    for (int i = 0; i < numbers.length; i++) {
+      vector.set(i, numbers[i]);
+    }
+    return vector;
   }
 
   /** A new operation that takes over the root's origin. */
@@ -156,11 +166,15 @@ final class Rewrite {
       case RESHAPE -> ReshapedWeight.of(data, Numbers.integers(parameter).stream().mapToLong(Dim::value).toArray());
       case CAST -> CastWeight.of(data, (ElementType) parameter);
       case ROWS -> new RowsWeight(data, Numbers.integers(parameter).get(0).value(), Numbers.integers(parameter).get(1).value());
-      case HEAD_ROWS -> new HeadRowsWeight(data, Numbers.integers(parameter).get(0).value(), Numbers.integers(parameter).get(1).value(),
-          Numbers.integers(parameter).get(2).value());
+      case HEAD_ROWS -> headRows(data, Numbers.integers(parameter));
       case TWICE -> twice(data);
     };
     return seen == data && base.weight() != null ? base : module.addWeight(name, seen).value();
+  }
+
+  private static WeightData headRows(WeightData data, List<Dim> place) {
+    return new HeadRowsWeight(data, place.get(0).value(), place.get(1).value(), place.get(2).value(),
+        place.size() == 4 ? place.get(3).value() : 1);
   }
 
   /** Concatenation goes along the first axis, so [rows, width] is turned for it and back. */
@@ -222,7 +236,7 @@ final class Rewrite {
 
   private static boolean headRowsFit(Template.View v, Object parameter, Match match) {
     List<Dim> place = Numbers.integers(parameter);
-    return place != null && place.size() == 3 && place.stream().allMatch(Dim::isKnown)
+    return place != null && (place.size() == 3 || place.size() == 4 && place.get(3).isKnown() && place.get(3).value() > 0) && place.stream().allMatch(Dim::isKnown)
         && v.base() instanceof Template.Variable b && match.value(b.name()).type() instanceof TensorType t && t.rank() > 0
         && t.dim(0).isKnown() && place.get(0).value() >= 0 && place.get(0).value() < place.get(1).value()
         && place.get(1).value() <= place.get(2).value() && t.dim(0).value() % place.get(2).value() == 0;

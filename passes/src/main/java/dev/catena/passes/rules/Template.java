@@ -22,7 +22,7 @@ sealed interface Template {
   /** A constant i64 vector. */
   record Integers(List<Long> elements) implements Template {}
 
-  /** A constant that is computed: one number, or a vector of integers. */
+  /** A constant that is computed: one number, or a vector of whole ones. */
   record Computed(Expression elements, Expression element, String text) implements Template {}
 
   /** A constant seen otherwise; nothing is read. {@code parameter} is null where the view takes none. */
@@ -40,7 +40,7 @@ sealed interface Template {
     CAST,
     /** Rows from the first number to the one before the second. */
     ROWS,
-    /** Of each stretch of rows, as many as the third number says, those from the first number to the one before the second. */
+    /** Of each stretch of rows, as many as the third number says, those from the first number to the one before the second, as often as a fourth says. */
     HEAD_ROWS,
     /** The last axis twice, end to end: a table of half the angles as rope wants it. */
     TWICE

@@ -96,8 +96,10 @@ public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstru
      * @param stores          atomics among them
      * @param touchedSectors  different sectors that any block touched
      * @param touchedByBlocks the sum over blocks of the different sectors that each touched
+     * @param bytesAhead      that {@code cp.async} and {@code cp.async.bulk} asked for before its warp first waited for such copies, over all blocks
      */
-    public record OfMemory(String name, long bytes, Global loads, Global stores, long touchedSectors, long touchedByBlocks) {}
+    public record OfMemory(String name, long bytes, Global loads, Global stores, long touchedSectors, long touchedByBlocks,
+            long bytesAhead) {}
 
     /** How many blocks ran. */
     public int blocks() {
@@ -169,6 +171,6 @@ public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstru
     /** What happened to an allocation; nothing, if no block touched it. */
     public OfMemory memory(String name) {
         return memories.stream().filter(m -> m.name.equals(name)).findFirst()
-                .orElse(new OfMemory(name, 0, Global.NONE, Global.NONE, 0, 0));
+                .orElse(new OfMemory(name, 0, Global.NONE, Global.NONE, 0, 0, 0));
     }
 }

@@ -3,6 +3,7 @@ package dev.catena.sim.machine;
 import dev.catena.sim.ptx.PtxInstruction;
 import dev.catena.sim.ptx.PtxOperand;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,7 +25,11 @@ final class KernelTally {
         private TouchedSectors ofBlock = new TouchedSectors();
         private final TouchedSectors ofAll = new TouchedSectors();
         private long byBlocks;
+        private long bytesAhead;
     }
+
+    /** What an instruction has to do with {@code cp.async} and {@code cp.async.bulk}. */
+    private enum AsyncPart { NONE, COPY, WAIT }
 
     /** The most bytes that a lane asks for by itself. */
     private static final int MOST_OF_LANE = 16;
@@ -40,6 +45,9 @@ final class KernelTally {
     private final int[] order = new int[Warp.LANES];
     private final Allocation[] touched;
     private final int[] slots;
+    private final AsyncPart[] asyncParts;
+    /** Of the block that runs, warps that have waited for copies. */
+    private final BitSet waited = new BitSet();
     private long slotsOfBlock;
     private final List<Long> blockSlots = new ArrayList<>();
 
@@ -49,6 +57,16 @@ final class KernelTally {
         counts = new long[kernel.code.length * Count.ALL];
         touched = new Allocation[kernel.code.length];
         slots = java.util.Arrays.stream(kernel.code).mapToInt(i -> InstructionCost.of(i.text).slots()).toArray();
+        asyncParts = java.util.Arrays.stream(kernel.code).map(i -> asyncPart(i.text)).toArray(AsyncPart[]::new);
+    }
+
+    private static AsyncPart asyncPart(PtxInstruction i) {
+        if (i.opcode().equals("mbarrier")) {
+            return i.has("try_wait") || i.has("test_wait") ? AsyncPart.WAIT : AsyncPart.NONE;
+        } else if (!i.opcode().equals("cp") || i.has("commit_group")) {
+            return AsyncPart.NONE;
+        }
+        return i.has("wait_group") || i.has("wait_all") ? AsyncPart.WAIT : AsyncPart.COPY;
     }
 
     private void add(int pc, Count count, long by) {
@@ -60,6 +78,9 @@ final class KernelTally {
         add(i.pc, Count.EXECUTIONS, 1);
         slotsOfBlock += slots[i.pc];
         add(i.pc, Count.LANES, Integer.bitCount(active));
+        if (asyncParts[i.pc] == AsyncPart.WAIT && active != 0) {
+            waited.set(warp.index);
+        }
         for (MemoryAccess access : i.accesses()) {
             access(i.pc, access, warp, active & access.lanes());
         }
@@ -73,6 +94,7 @@ final class KernelTally {
     void blockEnded() {
         blockSlots.add(slotsOfBlock);
         slotsOfBlock = 0;
+        waited.clear();
         for (MemoryTally tally : memories.values()) {
             tally.byBlocks += tally.ofBlock.count();
             tally.ofAll.addAll(tally.ofBlock);
@@ -99,7 +121,7 @@ final class KernelTally {
             }
         }
         if (global != 0) {
-            global(pc, global, access.kind() == MemoryAccess.Kind.LOAD);
+            global(pc, global, access.kind() == MemoryAccess.Kind.LOAD, asyncParts[pc] == AsyncPart.COPY && !waited.get(warp.index));
         }
         if (shared != 0) {
             long bytes = bytes(shared);
@@ -127,8 +149,12 @@ final class KernelTally {
         return bytes;
     }
 
-    /** A request's different bytes and different sectors; an address that is in no memory is left to the access itself to refuse. */
-    private void global(int pc, int lanes, boolean load) {
+    /**
+     * A request's different bytes and different sectors; an address that is in no memory is left to the access itself to refuse.
+     *
+     * @param ahead whether it is a copy, and its warp has waited for none yet
+     */
+    private void global(int pc, int lanes, boolean load, boolean ahead) {
         Allocation allocation = memory.near(addresses[Integer.numberOfTrailingZeros(lanes)]);
         if (allocation == null) {
             return;
@@ -165,6 +191,7 @@ final class KernelTally {
         of[1] += asked;
         of[2] += touched;
         of[3] += ideal;
+        tally.bytesAhead += ahead ? asked : 0;
     }
 
     /** Insertion sort: lanes mostly come in order. */
@@ -213,11 +240,12 @@ final class KernelTally {
         }
         to.ofAll.addAll(from.ofAll);
         to.byBlocks += from.byBlocks;
+        to.bytesAhead += from.bytesAhead;
     }
 
     private static KernelCounters.OfMemory of(Allocation allocation, MemoryTally tally) {
         return new KernelCounters.OfMemory(allocation.name(), allocation.bytes(), global(tally.loads), global(tally.stores), tally.ofAll.count(),
-                tally.byBlocks);
+                tally.byBlocks, tally.bytesAhead);
     }
 
     private static KernelCounters.Global global(long[] of) {

@@ -21,7 +21,8 @@ import java.util.function.Predicate;
  * @param wavefronts   passes of 128 bytes through shared memory; a shuffle is one, too
  * @param multiplyAdds of matrix instructions, by {@code mma.sync}; one by {@code wgmma} counts as what that would do in its time
  * @param memories     global memory, by allocation
- * @param bytesUnderWay that a block has asked for before it waits for any; 0: enough, as far as is known
+ * @param bytesUnderWay of weights and cache that a block has asked for before it waits for any: counted where copies go past the registers,
+ *                     since how early other loads begin is the compiler's choice; 0: enough, as far as is known
  */
 public record KernelWork(String kernel, long blocks, int threads, int registers, long sharedBytes, long busyBlocks,
         Map<ExecutionUnit, Double> slots, double wavefronts,
@@ -87,7 +88,8 @@ public record KernelWork(String kernel, long blocks, int threads, int registers,
         return new KernelWork(sample.kernel(), blocks, (int) product(launch.block()), needs.registers(),
                 (long) needs.sharedBytes() + launch.shared(), Math.max(1, Math.round(busy * each)), slots,
                 each * (sample.shared(i -> true).wavefronts() + shuffles), each * (sample.multiplyAdds() - (1 - Card.HOPPER_MMA_SHARE) * byWarpgroup),
-                sample.memories().stream().map(m -> memory(m, blocks, sample.blocks(), stays.test(m.name()))).toList(), 0);
+                sample.memories().stream().map(m -> memory(m, blocks, sample.blocks(), stays.test(m.name()))).toList(),
+                sample.memories().stream().filter(m -> !stays.test(m.name())).mapToLong(KernelCounters.OfMemory::bytesAhead).sum() / sample.blocks());
     }
 
     /** The same work by another kernel of the same instructions: with its registers and shared memory, and so much under way. */
@@ -101,9 +103,14 @@ public record KernelWork(String kernel, long blocks, int threads, int registers,
     }
 
     /** Turns in which a card's multiprocessors take the blocks that work. */
-    long waves(Card card) {
-        long together = (long) card.multiprocessors() * card.residentBlocks(threads, registers, sharedBytes);
+    public long waves(Card card) {
+        long together = blocksTogether(card);
         return (busyBlocks + together - 1) / together;
+    }
+
+    /** Blocks that a card has room for at a time. */
+    long blocksTogether(Card card) {
+        return (long) card.multiprocessors() * card.residentBlocks(threads, registers, sharedBytes);
     }
 
     /** How much of what a further block touches is new, the sampled blocks tell, and no more is touched than there is. */

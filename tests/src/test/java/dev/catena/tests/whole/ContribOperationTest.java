@@ -1,121 +1,20 @@
 package dev.catena.tests.whole;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
-import dev.catena.frontend.onnx.ImportedModel;
-import dev.catena.frontend.onnx.OnnxImporter;
 import dev.catena.ir.ElementType;
-import dev.catena.ir.EvalValue;
-import dev.catena.ir.Evaluator;
-import dev.catena.ir.Stage;
 import dev.catena.ir.Tensor;
 import dev.catena.tests.model.OnnxAttribute;
 import dev.catena.tests.model.OnnxContent;
 import dev.catena.tests.model.OnnxElement;
 import dev.catena.tests.model.OnnxGraphWriter;
-import dev.catena.tests.oracle.OnnxRuntimeGraph;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What Catena makes of ONNX Runtime's contrib operations computes what ONNX Runtime does. */
-class ContribOperationTest {
-  private static final OnnxElement F32 = OnnxElement.F32;
-
-  @TempDir Path folder;
-  private final Random random = new Random(11);
-  private final OnnxGraphWriter graph = new OnnxGraphWriter(17);
-  private final Map<String, Tensor> given = new LinkedHashMap<>();
-
-  private void reals(String name, long... shape) {
-    realsOf(name, dims(name, shape), shape);
-  }
-
-  private void realsOf(String name, Object[] dims, long... shape) {
-    Tensor t = new Tensor(ElementType.F32, shape);
-    for (int i = 0; i < t.size(); i++) {
-      t.set(i, (float) random.nextGaussian());
-    }
-    given.put(name, t);
-    graph.input(name, F32, dims);
-  }
-
-  /** All sizes but the last are names, as in files with dynamic axes. */
-  private static Object[] dims(String name, long[] shape) {
-    Object[] dims = new Object[shape.length];
-    for (int i = 0; i < dims.length; i++) {
-      boolean heads = shape.length == 4 && i == 1;
-      dims[i] = i == dims.length - 1 || heads ? (Object) shape[i] : name + "_" + i;
-    }
-    return dims;
-  }
-
-  private float[] constant(String name, double spread, long... shape) {
-    int n = (int) Arrays.stream(shape).reduce(1, (a, b) -> a * b);
-    float[] values = new float[n];
-    for (int i = 0; i < n; i++) {
-      values[i] = (float) (random.nextGaussian() * spread);
-    }
-    graph.initializer(name, OnnxContent.reals(F32, values, shape));
-    return values;
-  }
-
-  private void bytes(String name, int below, long... shape) {
-    byte[] values = new byte[(int) Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = (byte) random.nextInt(below);
-    }
-    graph.initializer(name, OnnxContent.bytes(values, shape));
-  }
-
-  /** Angles, so that cosines and sines belong together. */
-  private void tables(int positions, int half) {
-    float[] cos = new float[positions * half];
-    float[] sin = new float[positions * half];
-    for (int i = 0; i < cos.length; i++) {
-      double angle = i / half * Math.pow(100, -(i % half) / (double) half);
-      cos[i] = (float) Math.cos(angle);
-      sin[i] = (float) Math.sin(angle);
-    }
-    graph.initializer("cos", OnnxContent.reals(F32, cos, positions, half));
-    graph.initializer("sin", OnnxContent.reals(F32, sin, positions, half));
-  }
-
-  private void agree(double tolerance) {
-    agree(graph, tolerance);
-  }
-
-  /** With a graph of the same meaning that the judge knows. */
-  private void agree(OnnxGraphWriter judged, double tolerance) {
-    Path file = folder.resolve("contrib.onnx");
-    judged.write(file);
-    Map<String, float[]> expected = OnnxRuntimeGraph.run(file, given);
-    graph.write(file);
-    try (ImportedModel imported = OnnxImporter.importStage(file)) {
-      Stage stage = imported.module().stages().get(0);
-      List<EvalValue> arguments = new ArrayList<>(given.values());
-      List<EvalValue> actual = new Evaluator().run(stage, arguments);
-      assertEquals(expected.size(), actual.size());
-      int at = 0;
-      for (Map.Entry<String, float[]> e : expected.entrySet()) {
-        Tensor t = (Tensor) actual.get(at++);
-        assertEquals(e.getValue().length, t.size(), e.getKey());
-        for (int i = 0; i < t.size(); i++) {
-          assertEquals(e.getValue()[i], t.get(i), tolerance, e.getKey() + " " + i);
-        }
-      }
-    }
-  }
-
+class ContribOperationTest extends JudgedOperation {
   @Test
   void skipSimplifiedLayerNormalization() {
     reals("x", 1, 3, 8);
@@ -220,14 +119,6 @@ class ContribOperationTest {
       graph.output("present_value", F32, "b", 3, "t", 8);
     }
     agree(2e-5);
-  }
-
-  private void padding(String name, int total) {
-    long[] seen = new long[total];
-    Arrays.fill(seen, 1);
-    seen[0] = 0;
-    given.put(name, Tensor.ofLongs(ElementType.I32, seen, 1, total));
-    graph.input(name, OnnxElement.I32, "b", "total");
   }
 
   @ParameterizedTest
@@ -418,6 +309,63 @@ class ContribOperationTest {
     graph.contrib("GatherBlockQuantized", operands, List.of("y"), OnnxAttribute.of("block_size", 16),
         OnnxAttribute.of("gather_axis", 0), OnnxAttribute.of("quantize_axis", 1));
     graph.output("y", F32, "b", "s", 32);
+    agree(1e-5);
+  }
+
+  /** Zero points as numbers: such as a code could be, and such as none can. With a bias, in each size of a block. */
+  @ParameterizedTest(name = "{0} bits, blocks of {1}, fractions {2}")
+  @CsvSource({"4, 16, 0", "4, 32, 1", "4, 64, 0", "4, 128, 1", "4, 256, 0"}) // of 8 bits ONNX Runtime takes no such zero points
+  void matMulNBitsWithNumbersForZeroPoints(int bits, int block, int fractions) {
+    int columns = block + block / 2;
+    reals("x", 1, 2, columns);
+    bytes("codes", 256, 5, 2, block * bits / 8);
+    float[] scales = new float[10];
+    float[] zeros = new float[10];
+    for (int i = 0; i < scales.length; i++) {
+      scales[i] = (1 + random.nextInt(20)) / 1024f;
+      zeros[i] = random.nextInt(1 << bits) + (fractions == 1 ? random.nextFloat() : 0);
+    }
+    graph.initializer("scales", OnnxContent.reals(F32, scales, 5, 2));
+    graph.initializer("zeros", OnnxContent.reals(F32, zeros, 5, 2));
+    constant("bias", 1, 5);
+    graph.contrib("MatMulNBits", List.of("x", "codes", "scales", "zeros", "", "bias"), List.of("y"), OnnxAttribute.of("K", columns),
+        OnnxAttribute.of("N", 5), OnnxAttribute.of("bits", bits), OnnxAttribute.of("block_size", block));
+    graph.output("y", F32, "b", "s", 5);
+    agree(2e-3);
+  }
+
+  /** Codes of 4 bits along other axes than a table's columns, and the last block shorter than the others. */
+  @ParameterizedTest(name = "{0}: axis {2} of blocks, axis {1} of what is picked, {3}")
+  @CsvSource({"U4, 0, 0, '40, 6'", "I4, 1, 1, '5, 40'", "U4, 1, 0, '40, 6'", "U4, 0, 2, '3, 4, 40'", "I4, -2, -1, '3, 4, 40'", "U8, 0, 1, '5, 28'"})
+  void gatherBlockQuantizedAlongOtherAxes(OnnxElement type, int gathered, int along, String dims) {
+    long[] shape = Arrays.stream(dims.split(", ")).mapToLong(Long::parseLong).toArray();
+    given.put("ids", Tensor.i64(new long[] {2, 0}, 2));
+    graph.input("ids", OnnxElement.I64, 2);
+    long[] blocks = shape.clone();
+    int last = shape.length - 1;
+    blocks[last] *= type == OnnxElement.U8 ? 2 : 1;
+    blocks[Math.floorMod(along, shape.length)] = (blocks[Math.floorMod(along, shape.length)] + 15) / 16;
+    long[] zeros = blocks.clone();
+    zeros[last] = type == OnnxElement.U8 ? (zeros[last] + 1) / 2 : zeros[last];
+    int count = (int) Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+    int scales = (int) Arrays.stream(blocks).reduce(1, (a, b) -> a * b);
+    if (type == OnnxElement.U8) {
+      bytes("codes", 256, shape);
+      bytes("zeros", 256, zeros);
+    } else {
+      graph.initializer("codes", OnnxContent.codes(type, random.ints(count, 0, 16).toArray(), shape));
+      graph.initializer("zeros", OnnxContent.codes(type, random.ints(scales, 0, 16).toArray(), zeros));
+    }
+    float[] numbers = new float[scales];
+    for (int i = 0; i < scales; i++) {
+      numbers[i] = (1 + random.nextInt(100)) / 1024f;
+    }
+    graph.initializer("scales", OnnxContent.reals(F32, numbers, blocks));
+    graph.contrib("GatherBlockQuantized", List.of("codes", "ids", "scales", "zeros"), List.of("y"), OnnxAttribute.of("block_size", 16),
+        OnnxAttribute.of("gather_axis", gathered), OnnxAttribute.of("quantize_axis", along));
+    Object[] out = new Object[shape.length];
+    Arrays.setAll(out, i -> "d" + i);
+    graph.output("y", F32, out);
     agree(1e-5);
   }
 }
