@@ -74,14 +74,19 @@ INLINE u32x16 bf16_pairs(f32x16 first, f32x16 second) {
   return lower | ((u32x16)second & 0xFFFF0000u);
 }
 
-/* Pairs of numbers as two terms each: the nearest of eight bits, and what that leaves, cut off; an f16 is both exactly. A NaN is one
-   in the low term at least. */
+/* Pairs of numbers as two terms each: the nearest of eight bits, and of what that leaves the nearest, or what isn't cut off where it is
+   not ROUNDED; an f16 is both exactly. A NaN is one in the low term at least. */
 typedef struct { u32x16 high, low; } bf16_terms;
 
-INLINE bf16_terms terms_of_pairs(f32x16 first, f32x16 second) {
+INLINE bf16_terms terms_of_pairs(f32x16 first, f32x16 second, const int ROUNDED) {
   const f32x16 high_first = (f32x16)((u32x16)first + 0x8000u & 0xFFFF0000u);
   const f32x16 high_second = (f32x16)((u32x16)second + 0x8000u & 0xFFFF0000u);
-  return (bf16_terms){bf16_pairs(high_first, high_second), bf16_pairs(first - high_first, second - high_second)};
+  f32x16 low_first = first - high_first, low_second = second - high_second;
+  if (ROUNDED) {
+    low_first = low_first == low_first ? (f32x16)((u32x16)low_first + 0x8000u) : low_first;
+    low_second = low_second == low_second ? (f32x16)((u32x16)low_second + 0x8000u) : low_second;
+  }
+  return (bf16_terms){bf16_pairs(high_first, high_second), bf16_pairs(low_first, low_second)};
 }
 
 /* The tile `rows` times up to four tiles of columns, which lie side by side in lines of `stride` bytes: added to tiles 0 to 3. */

@@ -14,7 +14,7 @@ static void ${name}_load_keys(${name}_keys *keys, const char *head, int32_t coun
       UNROLL for (int i = 0; i < 16; i++) {
         const f32x16 first = kv_load_${k_element}(head, DIM, slot + i, d, DIM % 32 == 0 ? 16 : least(16, DIM - d));
         const f32x16 second = kv_load_${k_element}(head, DIM, slot + i, d + 16, DIM % 32 == 0 ? 16 : least(16, DIM - d - 16));
-        const bf16_terms terms = terms_of_pairs(first, second);
+        const bf16_terms terms = terms_of_pairs(first, second, 0);
         high[i] = (f32x16)terms.high;
         low[i] = (f32x16)terms.low;
       }
@@ -29,7 +29,7 @@ INLINE void ${name}_take_query(${name}_query *query, const float *x, float scale
   for (int32_t d = 0; d < DIM; d += 32) {
     const f32x16 first = load_first(x + d, least(16, DIM - d)) * scale;
     const f32x16 second = DIM - d > 16 ? load_first(x + d + 16, least(16, DIM - d - 16)) * scale : splat(0);
-    const bf16_terms terms = terms_of_pairs(first, second);
+    const bf16_terms terms = terms_of_pairs(first, second, 1);
     *(u32x16 *)&query->terms[0][d / 2] = terms.high;
     *(u32x16 *)&query->terms[1][d / 2] = terms.low;
   }

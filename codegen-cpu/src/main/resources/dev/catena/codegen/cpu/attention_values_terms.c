@@ -14,7 +14,7 @@ static void ${name}_load_values(${name}_values *values, const char *head, int32_
   for (int32_t pair = 0; pair < 32; pair++) {
     const int32_t slot = pair / 16 * 32 + pair % 16;
     for (int32_t d = 0; d < DIM; d += 16) {
-      const bf16_terms terms = terms_of_pairs(${name}_value(head, slot, d, count), ${name}_value(head, slot + 16, d, count));
+      const bf16_terms terms = terms_of_pairs(${name}_value(head, slot, d, count), ${name}_value(head, slot + 16, d, count), 0);
       *(u32x16 *)&values->terms[0][pair][d] = terms.high;
       *(u32x16 *)&values->terms[1][pair][d] = terms.low;
     }
@@ -26,7 +26,7 @@ INLINE void ${name}_take_weights(const int Q, ${name}_weights *to, const ${name}
                                 const s32x16 within[][4], const float *factor, const float *rescale) {
   UNROLL for (int q = 0; q < Q; q++)
     UNROLL for (int step = 0; step < 2; step++) {
-      const bf16_terms terms = terms_of_pairs(weights[q][2 * step] * factor[q], weights[q][2 * step + 1] * factor[q]);
+      const bf16_terms terms = terms_of_pairs(weights[q][2 * step] * factor[q], weights[q][2 * step + 1] * factor[q], 0);
       *(u32x16 *)&to[q].terms[0][16 * step] = terms.high;
       *(u32x16 *)&to[q].terms[1][16 * step] = terms.low;
     }

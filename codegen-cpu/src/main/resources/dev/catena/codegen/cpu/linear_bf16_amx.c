@@ -36,7 +36,7 @@ INLINE void ${name}_split(const char *block, int32_t step, char *tiles) {
     if (TERMS == 1) {
       *(u32x16 *)(tiles + i * 64) = bf16_pairs(nearest_bf16(first), nearest_bf16(second));
     } else {
-      const bf16_terms terms = terms_of_pairs(first, second);
+      const bf16_terms terms = terms_of_pairs(first, second, 0);
       *(u32x16 *)(tiles + i * 64) = terms.high;
       *(u32x16 *)(tiles + 1024 + i * 64) = terms.low;
     }

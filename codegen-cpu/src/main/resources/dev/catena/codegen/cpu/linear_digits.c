@@ -6,15 +6,15 @@ static void ${name}_prepare(const float *x, char *prepared) {
     float group_sum = 0;
     for (int32_t j = 0; j < SEGMENTS_IN_GROUP; j++) {
       const int32_t begin = group * GROUP + j * SEGMENT, end = least(begin + SEGMENT, group_end);
-      f32x16 magnitudes = splat(0), not_finite = splat(0);
-      for (int32_t k = begin; k < end; k += 16) {
-        const f32x16 v = load_first(x + k, least(16, end - k));
-        magnitudes = __builtin_elementwise_max(magnitudes, __builtin_elementwise_abs(v));
-        not_finite += v * 0.0f; /* NaN once there is a NaN or an infinity: it must reach y */
-      }
-      const float magnitude = max_lanes(magnitudes);
-      const float to_whole = magnitude > 1e-30f ? LARGEST / magnitude : 0;
-      const float scale = magnitude * (1 / LARGEST) + sum_lanes(not_finite);
+      s32x16 magnitudes = (s32x16)(0); /* their bits, which as whole numbers stand in the same order: what isn't finite is above all */
+      for (int32_t k = begin; k < end; k += 16)
+        magnitudes = __builtin_elementwise_max(magnitudes, (s32x16)load_first(x + k, least(16, end - k)) & 0x7FFFFFFF);
+      const int32_t bits = __builtin_reduce_max(magnitudes);
+      const int finite = bits < 0x7F800000;
+      float magnitude;
+      __builtin_memcpy(&magnitude, &bits, 4);
+      const float to_whole = finite && magnitude > 1e-30f ? LARGEST / magnitude : 0;
+      const float scale = finite ? magnitude * (1 / LARGEST) : __builtin_nanf(""); /* it must reach y */
       s32x16 whole_sum = (s32x16)(0);
       for (int32_t k = begin; k < end; k += 16) {
         const f32x16 v = load_first(x + k, least(16, end - k));
@@ -24,9 +24,7 @@ static void ${name}_prepare(const float *x, char *prepared) {
         ${name}_store_digits(prepared, k, whole);
       }
       scales[group * SEGMENTS_IN_GROUP + j] = scale;
-      int32_t total = 0;
-      UNROLL for (int lane = 0; lane < 16; lane++) total += whole_sum[lane];
-      group_sum += scale * (float)total;
+      group_sum += scale * (float)__builtin_reduce_add(whole_sum);
     }
     sums[group] = group_sum;
   }
