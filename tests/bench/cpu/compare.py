@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Catena beside llama.cpp on this machine's CPU: both sides' processes stay open and are measured in turn.
 
-    compare.py --cache DIR --repo DIR [--force] [--quick] [--only WORD] [--doc FILE]
+    compare.py --cache DIR --repo DIR [--force] [--quick] [--only WORD] [--onnx DIR --gguf FILE] [--doc FILE]
 
 Each side answers one line to each line it is asked (peer.c, CatenaSide.java): `prefill N`, `decode N`, `threads N`, `resident 0`.
-Figures are medians of REPEATS; `others` is what other processes used of the machine meanwhile, in cores.
+Figures are medians of REPEATS; `others` is what other processes used of the machine meanwhile, in cores. Behind the speed of one
+sequence come that of several together, decoding while other processes spin, and the way from the model to 4 bits.
 """
-import argparse, datetime, glob, os, statistics, subprocess, sys, time
+import argparse, contextlib, datetime, glob, json, os, statistics, subprocess, sys, time
 
 REPEATS = 5
 TICK = os.sysconf("SC_CLK_TCK")
 CORES = os.cpu_count()
+THREADS = 2  # of the tables, as in what is asked; the one beside spinning processes takes all cores
 IDLE = 0.06  # cores that other processes may use, for a figure that is worth writing down
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -20,8 +22,8 @@ parser.add_argument("--force", action="store_true", help="measure on a busy mach
 parser.add_argument("--quick", action="store_true", help="three repetitions, and one thread for W4 alone")
 parser.add_argument("--onnx", help="folder of the model's pieces: compiling it is timed beside the peer's way to 4 bits")
 parser.add_argument("--gguf", help="the program that writes the model as GGUF, for that")
-parser.add_argument("--only", default="", help="only the groups whose name contains this")
-parser.add_argument("--doc", help="write the tables between the markers of this file")
+parser.add_argument("--only", default="", help="only the groups whose name contains this; batch, spinning and compile are groups, too")
+parser.add_argument("--doc", help="write the tables between the markers of this file, unless some were left out")
 options = parser.parse_args()
 repeats = 3 if options.quick else REPEATS
 peer_libraries = f"{options.cache}/peer/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64"
@@ -96,12 +98,12 @@ def with_amx(*rows):
 
 # Name of a group, the peer, ours; prompt and generated tokens; threads. The first side is what the ratios are against.
 GROUPS = [
-    ("W4, head in 8 bits", [peer("llama.cpp Q4_0", "q4_0"), ours("W4", "w4-f32"), *with_amx(ours("W4 f32", "w4-exact")), ours("W4 int8", "w4-int8")], 512, 64, (2, 1)),
-    ("W8", [peer("llama.cpp Q8_0", "q8_0"), ours("W8", "w8-f32"), *with_amx(ours("W8 f32", "w8-exact")), ours("W8 int8", "w8-int8")], 512, 64, (2, 1)),
-    ("f16", [peer("llama.cpp f16", "f16"), ours("W16", "w16-f32"), ours("W16 bf16", "w16-bf16")], 512, 32, (2, 1)),
-    ("AVX2 alone: W4", [peer("llama.cpp Q4_0, haswell", "q4_0", "haswell"), ours("W4 int8, x86-64-v3", "w4-int8-v3")], 512, 32, (2,)),
-    *with_amx(("AVX-512 alone: W4", [peer("llama.cpp Q4_0, icelake", "q4_0", "icelake"), ours("W4 int8, icelake-server", "w4-int8-icelake")], 512, 32, (2,))),
-    ("context of 2000: W4", [peer("llama.cpp Q4_0", "q4_0"), ours("W4 int8", "w4-int8"), ours("W4 int8, int8 KV", "w4-int8-kv8")], 1984, 32, (2,)),
+    ("W4, head in 8 bits", [peer("llama.cpp Q4_0", "q4_0"), ours("W4", "w4-f32"), *with_amx(ours("W4 f32", "w4-exact")), ours("W4 int8", "w4-int8")], 512, 64, (THREADS, 1)),
+    ("W8", [peer("llama.cpp Q8_0", "q8_0"), ours("W8", "w8-f32"), *with_amx(ours("W8 f32", "w8-exact")), ours("W8 int8", "w8-int8")], 512, 64, (THREADS, 1)),
+    ("f16", [peer("llama.cpp f16", "f16"), ours("W16", "w16-f32"), ours("W16 bf16", "w16-bf16")], 512, 32, (THREADS, 1)),
+    ("AVX2 alone: W4", [peer("llama.cpp Q4_0, haswell", "q4_0", "haswell"), ours("W4 int8, x86-64-v3", "w4-int8-v3")], 512, 32, (THREADS,)),
+    *with_amx(("AVX-512 alone: W4", [peer("llama.cpp Q4_0, icelake", "q4_0", "icelake"), ours("W4 int8, icelake-server", "w4-int8-icelake")], 512, 32, (THREADS,))),
+    ("context of 2000: W4", [peer("llama.cpp Q4_0", "q4_0"), ours("W4 int8", "w4-int8"), ours("W4 int8, int8 KV", "w4-int8-kv8")], 1984, 32, (THREADS,)),
 ]
 
 
@@ -149,6 +151,54 @@ def opening(group):
     return {name: [statistics.median(column) for column in zip(*pairs)] for name, pairs in figures.items()}
 
 
+def together():
+    """Sequences that decode in the same steps, in turns with one alone in the same scheduler: `catena bench --batch`."""
+    rows = [["decoding together", "sequences", "tokens/s", "one alone, tokens/s", "× one"]]
+    for name, model in (("W4", "w4-f32"), ("W4 int8", "w4-int8"), ("W8", "w8-f32"), ("W8 int8", "w8-int8")):
+        for sequences in (4, 16):
+            answer = subprocess.run([f"{options.repo}/catena", "bench", f"{options.cache}/models/{model}.catena", "--batch", str(sequences),
+                                     "--prompt-len", "64", "--gen-len", "64", "--repeat", str(repeats), "--threads", str(THREADS), "--json"],
+                                    stdout=subprocess.PIPE, check=True)
+            figures = json.loads(answer.stdout)
+            rows.append([name, str(sequences), f"{figures['batch_decode_tokens_per_s']:.1f}", f"{figures['batch_one_decode_tokens_per_s']:.1f}",
+                         f"{figures['batch_ratio_to_one']:.2f}"])
+            print(" | ".join(rows[-1]), flush=True)
+    return rows
+
+
+@contextlib.contextmanager
+def spinning(processes):
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        time.sleep(0.5)  # they are at it
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def beside_spinning():
+    """Decoding by as many threads as there are cores, while processes that only spin take half of them."""
+    taken = max(1, CORES // 2)
+    rows = [[f"{taken} of {CORES} cores taken by spinning processes", "decode before, tokens/s", "beside them", "× before"]]
+    sides = [make() for make in (peer("llama.cpp Q4_0", "q4_0"), ours("W4", "w4-f32"), ours("W4 int8", "w4-int8"))]
+    for side in sides:
+        side.ask(f"threads {CORES}")
+    for _ in range(repeats):
+        for side in sides:
+            side.ask("prefill 64")
+            side.record("before", 16 / side.ask("decode 16"))
+            with spinning(taken):
+                side.record("beside", 16 / side.ask("decode 16"))
+    for side in sides:
+        before, beside = side.median("before"), side.median("beside")
+        rows.append([side.name, f"{before:.2f}", f"{beside:.2f}", f"{beside / before:.2f}"])
+        print(" | ".join(rows[-1]), flush=True)
+        side.close()
+    return rows
+
+
 def used(command, environment={}):
     """Wall and processor seconds of a command, and the MiB that it held at most."""
     start = time.time()
@@ -160,7 +210,7 @@ def used(command, environment={}):
 
 
 def compiling():
-    """From the model as it comes to 4 bits, both sides in turn; the peer's conversion stands in two rows."""
+    """From the model as it comes to 4 bits, both sides in turn; the peer's way is two commands, and both together."""
     f16, q4, artifact = (f"{options.cache}/models/timed.{end}" for end in ("f16.gguf", "q4_0.gguf", "catena"))
     steps = {
         "llama.cpp: writing the f16 GGUF": (["python3", options.gguf, f16, "--preset", "tinyllama1.1B"], {}),
@@ -178,7 +228,14 @@ def compiling():
         for path in (f16, q4, artifact):
             if os.path.exists(path):
                 os.remove(path)
-    return {name: [statistics.median(column) for column in zip(*runs)] for name, runs in figures.items()}
+    wall_cpu_peak = {name: [statistics.median(column) for column in zip(*runs)] for name, runs in figures.items()}
+    (first, second), catena = list(wall_cpu_peak.values())[:2], list(wall_cpu_peak)[2]
+    whole = [first[0] + second[0], first[1] + second[1], max(first[2], second[2])]
+    rows = [["from the model to 4 bits", "s", "× peer", "processor s", "cores busy", "peak MiB"]]
+    for name, (wall, cpu, peak) in [*list(wall_cpu_peak.items())[:2], ("llama.cpp: both", whole), (catena, wall_cpu_peak[catena])]:
+        rows.append([name, f"{wall:.1f}", f"{wall / whole[0]:.2f}" if name == catena else "", f"{cpu:.1f}", f"{cpu / wall:.2f}", f"{peak:.0f}"])
+        print(" | ".join(rows[-1]), flush=True)
+    return rows
 
 
 def table(rows):
@@ -192,7 +249,7 @@ def main():
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     groups = [g for g in GROUPS if options.only in g[0]]
     lines = [f"{cpu}, {CORES} cores; {datetime.date.today()}; medians of {repeats}, peer and ours in turn; "
-             f"other processes used {load:.2f} cores before it began.", ""]
+             f"other processes used {load:.2f} cores before it began.", "", ""]
     speed = [["", "threads", "prefill tokens/s", "× peer", "decode tokens/s", "× peer", "read bandwidth GB/s", "share of it", "resident MiB", "others, cores"]]
     starts = [["", "open to first token, s", "× peer", "start of the JVM before it, s"]]
     for group in groups:
@@ -213,14 +270,13 @@ def main():
             for name, (seconds, jvm) in opened.items():
                 starts.append([name, f"{seconds:.2f}", f"{seconds / base:.2f}", f"{jvm:.2f}" if jvm else ""])
                 print(" | ".join(starts[-1]), flush=True)
-    text = "\n".join(lines) + table(speed) + "\n\n" + table(starts) + "\n"
-    if options.onnx and not options.only:
-        compiled = [["from the model to 4 bits", "s", "processor s", "peak MiB"]]
-        for name, (wall, cpu, peak) in compiling().items():
-            compiled.append([name, f"{wall:.1f}", f"{cpu:.1f}", f"{peak:.0f}"])
-        text += "\n" + table(compiled) + "\n"
+    tables = [speed, starts]
+    for name, measure in (("batch", together), ("spinning", beside_spinning), ("compile", compiling)):
+        if options.only in name and (name != "compile" or options.onnx):
+            tables.append(measure())
+    text = "\n".join(lines) + "\n".join(table(rows) + "\n" for rows in tables if len(rows) > 1)
     print("\n" + text)
-    if options.doc:
+    if options.doc and not options.only:
         begin, end = "<!-- measured: written by tests/bench/cpu/run.sh -->", "<!-- end of what was measured -->"
         page = open(options.doc).read()
         head, rest = page.split(begin)

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Catena beside llama.cpp on this machine's CPU: makes the model for both, gets the peer from npm, measures both in turn, prints
-# one table and writes docs/cpu-performance.md. What it makes is kept in $CATENA_BENCH_CACHE (default ~/.cache/catena-bench, 13 GB).
+# its tables and writes the measured part of docs/cpu-performance.md. What it makes is kept in $CATENA_BENCH_CACHE (default
+# ~/.cache/catena-bench): 16 GB, and 4 more while compiling is timed.
 #   run.sh [--prepare] [--force] [--quick] [--only WORD]
 # --prepare stops before measuring. It refuses to measure when other processes use the CPU; --force measures all the same and
-# says how busy the machine was. CATENA_SHARED (default ../shared beside the repository) holds the makers of models;
-# CATENA_BENCH_ONNX names a folder with the model's pieces that exists already. On a CPU with AMX there are rows with and without it;
-# CATENA_BENCH_AMX=1 asks for them elsewhere.
+# says how busy the machine was. --only measures the groups of compare.py whose name contains the word, and writes no page.
+# CATENA_SHARED (default ../shared beside the repository) holds the makers of models, of which that of ONNX needs Debian's
+# python3-torch and python3-onnx, that of GGUF numpy; CATENA_BENCH_ONNX names a folder with the model's pieces that exists already.
+# On a CPU with AMX there are rows with and without it; CATENA_BENCH_AMX=1 asks for them elsewhere.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(cd "$here/../../.." && pwd)
@@ -34,12 +36,17 @@ fi
 
 # The model: the same shape for both, weights drawn at random.
 onnx=${CATENA_BENCH_ONNX:-$cache/models/1b/split-fp16}
+[ -z "${CATENA_BENCH_ONNX-}" ] || [ -e "$onnx" ] || fail "CATENA_BENCH_ONNX: there is no $onnx"
 if [ ! -e "$onnx" ]; then
   [ -e "$shared/fixtures/make_llama_onnx.py" ] || fail "no $shared/fixtures/make_llama_onnx.py; set CATENA_SHARED or CATENA_BENCH_ONNX"
-  /usr/bin/python3 "$shared/fixtures/make_llama_onnx.py" --preset 1b --layouts split-fp16 --out "$cache/models/1b" >&2
+  /usr/bin/python3 -c "import torch, onnx" || fail "/usr/bin/python3 needs torch and onnx (Debian: python3-torch, python3-onnx), or set CATENA_BENCH_ONNX"
+  rm -rf "$cache/models/1b.part" "$cache/models/1b"   # of a run that was interrupted
+  /usr/bin/python3 "$shared/fixtures/make_llama_onnx.py" --preset 1b --layouts split-fp16 --out "$cache/models/1b.part" >&2
+  mv "$cache/models/1b.part" "$cache/models/1b"
 fi
 if [ ! -e "$cache/models/f16.gguf" ]; then
   [ -e "$shared/peers/make_gguf.py" ] || fail "no $shared/peers/make_gguf.py; set CATENA_SHARED"
+  python3 -c "import numpy" || fail "python3 needs numpy"
   python3 "$shared/peers/make_gguf.py" "$cache/models/f16.part" --preset tinyllama1.1B >&2
   mv "$cache/models/f16.part" "$cache/models/f16.gguf"
 fi

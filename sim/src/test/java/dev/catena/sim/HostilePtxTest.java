@@ -26,7 +26,8 @@ class HostilePtxTest {
             ".entry k() { .shared .align 3 .b8 s[4]; ret; }", ".entry k() { .shared .b8 s[99999999999]; ret; }",
             ".entry k() { .reg .b32 %r; add.s32 %r; }", ".entry k() { .reg .b32 %r; lop3.b32 %r, %r, %r, %r, %r; }",
             ".entry k() { bra nowhere; }", ".entry k() {", ".entry k() { mov.u32", "{", ".file", ".entry k() { .local .b8 l[1000000]; ret; }",
-            ".entry k() { .reg .pred %p; .reg .b32 %r; mov.b32 %r, %p; }", ".address_size 32"})
+            ".entry k() { .reg .pred %p; .reg .b32 %r; mov.b32 %r, %p; }", ".address_size 32",
+            ".section .debug", ".section } {", ".section { {} "})
     void endsInOneLine(String text) {
         CatenaException e = assertThrows(CatenaException.class, () -> load(HEAD + text));
         assertFalse(e.getMessage().contains("\n"));

@@ -34,19 +34,21 @@ record CpuStageSource(String symbol, String function, Map<String, String> kernel
         List<Launch> sinceBarrier = new ArrayList<>();
         long scratchBytes = 0;
         long arenaBytes = 0;
-        for (Launch launch : launches) {
+        for (int i = 0; i < launches.size(); i++) {
+            Launch launch = launches.get(i);
+            Optional<LinearLaunch> next = firstLinear(launches.subList(i + 1, launches.size()));
             if (sinceBarrier.stream().anyMatch(earlier -> mustWaitFor(launch, earlier))) {
                 body.append("  thread->barrier(thread->team, thread->id);\n");
                 sinceBarrier.clear();
             }
             sinceBarrier.add(launch);
             KernelCall call = launch instanceof AttentionLaunch attention
-                    ? AttentionKernels.of(attention, nextLinear(launches, launch), target) : call(launch, target);
+                    ? AttentionKernels.of(attention, next, target) : call(launch, target);
             kernels.put(call.name(), call.source());
             body.append("  ").append(call.statement()).append('\n');
             if (!(launch instanceof LinearLaunch || launch instanceof AttentionLaunch)) {
-                nextLinear(launches, launch).ifPresent(next -> body.append("  if (step->rows == 1) ask_for_weights(thread, ")
-                        .append(String.join(", ", LinearKernel.weightBlocks(next))).append(");\n"));
+                next.ifPresent(linear -> body.append("  if (step->rows == 1) ask_for_weights(thread, ")
+                        .append(String.join(", ", LinearKernel.weightBlocks(linear))).append(");\n"));
             }
             scratchBytes = Math.max(scratchBytes, call.scratchBytes());
             arenaBytes = Math.max(arenaBytes, arenaEnd(launch));
@@ -78,9 +80,8 @@ record CpuStageSource(String symbol, String function, Map<String, String> kernel
                 """.formatted(symbol, locals, body);
     }
 
-    private static Optional<LinearLaunch> nextLinear(List<Launch> launches, Launch launch) {
-        return launches.subList(launches.indexOf(launch) + 1, launches.size()).stream().filter(LinearLaunch.class::isInstance)
-                .map(LinearLaunch.class::cast).findFirst();
+    private static Optional<LinearLaunch> firstLinear(List<Launch> launches) {
+        return launches.stream().filter(LinearLaunch.class::isInstance).map(LinearLaunch.class::cast).findFirst();
     }
 
     private static KernelCall call(Launch launch, CpuTarget target) {

@@ -37,50 +37,34 @@ public final class CpuToolchain {
     }
 
     /**
-     * Compiles the sources, as many at a time as there are processors, and links them into one shared library.
+     * Compiles the sources, one after the other since each takes a hundred MB, and links them into one shared library.
      *
      * @throws CompileError if clang or lld refuses; generated code never should, so it names the lines
      */
     public byte[] compile(List<CSource> sources, CpuTarget target) throws IOException, InterruptedException {
-        return build(sources, target.clangOptions(), Math.max(1, Runtime.getRuntime().availableProcessors()));
+        return build(sources, target.clangOptions());
     }
 
-    /**
-     * Like {@link #compile}, one after the other, since each takes a hundred MB and files of a stranger's graph may be many; and
-     * with signed integers that wrap: what a tensor's elements do is no reason for surprises.
-     */
+    /** Like {@link #compile}, with signed integers that wrap: what a tensor's elements do is no reason for surprises. */
     byte[] compileWrapping(Iterable<CSource> sources, CpuTarget target) throws IOException, InterruptedException {
         List<String> options = new ArrayList<>(target.clangOptions());
         options.add("-fwrapv");
-        return build(sources, options, 1);
+        return build(sources, options);
     }
 
     /** Like {@link #compile}, for any x86-64 CPU at all: for code that runs before the CPU's features are checked. */
     public byte[] compileForAnyCpu(List<CSource> sources) throws IOException, InterruptedException {
-        return build(sources, BASELINE_OPTIONS, 1);
+        return build(sources, BASELINE_OPTIONS);
     }
 
-    /** @param parallel how many are compiled at a time */
-    private byte[] build(Iterable<CSource> sources, List<String> targetOptions, int parallel) throws IOException, InterruptedException {
+    private byte[] build(Iterable<CSource> sources, List<String> targetOptions) throws IOException, InterruptedException {
         Path folder = Files.createTempDirectory("catena-cc");
         try {
-            List<Process> running = new ArrayList<>();
             List<String> names = new ArrayList<>();
-            try {
-                for (CSource source : sources) {
-                    if (names.size() >= parallel) {
-                        int oldest = names.size() - parallel;
-                        await(running.get(oldest), folder, names.get(oldest));
-                    }
-                    Files.writeString(folder.resolve(source.name()), source.text());
-                    names.add(source.name());
-                    running.add(startClang(source.name(), targetOptions, folder));
-                }
-                for (int i = Math.max(0, names.size() - parallel); i < names.size(); i++) {
-                    await(running.get(i), folder, names.get(i));
-                }
-            } finally {
-                running.forEach(Process::destroyForcibly);
+            for (CSource source : sources) {
+                Files.writeString(folder.resolve(source.name()), source.text());
+                names.add(source.name());
+                runClang(source.name(), targetOptions, folder);
             }
             return link(names, folder);
         } finally {
@@ -88,14 +72,19 @@ public final class CpuToolchain {
         }
     }
 
-    private Process startClang(String source, List<String> targetOptions, Path folder) throws IOException {
+    private void runClang(String source, List<String> targetOptions, Path folder) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>();
         command.add(llvm.clang().toString());
         command.addAll(COMMON_OPTIONS);
         command.addAll(targetOptions);
         command.add("-resource-dir=" + llvm.resources());
         command.addAll(List.of(source, "-o", objectName(source)));
-        return start(command, folder, logName(source));
+        Process clang = start(command, folder, logName(source));
+        try {
+            await(clang, folder, source);
+        } finally {
+            clang.destroyForcibly();
+        }
     }
 
     private byte[] link(List<String> sources, Path folder) throws IOException, InterruptedException {

@@ -50,7 +50,7 @@ final class NvrtcProcess {
         }
     }
 
-    /** The process itself. */
+    /** The process itself; public because {@code java} starts no other. */
     public static void main(String[] arguments) throws IOException {
         try (OutputStream out = new FileOutputStream(FileDescriptor.out)) {
             NvrtcProgram.Outcome outcome = readProgram(new DataInputStream(new BufferedInputStream(System.in))).compile();

@@ -52,16 +52,8 @@ final class AsyncOps {
         if (i.has("wait_group") || i.has("wait_all")) {
             boolean all = i.has("wait_all");
             int keep = all ? 0 : (int) ((PtxOperand.Immediate) o.get(0)).bits();
-            return new Instruction(false) {
-                @Override
-                void run(Warp w, int active) {
-                    if (all) {
-                        w.copies.awaitAll(active, this);
-                    } else {
-                        w.copies.await(active, keep, this);
-                    }
-                }
-            };
+            return all ? CompareOps.plain((w, active, at) -> w.copies.awaitAll(active, at))
+                    : CompareOps.plain((w, active, at) -> w.copies.await(active, keep, at));
         }
         if (!i.has("shared") && !i.has("shared::cta") || !i.has("global")) {
             throw k.unsupported("");
@@ -83,22 +75,15 @@ final class AsyncOps {
         }
         int reads = readSlot;
         CompareOps.Predicate ignore = ignored;
-        List<MemoryAccess> accesses = List.of(
-                new MemoryAccess(MemoryAccess.Kind.LOAD, Space.GLOBAL, source, (w, lane) ->
-                        ignore != null && (ignore.of(w) >> lane & 1) != 0 ? 0 : reads < 0 ? size : w.r32[reads][lane], -1),
-                MemoryAccess.of(MemoryAccess.Kind.STORE, Space.SHARED, target, size));
-        return new Instruction(false) {
-            @Override
-            List<MemoryAccess> accesses() {
-                return accesses;
-            }
-
+        MemoryAccess.Bytes bytes =
+                (w, lane) -> ignore != null && (ignore.of(w) >> lane & 1) != 0 ? 0 : reads < 0 ? size : w.r32[reads][lane];
+        return new Instruction(false, new MemoryAccess(MemoryAccess.Kind.LOAD, Space.GLOBAL, source, bytes, -1),
+                MemoryAccess.of(MemoryAccess.Kind.STORE, Space.SHARED, target, size)) {
             @Override
             void run(Warp w, int active) {
-                int zeros = ignore == null ? 0 : ignore.of(w);
                 for (int m = active; m != 0; m &= m - 1) {
                     int lane = Integer.numberOfTrailingZeros(m);
-                    int read = (zeros >> lane & 1) != 0 ? 0 : reads < 0 ? size : w.r32[reads][lane];
+                    int read = bytes.of(w, lane);
                     if (read < 0 || read > size) {
                         throw w.fault(FaultKind.OUT_OF_BOUNDS, lane, this, "a source of " + read + " bytes for a copy of " + size);
                     }

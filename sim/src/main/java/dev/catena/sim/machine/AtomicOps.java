@@ -32,13 +32,7 @@ final class AtomicOps {
         boolean acquire = i.has("acquire") || i.has("acq_rel");
         boolean release = i.has("release") || i.has("acq_rel");
         boolean blockScope = i.has("cta");
-        List<MemoryAccess> accesses = List.of(MemoryAccess.of(MemoryAccess.Kind.ATOMIC, space, address, size));
-        return new Instruction(false) {
-            @Override
-            List<MemoryAccess> accesses() {
-                return accesses;
-            }
-
+        return new Instruction(false, MemoryAccess.of(MemoryAccess.Kind.ATOMIC, space, address, size)) {
             @Override
             void run(Warp w, int active) {
                 if (release) {

@@ -23,15 +23,9 @@ final class BulkCopyOps {
         AddressOperand source = new AddressOperand(k, o.get(1));
         int size = k.from32(o.get(2));
         AddressOperand mbarrier = new AddressOperand(k, o.get(3));
-        List<MemoryAccess> accesses = List.of(
+        return new Instruction(false,
                 new MemoryAccess(MemoryAccess.Kind.LOAD, Space.GLOBAL, source, (w, lane) -> w.r32[size][lane], -1),
-                new MemoryAccess(MemoryAccess.Kind.STORE, Space.SHARED, target, (w, lane) -> w.r32[size][lane], -1));
-        return new Instruction(false) {
-            @Override
-            List<MemoryAccess> accesses() {
-                return accesses;
-            }
-
+                new MemoryAccess(MemoryAccess.Kind.STORE, Space.SHARED, target, (w, lane) -> w.r32[size][lane], -1)) {
             @Override
             void run(Warp w, int active) {
                 for (int lanes = active; lanes != 0; lanes &= lanes - 1) {

@@ -5,8 +5,8 @@ package dev.catena.sim.machine;
  * names. A lane that it names and that can't come is an error.
  */
 abstract class Collective extends Instruction {
-    Collective() {
-        super(true);
+    Collective(MemoryAccess... accesses) {
+        super(true, accesses);
     }
 
     /** The lanes that must come, as {@code lane} has it. */

@@ -17,8 +17,15 @@ abstract class Instruction {
     /** Registers of 32 bits that it uses and some {@code wgmma} of the kernel uses, too. */
     int[] productRegisters = {};
 
-    Instruction(boolean control) {
+    private final List<MemoryAccess> accesses;
+
+    /**
+     * @param control whether it says itself where its lanes go on
+     * @param accesses what it reads and writes in memory
+     */
+    Instruction(boolean control, MemoryAccess... accesses) {
         this.control = control;
+        this.accesses = List.of(accesses);
     }
 
     /** Lanes of {@code mask} whose guard holds. */
@@ -28,7 +35,7 @@ abstract class Instruction {
 
     /** What it reads and writes in memory, for who counts that. */
     List<MemoryAccess> accesses() {
-        return List.of();
+        return accesses;
     }
 
     /** Runs on the lanes of {@code active}, at least one. */

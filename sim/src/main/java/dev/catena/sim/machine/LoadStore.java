@@ -177,10 +177,9 @@ final class LoadStore {
         private final Order order;
         private final boolean coherent;
         private final boolean signed;
-        private final List<MemoryAccess> accesses;
 
         Load(Space space, AddressOperand address, Element[] elements, int size, Order order, boolean coherent, boolean signed) {
-            super(false);
+            super(false, MemoryAccess.of(MemoryAccess.Kind.LOAD, space, address, size * elements.length));
             this.space = space;
             this.address = address;
             this.elements = elements;
@@ -189,12 +188,6 @@ final class LoadStore {
             this.order = order;
             this.coherent = coherent;
             this.signed = signed;
-            accesses = List.of(MemoryAccess.of(MemoryAccess.Kind.LOAD, space, address, total));
-        }
-
-        @Override
-        List<MemoryAccess> accesses() {
-            return accesses;
         }
 
         @Override
@@ -235,22 +228,15 @@ final class LoadStore {
         private final int size;
         private final int total;
         private final Order order;
-        private final List<MemoryAccess> accesses;
 
         Store(Space space, AddressOperand address, Element[] elements, int size, Order order) {
-            super(false);
+            super(false, MemoryAccess.of(MemoryAccess.Kind.STORE, space, address, size * elements.length));
             this.space = space;
             this.address = address;
             this.elements = elements;
             this.size = size;
             this.total = size * elements.length;
             this.order = order;
-            accesses = List.of(MemoryAccess.of(MemoryAccess.Kind.STORE, space, address, total));
-        }
-
-        @Override
-        List<MemoryAccess> accesses() {
-            return accesses;
         }
 
         @Override

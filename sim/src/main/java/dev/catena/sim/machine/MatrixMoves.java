@@ -34,18 +34,7 @@ final class MatrixMoves {
      * or, transposed, of column l / 4. Row r's bytes are read by the lanes that hold them.
      */
     private static Instruction load(int[] slots, Space space, AddressOperand address, boolean transposed) {
-        List<MemoryAccess> accesses = rows(MemoryAccess.Kind.LOAD, slots.length, space, address);
-        return new Collective() {
-            @Override
-            List<MemoryAccess> accesses() {
-                return accesses;
-            }
-
-            @Override
-            int required(Warp w, int lane) {
-                return -1;
-            }
-
+        return new WholeWarp(rows(MemoryAccess.Kind.LOAD, slots.length, space, address)) {
             @Override
             void perform(Warp w, int lanes) {
                 int[] rows = new int[32];     // eight rows of four words
@@ -59,19 +48,15 @@ final class MatrixMoves {
                             rows[row * 4 + word] = page.load32(w.memory.offset + word * 4);
                         }
                     }
-                    int[] to = w.r32[slots[matrix]];
-                    for (int lane = 0; lane < 32; lane++) {
-                        to[lane] = transposed ? element(rows, lane % 4 * 2, lane / 4) | element(rows, lane % 4 * 2 + 1, lane / 4) << 16
-                                : rows[lane];
-                    }
+                    System.arraycopy(transposed ? transposed(rows) : rows, 0, w.r32[slots[matrix]], 0, 32);
                 }
             }
         };
     }
 
     /** Eight rows of 16 bytes for each matrix. */
-    private static List<MemoryAccess> rows(MemoryAccess.Kind kind, int matrices, Space space, AddressOperand address) {
-        return List.of(new MemoryAccess(kind, space, address, (w, lane) -> 16, matrices == 4 ? -1 : (1 << 8 * matrices) - 1));
+    private static MemoryAccess rows(MemoryAccess.Kind kind, int matrices, Space space, AddressOperand address) {
+        return new MemoryAccess(kind, space, address, (w, lane) -> 16, matrices == 4 ? -1 : (1 << 8 * matrices) - 1);
     }
 
     private static int element(int[] rows, int row, int column) {
@@ -79,18 +64,7 @@ final class MatrixMoves {
     }
 
     private static Instruction store(int[] slots, Space space, AddressOperand address, boolean transposed) {
-        List<MemoryAccess> accesses = rows(MemoryAccess.Kind.STORE, slots.length, space, address);
-        return new Collective() {
-            @Override
-            List<MemoryAccess> accesses() {
-                return accesses;
-            }
-
-            @Override
-            int required(Warp w, int lane) {
-                return -1;
-            }
-
+        return new WholeWarp(rows(MemoryAccess.Kind.STORE, slots.length, space, address)) {
             @Override
             void perform(Warp w, int lanes) {
                 for (int matrix = 0; matrix < slots.length; matrix++) {
@@ -129,12 +103,7 @@ final class MatrixMoves {
     }
 
     private static Instruction transpose(int d, int a) {
-        return new Collective() {
-            @Override
-            int required(Warp w, int lane) {
-                return -1;
-            }
-
+        return new WholeWarp() {
             @Override
             void perform(Warp w, int lanes) {
                 System.arraycopy(transposed(w.r32[a]), 0, w.r32[d], 0, 32);

@@ -11,7 +11,7 @@ import java.util.List;
  * A rows g (even r) and g + 8 (odd r), B column g, both from k = t × per + (r's k-half) × 4 × per on; C and D rows g and
  * g + 8, columns 2 t and 2 t + 1. Products are summed in double and rounded once: the order is unspecified.
  */
-final class MatrixMultiply extends Collective {
+final class MatrixMultiply extends WholeWarp {
     private static final int ROWS = 16;
     private static final int COLUMNS = 8;
 
@@ -100,11 +100,6 @@ final class MatrixMultiply extends Collective {
     private static int[] slots(KernelDecoder k, PtxOperand operand, boolean writes) {
         List<PtxOperand> elements = operand instanceof PtxOperand.Vector v ? v.elements() : List.of(operand);
         return elements.stream().mapToInt(e -> writes ? k.to32(e) : k.from32(e)).toArray();
-    }
-
-    @Override
-    int required(Warp w, int lane) {
-        return -1;
     }
 
     @Override

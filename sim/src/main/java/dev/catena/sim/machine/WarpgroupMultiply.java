@@ -12,7 +12,7 @@ import java.util.List;
  * g + 8; of A's registers the first has k = 2 t and 2 t + 1 of row g, the second of row g + 8, the others those at k + 8. Sums are made
  * at once, and nobody may look at them, or write what was read, until their group was waited for ({@link PendingProducts}).
  */
-final class WarpgroupMultiply extends Collective {
+final class WarpgroupMultiply extends WholeWarp {
     private static final int DEPTH = 16;
     private static final int ROWS = 16;
 
@@ -81,11 +81,6 @@ final class WarpgroupMultiply extends Collective {
     @Override
     List<MemoryAccess> accesses() {
         return accesses;
-    }
-
-    @Override
-    int required(Warp w, int lane) {
-        return -1;
     }
 
     @Override

@@ -41,12 +41,7 @@ final class WarpgroupOps {
     }
 
     private static Instruction together(Act act) {
-        return new Collective() {
-            @Override
-            int required(Warp w, int lane) {
-                return -1;
-            }
-
+        return new WholeWarp() {
             @Override
             void perform(Warp w, int lanes) {
                 WarpgroupOps.together(w, this, 0, 0);

@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,7 +58,7 @@ class CalibratedCompilationTest {
   }
 
   @ParameterizedTest(name = "{0}, {1} bits in groups of {2}")
-  @CsvSource({"gptq, 4, 128", "gptq, 2, 32", "awq, 3, 128", "awq, 4, 0"})
+  @CsvSource({"gptq, 4, 128", "gptq, 2, 32", "awq, 3, 128"})
   void losesLessThanRoundingAndFallsBackNowhere(String method, int bits, int group) throws IOException {
     Path rounded = folder.resolve("rounded.catena");
     Path calibrated = folder.resolve("calibrated.catena");
@@ -90,15 +91,25 @@ class CalibratedCompilationTest {
         .under("bash", "-c", "ulimit -f 400; exec \"$@\"", "bash");
     assertEquals(1, limited.run(calibrated(cut, "gptq", 4, 32)).status());
     assertTrue(Files.isDirectory(kept) && !Files.exists(cut));
+    Path copy = folder.resolve("copy.calibration");
+    copy(kept, copy);
     CommandResult again = CatenaCommand.run(calibrated(cut, "gptq", 4, 32)).succeeded();
     assertTrue(again.err().contains("going on after decoder_1") && !again.err().contains("calibrated decoder_"), again.err());
     assertFalse(Files.exists(kept), "the artifact holds it now");
     assertArrayEquals(Files.readAllBytes(whole), Files.readAllBytes(cut));
 
     Files.delete(cut);
-    assertEquals(1, limited.run(calibrated(cut, "gptq", 4, 32)).status());
+    Files.move(copy, kept);
     CommandResult other = CatenaCommand.run(calibrated(cut, "gptq", 3, 32)).succeeded();
     assertFalse(other.err().contains("going on after"), other.err());
+  }
+
+  private static void copy(Path from, Path to) throws IOException {
+    try (Stream<Path> files = Files.walk(from)) {
+      for (Path file : files.toList()) {
+        Files.copy(file, to.resolve(from.relativize(file)));
+      }
+    }
   }
 
   @Test

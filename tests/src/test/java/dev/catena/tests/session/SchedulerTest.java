@@ -61,21 +61,26 @@ class SchedulerTest {
     pieces = LlamaModel.write(folder.resolve("model"), SHAPE, ExportStyle.F32, 91).path();
   }
 
-  @ParameterizedTest(name = "{0}, {1} bits, {2}, cache {3}")
-  @CsvSource({"cpu, 32, f32, 32", "cpu, 16, f32, 16", "cpu, 4, f32, '8,4'", "cpu, 4, int8, 8", "cpu, 3, int8, 4",
-      "cpu:x86-64-v3, 4, int8, 16", "cpu:x86-64-v3, 8, f32, 4", "cpu:sapphirerapids, 4, int8, 8"})
-  void logitsAreThoseOfTheSequenceAlone(String target, int bits, String activations, String cache) throws Exception {
+  /** How requests meet: threads, sequences at once, rows of a prompt in a step, and which of the sequences. */
+  private record Company(int threads, int sequences, int prefillRows, int from, int to) {}
+
+  private static final List<Company> COMPANIES = List.of(new Company(1, 16, 64, 0, 9), new Company(2, 5, 3, 0, 9), new Company(3, 16, 100, 0, 9),
+      new Company(7, 9, 17, 1, 6), new Company(64, 16, 64, 5, 8));
+
+  /** Each in three companies, and the next one in others, unless {@code -Dcatena.tests.product=true}. */
+  @ParameterizedTest(name = "{1}, {2} bits, {3}, cache {4}")
+  @CsvSource({"0, cpu, 32, f32, 32", "1, cpu, 16, f32, 16", "2, cpu, 4, f32, '8,4'", "3, cpu, 4, int8, 8", "4, cpu, 3, int8, 4",
+      "0, cpu:x86-64-v3, 4, int8, 16", "2, cpu:x86-64-v3, 8, f32, 4", "4, cpu:sapphirerapids, 4, int8, 8"})
+  void logitsAreThoseOfTheSequenceAlone(int first, String target, int bits, String activations, String cache) throws Exception {
     Path artifact = folder.resolve("m.catena");
     CatenaCommand.run("compile", pieces, "-o", artifact, "--target", target, "--wbits", bits, "--activations", activations,
         "--kv-bits", cache).succeeded();
     requireMachineFor(artifact);
     try (CatenaModel model = CatenaModel.open(artifact)) {
       List<Sequence> alone = Arrays.stream(LENGTHS).mapToObj(length -> alone(model, prompt(length))).toList();
-      together(model, alone, 1, 16, 64);
-      together(model, alone, 2, 5, 3);
-      together(model, alone, 3, 16, 100);
-      together(model, alone.subList(1, 6), 7, 9, 17);
-      together(model, alone.subList(5, 8), 64, 16, 64);
+      for (int i = 0; i < (Boolean.getBoolean("catena.tests.product") ? COMPANIES.size() : 3); i++) {
+        together(model, alone, COMPANIES.get((first + i) % COMPANIES.size()));
+      }
     }
   }
 
@@ -113,11 +118,10 @@ class SchedulerTest {
   }
 
   /** All sequences twice: with the logits of every position, and with pages that they share. */
-  private static void together(CatenaModel model, List<Sequence> alone, int threads, int sequences, int prefillRows)
-      throws InterruptedException {
-    String company = threads + " threads, " + sequences + " sequences, " + prefillRows + " prefill rows";
-    SchedulerOptions options = SchedulerOptions.defaults().withMaxSequences(sequences).withPrefillRows(prefillRows)
-        .withSession(SessionOptions.defaults().withThreads(threads).withKvCapacity(1024));
+  private static void together(CatenaModel model, List<Sequence> all, Company company) throws InterruptedException {
+    List<Sequence> alone = all.subList(company.from, company.to);
+    SchedulerOptions options = SchedulerOptions.defaults().withMaxSequences(company.sequences).withPrefillRows(company.prefillRows)
+        .withSession(SessionOptions.defaults().withThreads(company.threads).withKvCapacity(1024));
     try (Scheduler scheduler = model.newScheduler(options)) {
       List<List<float[]>> rows = new ArrayList<>();
       List<Request> watched = new ArrayList<>();
@@ -130,8 +134,8 @@ class SchedulerTest {
       for (int i = 0; i < alone.size(); i++) {
         assertEquals(FinishReason.LENGTH, watched.get(i).await(), () -> company + " failed");
         assertEquals(FinishReason.LENGTH, sharing.get(i).await());
-        assertArrayEquals(alone.get(i).tokens, watched.get(i).tokens(), company);
-        assertArrayEquals(alone.get(i).tokens, sharing.get(i).tokens(), company);
+        assertArrayEquals(alone.get(i).tokens, watched.get(i).tokens(), company::toString);
+        assertArrayEquals(alone.get(i).tokens, sharing.get(i).tokens(), company::toString);
         assertArrayEquals(alone.get(i).logits, rows.get(i).toArray(float[][]::new), company + ", sequence " + i);
       }
       assertTrue(scheduler.counters().steps() < scheduler.counters().decodedRows(), "steps were not shared");
