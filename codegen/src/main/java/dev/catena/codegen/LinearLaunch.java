@@ -21,7 +21,7 @@ public record LinearLaunch(RowCount rows, View x, View y, MatrixType type, Buffe
         F32,
         /** Both operands as bf16 where the target multiplies that; elsewhere, and with matrices that are quantized, at least as exact. */
         BF16,
-        /** Activations as int8 in blocks of some 64 columns with an f32 scale; has no effect on matrices that aren't quantized. */
+        /** Activations as int8 in blocks of some 64 to 128 columns with an f32 scale; has no effect on matrices that aren't quantized. */
         INT8
     }
 

@@ -21,6 +21,8 @@ public final class CpuToolchain {
             "--target=x86_64-unknown-linux-gnu", "-std=gnu17", "-O3", "-ffreestanding", "-fPIC", "-fvisibility=hidden",
             // No FMA that the source doesn't spell out: results must not depend on how clang unrolls a loop.
             "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
+            // Else clang keeps vectors that don't fit the registers at addresses that cross cache lines.
+            "-mstackrealign",
             "-fno-ident", "-fno-stack-protector", "-fno-asynchronous-unwind-tables",
             // Kernels reinterpret bytes. Warnings depend on the shapes that are baked in, and say nothing about those.
             "-fno-strict-aliasing", "-w", "-c");

@@ -30,7 +30,7 @@ final class LinearKernel {
 
     /** How much of a cache the digits of a panel of rows may take, and the most and least rows of a panel. */
     private static final long DIGITS_BYTES = 512 << 10;
-    private static final int MOST_PANEL_ROWS = 64;
+    private static final int MOST_PANEL_ROWS = 128;
     private static final int LEAST_PANEL_ROWS = 16;
 
     /** Columns of a tile of codes, which is to stay in the first cache beside the rows that meet it. */
@@ -95,8 +95,8 @@ final class LinearKernel {
         boolean bf16 = launch.activations() == Activations.BF16;
         int digits = int8 ? 1 : shorts || bf16 ? 2 : 3;
         int digitBytes = shorts ? 2 : 1;
-        // What a tile's product gives must go through memory to be scaled: the longer a segment the better.
-        int segment = Math.min(int8 && !target.hasTiles() ? 64 : 128, type.group());
+        // The longer a segment the less goes to scaling its sum.
+        int segment = Math.min(128, type.group());
         long preparedBytes = preparedBytes(type, digits * digitBytes, segment);
         boolean tiles = AmxLinear.multipliesCodes(type, segment, target);
         int panel = tiles ? AmxLinear.panelRows(preparedBytes)
@@ -111,8 +111,11 @@ final class LinearKernel {
         values.put("blocks_by_2", wide ? 2 : 0);
         // As many chains of sums as hide a product's latency: of one digit a row has only one for each block.
         values.put("blocks_by_4", wide ? int8 ? 2 : 1 : 0);
+        // Six rows' sums fit the registers where a group has one segment.
+        boolean sixRows = vnni && int8 && segment == type.group();
+        values.put("blocks_by_6", sixRows ? 2 : 0);
         values.put("least_rows_ahead", wide ? type.element() == MatrixType.Element.U8 ? 8 : 2 : "(1 << 30)");
-        values.put("many_rows", wide || digits == 1 ? 4 : 2);
+        values.put("many_rows", sixRows ? 6 : wide || digits == 1 ? 4 : 2);
         values.put("largest", int8 ? 127 : bf16 && !shorts ? 127 * 256 : 127 * 65536);
         values.put("digits_note", int8 ? "" : ".\n   Together they are " + (bf16 ? "finer than bf16" : "as fine as f32")
                 + " beside the segment's largest value");

@@ -7,7 +7,7 @@ INLINE void ${name}_tile_rows(const int M, const char *block, const char *codes,
                               int32_t first, int32_t end) {
   f32x16 sums[MANY_ROWS][4];
   UNROLL for (int m = 0; m < M; m++) sums[m][0] = first == 0 ? splat(0) : load16(y_tile + (r + m) * 16);
-  const ${name}_ahead none = {0, 0, 1};
+  const ${name}_ahead none = {0, 0, 0};
   ${name}_dot(M, 1, CODES_TOGETHER > 4, block, codes, prepared + r * PREPARED_BYTES, first, end, none, sums);
   UNROLL for (int m = 0; m < M; m++) store16(y_tile + (r + m) * 16, sums[m][0]);
 }

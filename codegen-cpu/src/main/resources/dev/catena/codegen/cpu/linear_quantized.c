@@ -11,6 +11,7 @@
 #define BLOCKS_BY_1 ${blocks_by_1} /* blocks side by side for one row of x */
 #define BLOCKS_BY_2 ${blocks_by_2} /* for two rows that share the loaded words; 0: never */
 #define BLOCKS_BY_4 ${blocks_by_4} /* for four */
+#define BLOCKS_BY_6 ${blocks_by_6} /* for six */
 #define MANY_ROWS ${many_rows} /* the most rows side by side */
 #define LEAST_ROWS_AHEAD ${least_rows_ahead} /* fewer take a block's time no longer than memory does: its own prefetcher serves them best */
 #define BLOCKS ((N + 15) / 16)
@@ -46,18 +47,4 @@ INLINE u32x16 ${name}_bytes(const int TILED, const char *codes, int32_t k, const
 INLINE void ${name}_prefetch_group(const char *block, int32_t group) {
   __builtin_prefetch(block + WORDS * 64ll + SCALE_BYTES * group);
   ${prefetch_zero}
-}
-
-/* Lines of codes go to the second cache: a block is too large for the first. */
-INLINE void ${name}_prefetch_codes(const char *block, int32_t k0, int32_t k1) {
-  for (int32_t k = k0; k < k1; k += CODES_TOGETHER)
-    UNROLL for (int i = 0; i < WORDS_TOGETHER; i++) __builtin_prefetch(block + (k / CODES_TOGETHER * WORDS_TOGETHER + i) * 64ll, 0, 2);
-}
-
-/* Blocks that are needed after those at hand, to be asked for by several calls in turns: of each `turns` groups one. */
-typedef struct { const char *blocks; int32_t turn, turns; } ${name}_ahead;
-
-INLINE ${name}_ahead ${name}_from(${name}_ahead ahead, int32_t block) {
-  if (ahead.blocks) ahead.blocks += block * BLOCK_BYTES;
-  return ahead;
 }
