@@ -250,6 +250,11 @@ final class SimGpu implements Gpu {
 
     @Override
     public long instantiate(List<KernelLaunch> launches, boolean dependent) {
+        for (KernelLaunch launch : launches) {
+            if (dependent) {
+                SimMachine.requireWait(handles.get(Kernel.class, launch.kernel()));
+            }
+        }
         return handles.add(launches.toArray(KernelLaunch[]::new));
     }
 

@@ -23,7 +23,7 @@ import java.util.Map;
 
 /**
  * What each way to make a linear layer's kernel would take, by the simulator's model. Ways that differ only in what they leave under way
- * or in registers do the same work, so that one of each number of warps is counted.
+ * or in registers do the same work, so that one of each kind and number of warps is counted.
  */
 final class CandidateForecast {
   /** Registers of a thread where no compiler has said yet. */
@@ -32,20 +32,27 @@ final class CandidateForecast {
 
   private final LinearCase of;
   private final CudaTarget target;
-  /** By warps of a block; empty when the simulator doesn't run these kernels. */
-  private final Map<Integer, List<KernelWork>> counted = new LinkedHashMap<>();
+  /** Empty when the simulator doesn't run these kernels. */
+  private final Map<Alike, List<KernelWork>> counted = new LinkedHashMap<>();
+
+  /** Configurations that do the same work. */
+  private record Alike(LinearConfiguration.Kind kind, int warps) {
+    static Alike to(LinearConfiguration configuration) {
+      return new Alike(configuration.kind(), configuration.warps());
+    }
+  }
 
   CandidateForecast(LinearCase of, CudaTarget target, NvrtcCompiler compiler) throws IOException {
     this.of = of;
     this.target = target;
-    Map<Integer, LinearConfiguration> byWarps = new LinkedHashMap<>();
+    Map<Alike, LinearConfiguration> distinct = new LinkedHashMap<>();
     LinearConfiguration standard = of.standard();
-    byWarps.put(standard.warps(), standard);
-    for (LinearConfiguration each : of.configurations()) {
-      byWarps.merge(each.warps(), each, (before, other) -> before.inFlight() != standard.inFlight() && other.inFlight() == standard.inFlight()
+    distinct.put(Alike.to(standard), standard);
+    for (LinearConfiguration each : of.configurations(target)) {
+      distinct.merge(Alike.to(each), each, (before, other) -> before.inFlight() != standard.inFlight() && other.inFlight() == standard.inFlight()
           ? other : before);
     }
-    LinearCandidates candidates = LinearCandidates.of(of, List.copyOf(byWarps.values()));
+    LinearCandidates candidates = LinearCandidates.of(of, List.copyOf(distinct.values()));
     String ptx = new String(candidates.ptx(target, compiler), StandardCharsets.UTF_8);
     try (LaunchWork work = new LaunchWork(target.capability(), ptx, of.rows(), memories())) {
       for (LinearCandidates.Candidate candidate : candidates.candidates()) {
@@ -53,7 +60,7 @@ final class CandidateForecast {
         for (KernelLaunch launch : candidate.launches()) {
           launches.add(work.of(program(launch), new KernelProgram.Kernel(launch.kernel(), USUAL_REGISTERS, 0, 0)));
         }
-        counted.put(candidate.configuration().warps(), launches);
+        counted.put(Alike.to(candidate.configuration()), launches);
       }
     } catch (DeviceException | UnsupportedOperationException e) {
       Console.warn(of.kernel() + ": no prediction; " + e.getMessage());
@@ -75,7 +82,7 @@ final class CandidateForecast {
 
   /** What a candidate does, launch by launch, with what its compiler said; nothing where the simulator refused. */
   List<KernelWork> work(LinearCandidates.Candidate candidate, Map<String, KernelFacts> facts) {
-    List<KernelWork> same = counted.get(candidate.configuration().warps());
+    List<KernelWork> same = counted.get(Alike.to(candidate.configuration()));
     List<KernelWork> work = new ArrayList<>();
     for (int i = 0; same != null && i < same.size(); i++) {
       KernelLaunch launch = candidate.launches().get(i);
@@ -89,13 +96,13 @@ final class CandidateForecast {
 
   /** Seconds on the target's cards together, before anything is compiled: registers are what the configuration leaves. 0 where nothing is known. */
   double seconds(LinearConfiguration configuration) {
-    List<KernelWork> same = counted.get(configuration.warps());
+    List<KernelWork> same = counted.get(Alike.to(configuration));
     if (same == null) {
       return 0;
     }
     List<KernelWork> work = new ArrayList<>(same);
     KernelWork product = work.remove(work.size() - 1);
-    int registers = configuration.kind() == LinearConfiguration.Kind.TOKENS
+    int registers = configuration.resident() > 1
         ? Math.min(USUAL_REGISTERS, REGISTERS / (configuration.warps() * 32 * configuration.resident())) : USUAL_REGISTERS;
     work.add(new KernelWork(product.kernel(), product.blocks(), product.threads(), registers, product.sharedBytes(), product.busyBlocks(),
         product.slots(), product.wavefronts(), product.multiplyAdds(), product.memories(), of.bytesUnderWay(configuration)));

@@ -9,6 +9,7 @@ import dev.catena.codegen.cpu.DefaultActivations;
 import dev.catena.codegen.cuda.CudaProgram;
 import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.codegen.cuda.TunedKernels;
+import dev.catena.codegen.cuda.Untried;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -71,12 +72,11 @@ final class CodeGeneration {
 
   /**
    * Targets that no table tunes share a program and its PTX. What is tuned for a card has a program of its own, and PTX, since
-   * launches depend on it.
+   * launches depend on it; so has what no GPU has run yet.
    */
   private final class GpuPrograms {
     private final ExecutorService workers;
-    private final Map<TunedKernels, CudaProgram> programs = new HashMap<>();
-    private final Map<TunedKernels, CudaProgram> warpgroupPrograms = new HashMap<>();
+    private final Map<Map.Entry<TunedKernels, Untried>, CudaProgram> programs = new HashMap<>();
     private final Map<String, CudaCompilation> compilations = new HashMap<>();
 
     GpuPrograms(ExecutorService workers) {
@@ -84,17 +84,15 @@ final class CodeGeneration {
     }
 
     Future<CudaCode> start(CudaTarget target) {
-      TunedKernels table = tuned.getOrDefault(target, TunedKernels.none());
-      CudaProgram program = target.multipliesByWarpgroup() && experimental ? warpgroupPrograms.computeIfAbsent(table,
-          its -> CudaProgram.withWarpgroups(stages, maxRows, vocabulary, its)) : program(table);
-      boolean shared = program.source().equals(program(TunedKernels.none()).source());
-      String ptxEntry = "code/" + (shared ? "" : target.name() + "/") + target.ptxFamily() + "/model.ptx";
-      return compilations.computeIfAbsent(program.source(), source -> new CudaCompilation(program.code(), workers))
+      CudaProgram program = program(tuned.getOrDefault(target, TunedKernels.none()).fitting(target), experimental ? Untried.of(target) : Untried.NOTHING);
+      boolean shared = program.source().equals(program(TunedKernels.none(), Untried.NOTHING).source());
+      String ptxEntry = "code/" + (shared ? "" : target.name() + "/") + program.ptxFamily(target) + "/model.ptx";
+      return compilations.computeIfAbsent(program.source(), source -> new CudaCompilation(program.code(), program::ptxFamily, workers))
           .start(target, (library, ptx) -> new CudaCode(program, library, ptx, ptxEntry));
     }
 
-    private CudaProgram program(TunedKernels table) {
-      return programs.computeIfAbsent(table, its -> CudaProgram.of(stages, maxRows, vocabulary, its, experimental));
+    private CudaProgram program(TunedKernels table, Untried untried) {
+      return programs.computeIfAbsent(Map.entry(table, untried), its -> CudaProgram.of(stages, maxRows, vocabulary, table, untried));
     }
   }
 

@@ -99,8 +99,13 @@ final class CompileCommand implements Callable<Integer> {
   private int maxSeqLen;
 
   @Option(names = "--tuned", paramLabel = "FILE|none",
-      description = "A table of 'catena tune' in place of the architecture's own, or none. Default: the architecture's, if one was measured")
+      description = "A table of 'catena tune' in place of the one that was measured on the card, or none. Default: that of --tuned-for, else of the "
+          + "architecture, if one was measured")
   private String tuned;
+
+  @Option(names = "--tuned-for", paramLabel = "NAME",
+      description = "The GPU that it is compiled for, as 'catena devices' names it: its table of tuned kernels is taken, if there is one.")
+  private String tunedFor;
 
   @Option(names = "--step-rows", paramLabel = "N", defaultValue = "256",
       description = "The most rows of a step; a longer prompt takes several. Default: ${DEFAULT-VALUE}")
@@ -167,12 +172,14 @@ final class CompileCommand implements Callable<Integer> {
 
   private Map<Target, TunedKernels> tunedKernels(List<Target> generated) {
     List<CudaTarget> gpus = generated.stream().filter(CudaTarget.class::isInstance).map(CudaTarget.class::cast).toList();
-    if (tuned != null && gpus.isEmpty()) {
-      Console.warn("--tuned has no effect: no GPU is among the targets");
+    if ((tuned != null || tunedFor != null) && gpus.isEmpty()) {
+      Console.warn((tuned != null ? "--tuned" : "--tuned-for") + " has no effect: no GPU is among the targets");
+    } else if (tuned != null && tunedFor != null) {
+      Console.warn("--tuned-for has no effect: --tuned names the table");
     }
     Map<Target, TunedKernels> tables = new LinkedHashMap<>();
     for (CudaTarget gpu : gpus) {
-      tables.put(gpu, tuned == null ? TunedKernels.of(gpu) : tuned.equals("none") ? TunedKernels.none() : readTuned());
+      tables.put(gpu, tuned == null ? TunedKernels.of(gpu, Optional.ofNullable(tunedFor)) : tuned.equals("none") ? TunedKernels.none() : readTuned());
     }
     return tables;
   }

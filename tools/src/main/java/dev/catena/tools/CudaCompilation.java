@@ -16,24 +16,28 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import java.util.function.BiFunction;
+import java.util.function.Function;
 
 /** One source for all GPUs, compiled for each by workers, and to PTX once for each family. */
 final class CudaCompilation {
   private final CudaSource source;
+  private final Function<CudaTarget, String> family;
   private final ExecutorService workers;
   private final NvrtcCompiler compiler = NvrtcCompiler.inProcesses(store());
   private final Map<String, Future<byte[]>> ptxOfFamily = new HashMap<>();
 
-  CudaCompilation(CudaSource source, ExecutorService workers) {
+  /** @param family of the PTX that goes along with a target's machine code */
+  CudaCompilation(CudaSource source, Function<CudaTarget, String> family, ExecutorService workers) {
     this.source = source;
+    this.family = family;
     this.workers = workers;
   }
 
   /** @param code what the target's kernels and its family's PTX become */
   <T> Future<T> start(CudaTarget target, BiFunction<CudaLibrary, byte[], T> code) {
     // Before what waits for it: a worker never waits for a task that isn't with a worker yet.
-    Future<byte[]> ptx = ptxOfFamily.computeIfAbsent(target.ptxFamily(),
-        family -> workers.submit(() -> reporting(() -> CudaLibrary.ptx(source, family, compiler))));
+    Future<byte[]> ptx = ptxOfFamily.computeIfAbsent(family.apply(target),
+        its -> workers.submit(() -> reporting(() -> CudaLibrary.ptx(source, its, compiler))));
     return workers.submit(() -> {
       CudaLibrary library = reporting(() -> CudaLibrary.compile(source, target, compiler));
       return code.apply(library, CodeGeneration.result(ptx));

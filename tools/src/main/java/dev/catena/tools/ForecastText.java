@@ -13,8 +13,8 @@ import java.util.Locale;
 /** A {@link Forecast} as tables for people. */
 final class ForecastText {
   private static final String WHAT_IT_IS = """
-      Predicted, not measured: the largest of bytes / bandwidth (mem), instructions (issue), products (mma) and passes through shared
-      memory (smem), times wave quantization, plus boundary and ramp (start); counted by the simulator on some blocks. Under way: bytes of
+      Predicted, not measured: the largest of bytes / bandwidth (mem) and, times wave quantization, instructions (issue), products (mma)
+      and passes through shared memory (smem), plus boundary and ramp (start); counted by the simulator on some blocks. Under way: bytes of
       weights and cache that a block copies past the registers before it waits for any; of other loads enough is assumed. %s
       """;
   private static final String NOT_FITTED = "No constant was fitted on a card yet.";

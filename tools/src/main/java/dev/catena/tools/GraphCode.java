@@ -32,7 +32,7 @@ record GraphCode(Manifest.Target manifest, String symbol, Map<String, byte[]> en
   static List<GraphCode> of(TensorProgram program, CudaGraph graph, List<Target> targets) throws IOException {
     ExecutorService workers = Executors.newFixedThreadPool(Math.min(2 * targets.size(), Runtime.getRuntime().availableProcessors()));
     try {
-      CudaCompilation gpus = graph == null ? null : new CudaCompilation(CudaSource.of(List.of(graph)), workers);
+      CudaCompilation gpus = graph == null ? null : new CudaCompilation(CudaSource.of(List.of(graph)), CudaTarget::ptxFamily, workers);
       List<Future<GraphCode>> started = new ArrayList<>();
       for (Target target : targets) {
         started.add(target instanceof CpuTarget cpu ? workers.submit(() -> ofCpu(TensorLibrary.build(List.of(program), cpu)))

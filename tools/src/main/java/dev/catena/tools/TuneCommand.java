@@ -169,7 +169,7 @@ final class TuneCommand implements Callable<Integer> {
   private static String text(TunePack packed, Gpu gpu, Map<String, Tuner.Choice> choices) {
     boolean counts = gpu.laneInstructions() >= 0;
     StringBuilder s = new StringBuilder("# Tuned kernels for " + packed.target() + ", " + (counts ? "by instructions counted on " : "measured on ")
-        + gpu.facts().description() + "\n" + (counts ? "# A rehearsal: nothing here was measured on a GPU.\n" : ""));
+        + gpu.facts().description() + ", " + gpu.facts().multiprocessors() + " multiprocessors\n" + (counts ? "# A rehearsal: nothing here was measured on a GPU.\n" : ""));
     choices.forEach((kernel, choice) -> s.append(choice.line(kernel, counts)).append('\n'));
     return s.toString();
   }

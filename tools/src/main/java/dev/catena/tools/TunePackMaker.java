@@ -115,7 +115,7 @@ final class TunePackMaker {
   /** What is taken untuned, so that this is measured whatever the time, then those that the model finds fastest. */
   private List<LinearConfiguration> chosen(LinearCase of, CandidateForecast forecast) {
     Set<LinearConfiguration> chosen = new LinkedHashSet<>(List.of(of.standard()));
-    of.configurations().stream().sorted(Comparator.comparingDouble(forecast::seconds)).forEach(chosen::add);
+    of.configurations(target).stream().sorted(Comparator.comparingDouble(forecast::seconds)).forEach(chosen::add);
     return chosen.stream().limit(configurations).toList();
   }
 

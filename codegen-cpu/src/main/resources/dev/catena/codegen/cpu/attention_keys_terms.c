@@ -29,9 +29,9 @@ INLINE void ${name}_take_query(${name}_query *query, const float *x, float scale
   for (int32_t d = 0; d < DIM; d += 32) {
     const f32x16 first = load_first(x + d, least(16, DIM - d)) * scale;
     const f32x16 second = DIM - d > 16 ? load_first(x + d + 16, least(16, DIM - d - 16)) * scale : splat(0);
-    const f32x16 high_first = nearest_bf16(first), high_second = nearest_bf16(second);
-    *(u32x16 *)&query->terms[0][d / 2] = bf16_pairs(high_first, high_second);
-    *(u32x16 *)&query->terms[1][d / 2] = bf16_pairs(nearest_bf16(first - high_first), nearest_bf16(second - high_second));
+    const bf16_terms terms = terms_of_pairs(first, second);
+    *(u32x16 *)&query->terms[0][d / 2] = terms.high;
+    *(u32x16 *)&query->terms[1][d / 2] = terms.low;
   }
 }
 

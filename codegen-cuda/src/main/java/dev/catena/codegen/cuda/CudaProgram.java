@@ -28,10 +28,11 @@ import java.util.stream.Stream;
  * @param kernelNames in the order of the source
  * @param stages for each list of launches that was given, in its order; the last one's scratch is enough for sampling, too
  * @param sampling what chooses tokens from the last stage's logits
- * @param dependentLaunches whether its kernels, from sm_90 on, may begin before those in front of them have ended
+ * @param dependentLaunches whether its kernels may begin before those in front of them have ended
+ * @param needsHopper whether it has instructions that came with sm_90
  */
 public record CudaProgram(String source, List<String> kernelNames, List<CudaStage> stages, List<RowBucket> sampling,
-        boolean dependentLaunches) {
+        boolean dependentLaunches, boolean needsHopper) {
     /** int32 of a device's counters, which are zero between launches (docs/cuda-abi.md). */
     public static final int COUNTERS = 4096;
 
@@ -42,25 +43,17 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
      * @param vocabulary width of the last stage's rows
      */
     public static CudaProgram of(List<List<Launch>> stages, int maxRows, int vocabulary) {
-        return of(stages, maxRows, vocabulary, TunedKernels.none(), false);
+        return of(stages, maxRows, vocabulary, TunedKernels.none(), Untried.NOTHING);
     }
 
     /**
      * Generates the code.
      *
-     * @param tuned             how kernels are configured for the card that this is for
-     * @param dependentLaunches whether kernels are to overlap where the architecture can (no GPU has run that yet)
+     * @param tuned   how kernels are configured for the card that this is for
+     * @param untried what it may do that no GPU has run yet; its architectures have to be such that have it
      */
-    public static CudaProgram of(List<List<Launch>> stages, int maxRows, int vocabulary, TunedKernels tuned, boolean dependentLaunches) {
-        return of(stages, maxRows, vocabulary, new KernelSet(tuned), dependentLaunches);
-    }
-
-    /** Likewise, with all that no GPU has run yet and only code for sm_90a can have: kernels that overlap, products by wgmma. */
-    public static CudaProgram withWarpgroups(List<List<Launch>> stages, int maxRows, int vocabulary, TunedKernels tuned) {
-        return of(stages, maxRows, vocabulary, new KernelSet(tuned, true), true);
-    }
-
-    private static CudaProgram of(List<List<Launch>> stages, int maxRows, int vocabulary, KernelSet kernels, boolean dependentLaunches) {
+    public static CudaProgram of(List<List<Launch>> stages, int maxRows, int vocabulary, TunedKernels tuned, Untried untried) {
+        KernelSet kernels = new KernelSet(tuned, untried);
         Map<List<Launch>, CudaStage> known = new LinkedHashMap<>();
         List<CudaStage> list = new ArrayList<>();
         for (List<Launch> launches : stages) {
@@ -69,7 +62,13 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
         List<RowBucket> sampling = SamplingKernel.buckets(vocabulary, maxRows, kernels);
         CudaStage last = list.get(list.size() - 1);
         list.set(list.size() - 1, last.withScratch(roundUp256(SamplingKernel.scratchBytes(vocabulary, maxRows))));
-        return new CudaProgram(kernels.source(dependentLaunches), kernels.names(), List.copyOf(list), sampling, dependentLaunches);
+        return new CudaProgram(kernels.source(), kernels.names(), List.copyOf(list), sampling, untried != Untried.NOTHING,
+                untried != Untried.NOTHING || kernels.needsHopper());
+    }
+
+    /** The virtual architecture of the PTX that goes along with an architecture's machine code. */
+    public String ptxFamily(CudaTarget target) {
+        return needsHopper ? target.newestPtxFamily() : target.ptxFamily();
     }
 
     /** What is compiled. */
@@ -83,7 +82,7 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
             buckets.add(new RowBucket(rows, launches(launches, rows, maxRows, kernels)));
         }
         long arena = launches.stream().mapToLong(CudaProgram::arenaEnd).max().orElse(0);
-        long scratch = launches.stream().mapToLong(launch -> kernels.warpgroups() && launch instanceof LinearLaunch linear
+        long scratch = launches.stream().mapToLong(launch -> kernels.untried() == Untried.WARPGROUPS && launch instanceof LinearLaunch linear
                 ? Math.max(scratchBytes(launch, maxRows), WarpgroupLinear.scratchBytes(linear, maxRows)) : scratchBytes(launch, maxRows)).max().orElse(0);
         return new CudaStage("stage_" + StructureHash.of(buckets.toString()), roundUp256(arena), roundUp256(scratch), buckets);
     }

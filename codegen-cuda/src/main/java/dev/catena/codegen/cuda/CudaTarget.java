@@ -39,6 +39,11 @@ public record CudaTarget(String name, int capability) implements Target {
         return capability >= 90;
     }
 
+    /** Whether weights may come by bulk copies (cp.async.bulk, sm_90 and later), and half of a multiprocessor's shared memory is enough for them. */
+    public boolean copiesInBulk() {
+        return capability >= 90 && capability < 120;
+    }
+
     /** Whether four warps multiply together (wgmma), which no GPU has run yet. */
     public boolean multipliesByWarpgroup() {
         return equals(HOPPER_ALONE);
@@ -55,5 +60,10 @@ public record CudaTarget(String name, int capability) implements Target {
      */
     public String ptxFamily() {
         return multipliesByWarpgroup() ? "compute_90a" : capability < 80 ? "compute_75" : "compute_80";
+    }
+
+    /** Likewise, of code that has instructions which came with sm_90. */
+    String newestPtxFamily() {
+        return capability < 90 || multipliesByWarpgroup() ? ptxFamily() : "compute_90";
     }
 }

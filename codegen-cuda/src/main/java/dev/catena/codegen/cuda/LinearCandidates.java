@@ -10,8 +10,9 @@ import java.util.Map;
  * A linear layer's kernel made in several ways, in one source.
  *
  * @param candidates in the order in which they were asked for
+ * @param needsHopper whether one has instructions that came with sm_90
  */
-public record LinearCandidates(LinearCase of, List<Candidate> candidates, CudaSource source) {
+public record LinearCandidates(LinearCase of, List<Candidate> candidates, CudaSource source, boolean needsHopper) {
     private static final String SOURCE_NAME = "tune.cu";
 
     /** @param launches that compute the case */
@@ -31,7 +32,7 @@ public record LinearCandidates(LinearCase of, List<Candidate> candidates, CudaSo
         for (LinearConfiguration configuration : configurations) {
             candidates.add(new Candidate(configuration, of.launches(configuration, kernels)));
         }
-        return new LinearCandidates(of, candidates, new CudaSource(kernels.source(false), kernels.names(), List.of()));
+        return new LinearCandidates(of, candidates, new CudaSource(kernels.source(), kernels.names(), List.of()), kernels.needsHopper());
     }
 
     /** @throws CompileError if NVRTC refuses, which is a bug of the generator */
@@ -45,7 +46,8 @@ public record LinearCandidates(LinearCase of, List<Candidate> candidates, CudaSo
 
     /** The kernels as PTX of the target's family. @throws CompileError as {@link #compile} */
     public byte[] ptx(CudaTarget target, NvrtcCompiler compiler) throws IOException {
-        String ptx = new String(compiler.ptx(SOURCE_NAME, source, target.ptxFamily(), false).code(), StandardCharsets.UTF_8);
-        return PtxVersion.lowered(ptx, target.ptxFamily()).getBytes(StandardCharsets.UTF_8);
+        String family = needsHopper ? target.newestPtxFamily() : target.ptxFamily();
+        String ptx = new String(compiler.ptx(SOURCE_NAME, source, family, false).code(), StandardCharsets.UTF_8);
+        return PtxVersion.lowered(ptx, family).getBytes(StandardCharsets.UTF_8);
     }
 }

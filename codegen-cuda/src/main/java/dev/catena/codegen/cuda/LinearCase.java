@@ -9,6 +9,7 @@ import dev.catena.codegen.MatrixLayout;
 import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.View;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -103,16 +104,20 @@ public record LinearCase(String kernel, LinearConfiguration.Kind kind, List<Laun
         return launches.stream().mapToLong(launch -> CudaProgram.scratchBytes(launch, rows)).max().orElse(0);
     }
 
-    /** What the kernel can be made with. */
-    public List<LinearConfiguration> configurations() {
-        return LinearConfiguration.all(kind).stream().filter(c -> c.fits(linear(), rows)).toList();
+    /** What the kernel can be made with for an architecture. */
+    public List<LinearConfiguration> configurations(CudaTarget target) {
+        return Arrays.stream(LinearConfiguration.Kind.values()).filter(other -> other.does(kind) && (other != LinearConfiguration.Kind.BULK || target.copiesInBulk()))
+                .flatMap(other -> LinearConfiguration.all(other).stream()).filter(c -> c.fits(linear(), rows)).toList();
     }
 
     /**
      * What a block of the kernel has under way of its weights before it waits for any: a load of 128 bits of each lane for each of
-     * {@link LinearConfiguration#inFlight}, of kernels that don't say so two; and no more than the lane's share of the columns.
+     * {@link LinearConfiguration#inFlight}, or as many stages, of kernels that don't say so two loads; and no more than its share of the columns.
      */
     public long bytesUnderWay(LinearConfiguration c) {
+        if (c.kind() == LinearConfiguration.Kind.BULK) {
+            return Math.min(LinearConfiguration.bulkBytesUnderWay(linear(), c.warps(), c.inFlight()), new MatrixLayout(linear().type()).blockBytes() * 2);
+        }
         ManyRowTile tile = ManyRowTile.of(rows).withOutputWarps(c.warps());
         MatrixLayout layout = new MatrixLayout(linear().type());
         int threads = c.kind() == LinearConfiguration.Kind.MANY_ROWS ? tile.threads() : c.warps() * 32;

@@ -17,13 +17,17 @@ final class LinearKernels {
     static final int MOST_FEW_ROWS = 16;
     /** Rows that linear_few_rows.cuh multiplies together. */
     private static final int MOST_F32_ROWS = 8;
+    private static final String[] TOKEN_TEMPLATES = {"tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
+        "linear_few_tokens.cuh"};
+    private static final String[] BULK_TEMPLATES = {"tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
+        "linear_few_tokens.cuh", "bulk_copies.cuh", "linear_few_tokens_bulk.cuh"};
     /** Outputs of a block of linear_few_tokens.cuh. */
     private static final int TOKEN_OUTPUTS = 32;
 
     private LinearKernels() {}
 
     static List<KernelLaunch> of(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
-        if (kernels.warpgroups() && WarpgroupLinear.takes(launch, rows)) {
+        if (kernels.untried() == Untried.WARPGROUPS && WarpgroupLinear.takes(launch, rows)) {
             return WarpgroupLinear.of(launch, rows, maxRows, kernels);
         }
         return kind(launch, rows) == LinearConfiguration.Kind.FEW_ROWS ? List.of(fewRows(launch, rows, kernels))
@@ -54,22 +58,24 @@ final class LinearKernels {
         View x = fused.x();
         View y = fused.y();
         String name = tokensName(fused, rows);
-        LinearConfiguration chosen = chosen(name, LinearConfiguration.Kind.TOKENS, launch, rows, kernels);
+        LinearConfiguration chosen = chosenForTokens(name, launch, rows, kernels);
+        boolean inBulk = chosen.kind() == LinearConfiguration.Kind.BULK;
         CudaKernel kernel = new CudaKernel(name(name, chosen, launch, rows), (normed ? "RMS norm, then " : "") + purpose(launch) + (swiglu ? ", then silu(gate) * up" : "") + "; up to "
-                + tokenRows(rows) + " rows.", chosen.warps() * 32, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
-                "linear_few_tokens.cuh").residentBlocks(chosen.resident()).loadsWeightsFirst()
+                + tokenRows(rows) + " rows" + (inBulk ? "; weights by bulk copies." : "."), chosen.warps() * 32, inBulk ? BULK_TEMPLATES : TOKEN_TEMPLATES)
+                .residentBlocks(chosen.resident()).loadsWeightsFirst().sharedBytes(inBulk ? chosen.bulkSharedBytes(launch, rows) : 0)
                 .step().read("x", x).weight("weight", launch.weight()).vector("bias", launch.bias())
                 .vector("norm", fused.norm().map(RmsNormLaunch::weight));
         launch.residual().ifPresent(view -> kernel.readAliased("residual", view));
         int blocks = new MatrixLayout(launch.type()).blocks();
         return kernel.write("y", y).size("ROWS", tokenRows(rows)).size("PARTS", parts(launch)).size("X_STRIDE", x.rowStride())
                 .size("Y_STRIDE", y.rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
-                .size("WARPS", chosen.warps()).size("IN_FLIGHT", chosen.inFlight())
+                .size("WARPS", chosen.warps()).size(inBulk ? "STAGES" : "IN_FLIGHT", chosen.inFlight())
                 .body(matrix(launch.type()) + """
                         constexpr bool ALIGNED = %s, NORMED = %s, SWIGLU = %s;
-                        linear_few_tokens<Matrix, ROWS, PARTS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED, NORMED, SWIGLU, WARPS, IN_FLIGHT>(
+                        using Ring = %s;
+                        linear_few_tokens<Matrix, ROWS, PARTS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED, NORMED, SWIGLU, Ring>(
                             %s, x, %s, %s, weight, %s, %s, y);""".formatted(CudaKernel.vectorAligned(x), normed, swiglu,
-                        CudaKernel.rows(launch.rows()), normed ? "norm" : "nullptr",
+                        inBulk ? "BulkRing<Matrix, WARPS, STAGES>" : "LoadedRing<Matrix, WARPS, IN_FLIGHT>", CudaKernel.rows(launch.rows()), normed ? "norm" : "nullptr",
                         CudaKernel.literal(fused.norm().map(RmsNormLaunch::epsilon).orElse(0f)), bias(launch), residual(launch)))
                 .launch(kernels, (blocks * 16 + TOKEN_OUTPUTS - 1) / TOKEN_OUTPUTS);
     }
@@ -159,9 +165,17 @@ final class LinearKernels {
                 .orElse(LinearConfiguration.standard(kind, launch, rows));
     }
 
+    /** Likewise for up to {@value #MOST_FEW_ROWS} rows: untuned by bulk copies where these may be had, though no GPU has run them yet. */
+    private static LinearConfiguration chosenForTokens(String name, LinearLaunch launch, int rows, KernelSet kernels) {
+        LinearConfiguration inBulk = LinearConfiguration.standard(LinearConfiguration.Kind.BULK, launch, rows);
+        return kernels.tuned().of(name, LinearConfiguration.Kind.TOKENS).isEmpty() && kernels.untried().compareTo(Untried.BULK) >= 0 && inBulk.fits(launch, rows)
+                ? inBulk : chosen(name, LinearConfiguration.Kind.TOKENS, launch, rows, kernels);
+    }
+
     /** The kernel's name, which says what was chosen where that isn't the usual. */
     private static String name(String name, LinearConfiguration chosen, LinearLaunch launch, int rows) {
-        return chosen.equals(LinearConfiguration.standard(chosen.kind(), launch, rows)) ? name : name + "_" + chosen.text();
+        return chosen.kind() != LinearConfiguration.Kind.BULK && chosen.equals(LinearConfiguration.standard(chosen.kind(), launch, rows)) ? name
+                : name + "_" + chosen.text();
     }
 
     static CudaKernel finish(CudaKernel kernel, LinearLaunch launch) {

@@ -20,7 +20,10 @@ import java.util.Properties;
  * @param configurations by the kernel's name
  */
 public record TunedKernels(String name, Map<String, LinearConfiguration> configurations) {
-    /** Which table an architecture takes: lines of {@code sm_90 = NAME}, for {@code NAME.tuned} beside it. */
+    /**
+     * Which table a card takes: lines of {@code sm_90.NVIDIA_H100_80GB_HBM3 = NAME}, for {@code NAME.tuned} beside it, with _ for blanks; and which
+     * one an architecture's other cards take: {@code sm_90 = NAME}.
+     */
     private static final String INDEX = "tuned/index.properties";
 
     public TunedKernels {
@@ -32,15 +35,19 @@ public record TunedKernels(String name, Map<String, LinearConfiguration> configu
         return new TunedKernels("none", Map.of());
     }
 
-    /** The table of the architecture's card, if one was measured. */
-    public static TunedKernels of(CudaTarget target) {
+    /**
+     * The table that was measured on a card, else the architecture's, if there is one.
+     *
+     * @param card as its driver names it, such as {@code NVIDIA H100 80GB HBM3}; empty where it isn't known
+     */
+    public static TunedKernels of(CudaTarget target, Optional<String> card) {
         Properties index = new Properties();
         try (InputStream in = TunedKernels.class.getResourceAsStream(INDEX)) {
             index.load(in);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        String name = index.getProperty(target.name());
+        String name = tableOf(index, target, card).orElse(null);
         if (name == null) {
             return none();
         }
@@ -49,6 +56,11 @@ public record TunedKernels(String name, Map<String, LinearConfiguration> configu
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    static Optional<String> tableOf(Properties index, CudaTarget target, Optional<String> card) {
+        return card.map(name -> index.getProperty(target.name() + "." + name.strip().replaceAll("\\s+", "_")))
+                .or(() -> Optional.ofNullable(index.getProperty(target.name())));
     }
 
     /** @throws IllegalArgumentException in one line that names table and line */
@@ -73,8 +85,15 @@ public record TunedKernels(String name, Map<String, LinearConfiguration> configu
         return new TunedKernels(name, found);
     }
 
-    /** For the kernel of this name, if it was tuned and is of that kind. */
+    /** The same table less the kernels that an architecture has no instructions for. */
+    public TunedKernels fitting(CudaTarget target) {
+        Map<String, LinearConfiguration> left = new LinkedHashMap<>(configurations);
+        left.values().removeIf(configuration -> configuration.kind() == LinearConfiguration.Kind.BULK && !target.copiesInBulk());
+        return left.size() == configurations.size() ? this : new TunedKernels(name, left);
+    }
+
+    /** For the kernel of this name, if it was tuned and one of that kind does the same. */
     Optional<LinearConfiguration> of(String kernel, LinearConfiguration.Kind kind) {
-        return Optional.ofNullable(configurations.get(kernel)).filter(configuration -> configuration.kind() == kind);
+        return Optional.ofNullable(configurations.get(kernel)).filter(configuration -> configuration.kind().does(kind));
     }
 }

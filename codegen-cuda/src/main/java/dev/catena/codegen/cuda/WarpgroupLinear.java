@@ -39,7 +39,7 @@ final class WarpgroupLinear {
         int columns = launch.type().columns();
         return new CudaKernel("rows_to_tiles_c" + columns + "_w" + launch.type().element().bits() + CudaKernel.selected(launch.rows()),
                 "Rows of " + columns + " as scaled f16 in images of shared memory, for wgmma.", ROWS_OF_BLOCK * 32,
-                "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh", "linear_warpgroup.cuh")
+                "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh", "bulk_copies.cuh", "linear_warpgroup.cuh")
                 .step().read("x", launch.x()).parameter("uint16 *x_tiles", "scratch+0")
                 .parameter("float *row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .size("COLUMNS", columns).size("WORD_COLUMNS", wordColumns(launch.type())).size("PARTS", LinearKernels.parts(launch))
@@ -53,7 +53,7 @@ final class WarpgroupLinear {
         MatrixType type = launch.type();
         CudaKernel kernel = new CudaKernel(LinearKernels.name(launch) + "_warpgroup", LinearKernels.purpose(launch) + ", " + TILE
                 + " rows at a time, by wgmma.", THREADS, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
-                "linear_warpgroup.cuh").sharedBytes(STAGES * stageBytes(launch))
+                "bulk_copies.cuh", "linear_warpgroup.cuh").sharedBytes(STAGES * stageBytes(launch))
                 .step().parameter("const uint16 *__restrict__ x_tiles", "scratch+0")
                 .parameter("const float *__restrict__ row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .weight("weight", launch.weight()).vector("bias", launch.bias());

@@ -4,10 +4,9 @@
    y = silu(gate) * the second half.
 
    A block has 32 outputs; its warps share the columns, each a run of its own, TURN columns a turn. Weights go past the registers to a
-   ring of shared memory, 128 bits a lane and load; IN_FLIGHT loads are under way. What x becomes a warp makes once for all 32 outputs and
-   keeps in shared memory, too.
+   ring of shared memory that each warp has (RING). What x becomes a warp makes once for all 32 outputs and keeps in shared memory, too.
 
-   A slice is 16 columns, the depth of a product. Lane (g, t) has 4 of them; which ones, Weights says, and x follows. Of four columns
+   A slice is 16 columns, the depth of a product. Lane (g, t) has 4 of them; which ones, the ring says, and x follows. Of four columns
    the first and the third are a pair in A and B, and the second and the fourth. */
 constexpr int TURN = 128, SLICE = 16;
 
@@ -112,6 +111,12 @@ template <class MATRIX> struct TokenWeights {
   }
 };
 
+/* Four matrices of 8 × 8 halves, turned. Lane 8 m + i says where row i of matrix m begins. */
+inline void load_turned(uint32 row, uint32 (&a)[4]) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(a[0]), "=r"(a[1]), "=r"(a[2]), "=r"(a[3]) : "r"(row) : "memory");
+}
+
 /* f16 lies column by column. A slot is a slice of two blocks of 16 outputs, each a tile, as it lies in memory; its 16-byte pieces are
    exchanged so that ldmatrix, which turns it, meets no bank twice. */
 template <int N, int K> struct TokenWeights<Halves<N, K>> {
@@ -144,12 +149,7 @@ template <int N, int K> struct TokenWeights<Halves<N, K>> {
     const int lane = g * 4 + t, column = lane % 8 * 2 + lane / 16, eight = lane / 8 % 2;
     Held held;
 #pragma unroll
-    for (int tile = 0; tile < 2; tile++) {
-      uint32 *a = held.a[tile];
-      asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-                   : "=r"(a[0]), "=r"(a[1]), "=r"(a[2]), "=r"(a[3])
-                   : "r"((uint32)__cvta_generic_to_shared(slot + tile * 512 + place(column * 2 + eight))) : "memory");
-    }
+    for (int tile = 0; tile < 2; tile++) load_turned((uint32)__cvta_generic_to_shared(slot + tile * 512 + place(column * 2 + eight)), held.a[tile]);
     return held;
   }
 
@@ -162,6 +162,79 @@ template <int N, int K> struct TokenWeights<Halves<N, K>> {
       for (int i = 0; i < 4; i++) a[tile][i] = held.a[tile][i];
   }
 };
+
+/* A warp's ring of weights that its lanes load, 128 bits at a time; IN_FLIGHT loads of a lane are under way. */
+template <class MATRIX, int WARP_COUNT, int IN_FLIGHT> struct LoadedRing {
+  using Weights = TokenWeights<MATRIX>;
+  static constexpr int WARPS = WARP_COUNT, SLICES = Weights::SLICES, SLOT = Weights::LOADS * 512, SLOTS = most(2, IN_FLIGHT / Weights::LOADS);
+  static constexpr int SLOTS_OF_TURN = TURN / SLICE / SLICES, BYTES = WARPS * SLOTS * SLOT;
+  static constexpr bool DYNAMIC = false;
+  static_assert(SLOTS % SLOTS_OF_TURN == 0 || SLOTS_OF_TURN % SLOTS == 0, "slots are used in turn");
+
+  uint8 *const shared;
+  const int ring, end, g, t;
+  typename Weights::Source source;
+  int turn, of_turn; /* and where the turn's first slot is */
+
+  /* The first of the four columns that lane t has in a slice of a turn. */
+  static int column_of(int t, int slice) { return slice / SLICES * (SLICES * SLICE) + t * (SLICES * 4) + slice % SLICES * 4; }
+  static bool second_first(int) { return false; }
+  static int warp() { return warp_id(); }
+
+  /* Asks for the first weights of the turns from `begin` on. */
+  LoadedRing(uint8 *shared, const uint8 *first_block, const uint8 *second_block, int begin, int end, int g, int t)
+      : shared(shared), ring(warp_id() * (SLOTS * SLOT)), end(end), g(g), t(t),
+        source(Weights::source(first_block, second_block, begin * SLOTS_OF_TURN, g, t)), turn(begin), of_turn(ring) {
+#pragma unroll
+    for (int i = 0; i < SLOTS; i++) {
+      if (begin + i / SLOTS_OF_TURN < end) Weights::copy(shared + ring + i * SLOT, source, begin * SLOTS_OF_TURN, i, g, t);
+      end_copy_group();
+    }
+  }
+
+  void abandon() {}
+  void begin() {}
+  void begin_turn() {}
+
+  uint8 *slot_of(int slice) { return shared + of_turn + slice / SLICES % SLOTS * SLOT; }
+
+  /* The slot that begins with this slice. */
+  typename Weights::Held hold(int slice) {
+    await_copy_groups<SLOTS - 1>();
+    if (!Weights::OWN_LOADS_ONLY) __syncwarp();
+    return Weights::hold(slot_of(slice), g, t);
+  }
+
+  /* All of the slot that ends with this slice was multiplied. */
+  void release(int slice) {
+    if (!Weights::OWN_LOADS_ONLY) __syncwarp();
+    if (turn + (slice / SLICES + SLOTS) / SLOTS_OF_TURN < end) Weights::copy(slot_of(slice), source, turn * SLOTS_OF_TURN, slice / SLICES + SLOTS, g, t);
+    end_copy_group();
+  }
+
+  /* All lanes have done with the turn. */
+  void end_turn() {
+    Weights::advance(source, SLOTS_OF_TURN);
+    turn++;
+    if (SLOTS > SLOTS_OF_TURN) of_turn = of_turn + SLOTS_OF_TURN * SLOT == ring + SLOTS * SLOT ? ring : of_turn + SLOTS_OF_TURN * SLOT;
+  }
+
+  void finish() { await_copy_groups<0>(); }
+};
+
+/* The lane's number, which the compiler doesn't make again wherever it is used. */
+inline int kept_lane_id() { return __shfl_sync(ALL_LANES, lane_id(), lane_id()); }
+
+/* A block's shared memory: declared where it fits what every launch may have, else given by the launch. */
+template <int BYTES, bool DYNAMIC> uint8 *shared_bytes() {
+  if constexpr (DYNAMIC) {
+    alignas(128) extern __shared__ uint8 given[];
+    return given;
+  } else {
+    alignas(128) __shared__ uint8 declared[BYTES];
+    return declared;
+  }
+}
 
 /* A warp's values for four rows joined; lane 8 r has row r's. */
 template <bool LARGEST> float join_four_rows(const float (&of_row)[4]) {
@@ -190,44 +263,39 @@ template <int COLUMNS, bool VECTOR> float4 load_four_columns(const float *from, 
 }
 
 template <class MATRIX, int ROWS, int PARTS, int X_STRIDE, int Y_STRIDE, int RESIDUAL_STRIDE, bool VECTOR, bool NORMED, bool SWIGLU,
-          int WARPS, int IN_FLIGHT>
+          class RING>
 void linear_few_tokens(int rows, const float *x, const float *norm, float epsilon, const uint8 *weight, const float *bias,
                        const float *residual, float *y) {
-  constexpr int K = MATRIX::INPUTS, BLOCKS = divide_up(MATRIX::OUTPUTS, 16), THREADS = WARPS * 32, RESULTS = SWIGLU ? 16 : 32;
+  constexpr int WARPS = RING::WARPS, THREADS = WARPS * 32, RESULTS = SWIGLU ? 16 : 32;
+  constexpr int K = MATRIX::INPUTS, BLOCKS = divide_up(MATRIX::OUTPUTS, 16), TURNS = divide_up(K, TURN), RUN = divide_up(TURNS, WARPS);
   using Weights = TokenWeights<MATRIX>;
-  constexpr int SLICES = Weights::SLICES, SLOT = Weights::LOADS * 512, SLOTS = most(2, IN_FLIGHT / Weights::LOADS);
-  constexpr int TURNS = divide_up(K, TURN), RUN = divide_up(TURNS, WARPS), SLOTS_OF_TURN = TURN / SLICE / SLICES;
-  static_assert(SLOTS % SLOTS_OF_TURN == 0 || SLOTS_OF_TURN % SLOTS == 0, "slots are used in turn");
+  constexpr int SLICES = Weights::SLICES;
   /* Of x a warp has a panel of PANEL columns: [pairs of slices][columns of B][32], four columns of four rows a lane. In every other pair
      neighbouring columns of B are exchanged, so that half warps write it, and warps read it, without meeting a bank twice. */
   constexpr int PANEL = 512 / ROWS, UNITS = PANEL / 4, PAIRS = PANEL / 32, B_COLUMNS = most(8, ROWS * PARTS), B_TILES = B_COLUMNS / 8;
   constexpr int PAIR_BYTES = B_COLUMNS * 64, PANEL_BYTES = PAIRS * PAIR_BYTES, ROW_TILES = most(1, ROWS / 8);
   constexpr bool PARTS_IN_TILE = ROWS * PARTS == 8 && PARTS == 2;
   static_assert(MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % 32 == 0, "two slices lie in one group");
-  constexpr int RING_BYTES = WARPS * SLOTS * SLOT, OF_WARP = 32 * (ROWS + 1);
+  constexpr int RING_BYTES = RING::BYTES, OF_WARP = 32 * (ROWS + 1);
   /* Rows' scales outlive ring and panels where there is room for them, else in a register each. */
   constexpr int RING_AND_PANELS = RING_BYTES + WARPS * PANEL_BYTES;
   static_assert(RING_AND_PANELS >= (WARPS * OF_WARP + ROWS) * 4, "sums of all warps have room");
-  constexpr bool SCALES_SHARED = RING_AND_PANELS + ROWS * 4 <= 48 * 1024;
-  __shared__ alignas(128) uint8 shared[RING_AND_PANELS + (SCALES_SHARED ? ROWS * 4 : 0)];
+  constexpr bool SCALES_SHARED = RING::DYNAMIC || RING_AND_PANELS + ROWS * 4 <= 48 * 1024;
+  uint8 *const shared = shared_bytes<RING_AND_PANELS + (SCALES_SHARED ? ROWS * 4 : 0), RING::DYNAMIC>();
   /* Before there are panels, where they come to be: of each row and of the norm what each warp has seen; then what rows are multiplied with. */
   float *const of_rows = (float *)(shared + RING_BYTES), *const of_norm = of_rows + WARPS * ROWS, *const row_factor = of_norm + WARPS;
   static_assert(WARPS * PANEL_BYTES >= (WARPS * ROWS + WARPS + ROWS) * 4, "numbers of rows have room");
 
-  const int g = lane_id() / 4, t = lane_id() % 4;
+  /* With more rows there is no register to keep it in. */
+  const int lane = ROWS == 4 || RING::DYNAMIC ? kept_lane_id() : lane_id(), g = lane / 4, t = lane % 4;
   const int first = SWIGLU ? blockIdx.x : 2 * blockIdx.x, second = SWIGLU ? blockIdx.x + BLOCKS / 2 : first + 1;
   const uint8 *first_block = weight + first * MATRIX::BLOCK_BYTES;
   const uint8 *second_block = second < BLOCKS ? weight + second * MATRIX::BLOCK_BYTES : first_block;
   const uint8 *block = g < 4 ? first_block : second_block; /* of this lane's scales */
-  const int begin = least(warp_id() * RUN, TURNS), end = least(begin + RUN, TURNS);
+  const int begin = least(RING::warp() * RUN, TURNS), end = least(begin + RUN, TURNS);
 
-  const int ring = warp_id() * (SLOTS * SLOT);
-  auto source = Weights::source(first_block, second_block, begin * SLOTS_OF_TURN, g, t);
-#pragma unroll
-  for (int i = 0; i < SLOTS; i++) { /* weights depend on nothing that a kernel before this one writes */
-    if (begin + i / SLOTS_OF_TURN < end) Weights::copy(shared + ring + i * SLOT, source, begin * SLOTS_OF_TURN, i, g, t);
-    end_copy_group();
-  }
+  /* Weights depend on nothing that a kernel before this one writes. */
+  RING ring(shared, first_block, second_block, begin, end, g, t);
 
   int group = MATRIX::GROUPS > 1 ? least(begin * TURN / MATRIX::GROUP_COLUMNS, MATRIX::GROUPS - 1) : 0;
   float scales[4] = {1, 1, 1, 1}, sums[ROW_TILES][2][4] = {}, group_sums[ROW_TILES][2][4] = {};
@@ -279,7 +347,10 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
 
   await_launches_before();
   rows = least(rows, ROWS);
-  if (rows <= 0) return;
+  if (rows <= 0) {
+    ring.abandon();
+    return;
+  }
 
   /* What brings a row below 2^14, where halves hold most of it, and what takes its sums back. No element is larger than the root of the
      sum of squares, which a norm needs anyway. */
@@ -322,16 +393,13 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
   __syncthreads();
 
   /* Four columns of the rows unit_row, unit_row + 32 / UNITS, ... of a panel are this lane's: those that lane unit_t has in a slice. */
-  const int unit = lane_id() % UNITS, unit_row = lane_id() / UNITS;
-  auto column_of = [](int of_lane, int slice) {
-    return slice / SLICES * (SLICES * SLICE) + of_lane * (SLICES * 4) + slice % SLICES * 4;
-  };
-  const int unit_column = column_of(unit / 2 % 4, unit / 8 * 2 + unit % 2);
+  const int unit = lane % UNITS, unit_row = lane / UNITS;
+  const int unit_t = unit / 2 % 4, unit_column = RING::column_of(unit_t, unit / 8 * 2 + unit % 2);
   float factor[4];
 #pragma unroll
   for (int i = 0; i < 4; i++) factor[i] = row_factor[unit_row + i * (32 / UNITS)];
   __syncthreads(); /* all have read what lies where panels are from here on */
-  const int panel = RING_BYTES + warp_id() * PANEL_BYTES, lane_bytes = lane_id() * 16;
+  const int panel = RING_BYTES + warp_id() * PANEL_BYTES, lane_bytes = lane * 16;
   for (int i = lane_bytes; i < PANEL_BYTES; i += 512) *(uint4 *)(shared + panel + i) = {0, 0, 0, 0};
   __syncwarp();
   const int unit_panel = panel + unit / 8 * PAIR_BYTES + unit % 8 * 8;
@@ -359,7 +427,7 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
       for (int part = 0; part < PARTS; part++) {
         const uint32 even = halves_of_floats(four.x, four.z), odd = halves_of_floats(four.y, four.w);
         const int row = ROW_BY_ROW ? i ^ unit / 8 % 2 : (unit_row ^ unit / 8 % 2) + i * ROWS_APART;
-        *(uint2 *)(shared + unit_panel + (row + part * ROWS) * 64) = {even, odd};
+        *(uint2 *)(shared + unit_panel + (row + part * ROWS) * 64) = RING::second_first(unit_t) ? uint2{odd, even} : uint2{even, odd};
         if (part + 1 < PARTS) four.x -= low_half(even), four.z -= high_half(even), four.y -= low_half(odd), four.w -= high_half(odd);
       }
     }
@@ -367,9 +435,10 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
   if (begin < end) load_panel(begin, 0);
   begin_group();
 
-  int of_turn = ring; /* where the turn's first slot is */
+  ring.begin();
   for (int turn = begin; turn < end; turn++) {
     typename Weights::Held held;
+    ring.begin_turn();
     if (MATRIX::GROUPS > 1 && MATRIX::GROUP_COLUMNS % TURN == 0) enter_group(turn * TURN);
 #pragma unroll
     for (int pair = 0; pair < TURN / 32; pair++) {
@@ -377,7 +446,7 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
         write_panel();
         /* The next panel's columns; a slot of many slices has them apart. */
         if (pair + PAIRS < TURN / 32) {
-          load_panel(turn, column_of(0, (pair + PAIRS) * 2));
+          load_panel(turn, RING::column_of(0, (pair + PAIRS) * 2));
         } else if (turn + 1 < end) {
           load_panel(turn, TURN);
         }
@@ -389,13 +458,8 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
       for (int i = 0; i < B_TILES; i++) b[i] = *(const uint4 *)(shared + panel + pair % PAIRS * PAIR_BYTES + i * 512 + (pair % PAIRS % 2 == 0 ? lane_bytes : lane_bytes ^ 64));
 #pragma unroll
       for (int half = 0; half < 2; half++) {
-        const int slice = pair * 2 + half, of_slots = slice / SLICES;
-        uint8 *const slot = shared + of_turn + of_slots % SLOTS * SLOT;
-        if (slice % SLICES == 0) {
-          await_copy_groups<SLOTS - 1>();
-          if (!Weights::OWN_LOADS_ONLY) __syncwarp();
-          held = Weights::hold(slot, g, t);
-        }
+        const int slice = pair * 2 + half;
+        if (slice % SLICES == 0) held = ring.hold(slice);
         uint32 a[2][4];
         Weights::fragments(held, zeros, slice % SLICES, t, a);
 #pragma unroll
@@ -403,21 +467,16 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
 #pragma unroll
           for (int tile = 0; tile < 2; tile++)
             multiply_tile(group_sums[i % ROW_TILES][tile], a[tile], half == 0 ? b[i].x : b[i].z, half == 0 ? b[i].y : b[i].w);
-        if (slice % SLICES == SLICES - 1) {
-          if (!Weights::OWN_LOADS_ONLY) __syncwarp();
-          if (turn + (of_slots + SLOTS) / SLOTS_OF_TURN < end) Weights::copy(slot, source, turn * SLOTS_OF_TURN, of_slots + SLOTS, g, t);
-          end_copy_group();
-        }
+        if (slice % SLICES == SLICES - 1) ring.release(slice);
       }
       if (pair % PAIRS == PAIRS - 1) __syncwarp(); /* all have read the panel */
     }
-    Weights::advance(source, SLOTS_OF_TURN);
+    ring.end_turn();
     of_x += TURN;
-    if (SLOTS > SLOTS_OF_TURN) of_turn = of_turn + SLOTS_OF_TURN * SLOT == ring + SLOTS * SLOT ? ring : of_turn + SLOTS_OF_TURN * SLOT;
   }
   end_group();
 
-  await_copy_groups<0>();
+  ring.finish();
   __syncthreads();
   float *const of_warp = (float *)shared; /* [WARPS][32][ROWS + 1] */
   float *const scale_of_row = SCALES_SHARED ? (float *)(shared + RING_AND_PANELS) : of_warp + WARPS * OF_WARP;

@@ -1,8 +1,6 @@
 /* y = x W^T (+ bias) (+ residual) for many rows by wgmma, whose code only sm_90a takes (PTX ISA 9.7.15). No GPU has run this yet. One warp
    copies x and weights to shared memory, stage by stage, in bulk; two groups of four warps wait for stages by mbarrier. A is the weights, made
    halves of in registers; B is x in shared memory. */
-typedef unsigned long long uint64;
-
 constexpr int STAGE_COLUMNS = 64, WARPGROUP_ROWS = 128, WARPGROUP_OUTPUTS = 128;
 
 /* What one copy brings: x of a tile of 128 rows in 64 columns, as [part][8 columns][row][8 halves] (core matrices of 8 rows, without a swizzle). */
@@ -42,36 +40,6 @@ void rows_to_tiles(int rows, const float *x, uint16 *tiles, float *row_scale) {
     }
   }
   if (present && lane_id() == 0) row_scale[r] = scaling.back;
-}
-
-inline uint32 shared_address(const void *p) { return (uint32)__cvta_generic_to_shared(p); }
-
-/* mbarriers: a phase ends when so many arrivals have come and all bytes that were announced have landed. */
-inline void begin_phases(uint64 *barrier, int arrivals) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(barrier)), "r"(arrivals) : "memory");
-}
-
-inline void show_barriers_to_copies() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
-
-inline void arrive(uint64 *barrier) {
-  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier)) : "memory");
-}
-
-inline void arrive_and_announce(uint64 *barrier, int bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)), "r"(bytes) : "memory");
-}
-
-inline void await_phase(uint64 *barrier, int parity) {
-  uint32 ended = 0;
-  while (!ended)
-    asm volatile("{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}"
-                 : "=r"(ended) : "r"(shared_address(barrier)), "r"(parity) : "memory");
-}
-
-/* `bytes`, a multiple of 16, to shared memory; they count for the barrier's phase. */
-inline void copy_in_bulk(void *to, const void *from, int bytes, uint64 *barrier) {
-  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(shared_address(to)), "l"(from),
-               "r"(bytes), "r"(shared_address(barrier)) : "memory");
 }
 
 #define SUMS_OF(S, O) "+f"(S[O]), "+f"(S[O + 1]), "+f"(S[O + 2]), "+f"(S[O + 3]), "+f"(S[O + 4]), "+f"(S[O + 5]), "+f"(S[O + 6]), "+f"(S[O + 7])
@@ -131,7 +99,7 @@ void linear_warpgroup(int rows, const uint16 *x_tiles, const float *row_scale, c
   rows = least(rows - first_row, WARPGROUP_ROWS);
   if (rows <= 0) return;
   if (threadIdx.x == 0) {
-    for (int i = 0; i < STAGES; i++) begin_phases(full + i, 1), begin_phases(empty + i, 8);
+    for (int i = 0; i < STAGES; i++) begin_phases(shared_address(full + i), 1), begin_phases(shared_address(empty + i), 8);
     show_barriers_to_copies();
   }
   __syncthreads();
@@ -141,14 +109,14 @@ void linear_warpgroup(int rows, const uint16 *x_tiles, const float *row_scale, c
     if (threadIdx.x != 0) return;
     x_tiles += (int64)blockIdx.y * DEPTH * (X_BYTES / 2);
     for (int depth = 0, stage = 0, round = 0; depth < DEPTH; depth++) {
-      if (round > 0) await_phase(empty + stage, round - 1 & 1);
+      if (round > 0) await_phase(shared_address(empty + stage), round - 1 & 1);
       const int bytes = least(WEIGHT_BYTES, MATRIX::CODE_BYTES - depth * WEIGHT_BYTES);
-      uint8 *const to = stages + stage * STAGE_BYTES;
-      arrive_and_announce(full + stage, X_BYTES + OF_BLOCK * bytes);
-      copy_in_bulk(to, x_tiles + (int64)depth * (X_BYTES / 2), X_BYTES, full + stage);
+      const uint32 to = shared_address(stages + stage * STAGE_BYTES), landed = shared_address(full + stage);
+      arrive_and_announce(landed, X_BYTES + OF_BLOCK * bytes);
+      copy_in_bulk(to, x_tiles + (int64)depth * (X_BYTES / 2), X_BYTES, landed);
       for (int b = 0; b < OF_BLOCK; b++)
         copy_in_bulk(to + X_BYTES + b * WEIGHT_BYTES, weight + least(blockIdx.x * OF_BLOCK + b, BLOCKS - 1) * MATRIX::BLOCK_BYTES + depth * WEIGHT_BYTES,
-                     bytes, full + stage);
+                     bytes, landed);
       if (++stage == STAGES) stage = 0, round++;
     }
     return;
@@ -182,7 +150,7 @@ void linear_warpgroup(int rows, const uint16 *x_tiles, const float *row_scale, c
   begin_group();
   bool add = false;
   for (int depth = 0, stage = 0, round = 0; depth < DEPTH; depth++) {
-    await_phase(full + stage, round & 1);
+    await_phase(shared_address(full + stage), round & 1);
     const uint8 *const tile = stages + stage * STAGE_BYTES;
     /* Start, the next 8 columns behind 128 rows, the next 8 rows behind 128 bytes; no swizzle. */
     const uint64 b = shared_address(tile) >> 4 | (uint64)WARPGROUP_ROWS << 16 | (uint64)(128 >> 4) << 32;
@@ -215,7 +183,7 @@ void linear_warpgroup(int rows, const uint16 *x_tiles, const float *row_scale, c
       /* The stage before this one has been multiplied. */
       if (chunk == 0 && depth > 0) {
         __syncwarp();
-        if (lane_id() == 0) arrive(empty + (stage == 0 ? STAGES - 1 : stage - 1));
+        if (lane_id() == 0) arrive(shared_address(empty + (stage == 0 ? STAGES - 1 : stage - 1)));
       }
     }
     if (++stage == STAGES) stage = 0, round++;

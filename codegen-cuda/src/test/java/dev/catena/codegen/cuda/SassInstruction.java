@@ -12,7 +12,7 @@ record SassInstruction(int address, long low, long high) {
     /** What an instruction does: the low nine bits; the three above say which kinds of operands it has. */
     enum Opcode {
         LDG(0x181), STG(0x186), LDL(0x183), STL(0x187), LDS(0x184), STS(0x188), LDGSTS(0x1AE), DEPBAR(0x11A), HMMA(0x03C), HGMMA(0x1F0),
-        UBLKCP(0x1BA), BRA(0x147), EXIT(0x14D),
+        UBLKCP(0x1BA), SYNCS(0x1A7), BRA(0x147), EXIT(0x14D),
         BAR(0x11D), NOP(0x118), FFMA(0x023), OTHER(-1);
 
         private final int bits;

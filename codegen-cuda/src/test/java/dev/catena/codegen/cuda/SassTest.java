@@ -104,12 +104,18 @@ class SassTest {
                   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], 512, [%2];"
                       :: "r"(at), "l"(y), "r"(at + 1024) : "memory");
                 }
+                extern "C" __global__ void awaits(float *y) {
+                  __shared__ alignas(1024) char s[4096];
+                  unsigned at = (unsigned)__cvta_generic_to_shared(s);
+                  asm volatile("{.reg .pred p; AGAIN: mbarrier.try_wait.parity.shared::cta.b64 p, [%0], 0; @!p bra AGAIN;}" :: "r"(at) : "memory");
+                }
                 """;
         CudaTarget target = CudaTarget.parse("sm_90a");
         Cubin cubin = new Cubin(new NvrtcCompiler(CodeStore.none()).cubin("probes.cu", new CudaSource(probes, List.of(), List.of()), target).code(),
                 target.capability());
         assertTrue(has(cubin, "multiplies", Opcode.HGMMA) && !has(cubin, "multiplies", Opcode.UBLKCP));
-        assertTrue(has(cubin, "copies", Opcode.UBLKCP) && !has(cubin, "copies", Opcode.HGMMA));
+        assertTrue(has(cubin, "copies", Opcode.UBLKCP) && !has(cubin, "copies", Opcode.HGMMA, Opcode.SYNCS));
+        assertTrue(has(cubin, "awaits", Opcode.SYNCS) && !has(cubin, "awaits", Opcode.UBLKCP));
     }
 
     private static List<Integer> widths(Cubin cubin, String kernel, Opcode opcode) {

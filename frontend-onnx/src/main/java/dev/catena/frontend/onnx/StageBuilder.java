@@ -3,10 +3,12 @@ package dev.catena.frontend.onnx;
 import dev.catena.ir.Attribute;
 import dev.catena.ir.Block;
 import dev.catena.ir.Dialects;
+import dev.catena.ir.Dim;
 import dev.catena.ir.IrException;
 import dev.catena.ir.OpDefinition;
 import dev.catena.ir.Operation;
 import dev.catena.ir.Tensor;
+import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import java.util.Collections;
 import java.util.List;
@@ -97,6 +99,7 @@ final class StageBuilder {
     Operation op;
     try {
       op = block.append(definition, operands, attributes, results, regions);
+      op.results().forEach(StageBuilder::requireCountable);
     } catch (IrException e) {
       throw new OnnxException(origin() + ": " + e.getMessage(), e);
     } catch (ArithmeticException e) {
@@ -108,6 +111,13 @@ final class StageBuilder {
       op.result(i).rename(names.value(from, operation));
     }
     return op;
+  }
+
+  /** An {@link ArithmeticException} where a result of known size has more bits than a number counts. */
+  private static void requireCountable(Value result) {
+    if (result.type() instanceof TensorType type && type.isStatic()) {
+      type.elements().times(Dim.of(Long.SIZE));
+    }
   }
 
   /** Appends with one result and no attributes. */

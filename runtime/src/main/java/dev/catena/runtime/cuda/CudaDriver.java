@@ -93,14 +93,15 @@ final class CudaDriver implements GpuDriver {
         if (nearest != null) {
             return new Code(nearest, nearest.library(), null);
         }
-        String wanted = "sm_" + gpu.capability();
+        String own = "sm_" + gpu.capability();
+        String remedy = CudaArchitectures.target(gpu.capability()).map(target -> "; compile it with --target " + target).orElse("");
         if (byPtx == null) {
-            throw new UnsupportedPlatformException(reader.path() + ": has code for " + String.join(", ",
-                    reader.manifest().targetNames()) + " and none for " + name + " (" + gpu.description() + ", " + wanted
-                    + "); compile it with --target " + wanted);
+            throw new UnsupportedPlatformException(reader.path() + ": has code for " + String.join(", ", reader.manifest().targetNames())
+                    + " and none for " + name + " (" + gpu.description() + ", " + own + ")"
+                    + (CudaArchitectures.isTooOld(gpu.capability()) ? ": " + CudaArchitectures.tooOld(gpu) : remedy));
         }
-        return new Code(byPtx, byPtx.ptx(), reader.path() + ": has no machine code for " + name + " (" + wanted + "); the driver "
-                + "compiles its PTX, which takes a while the first time and may be slower. Compile it with --target " + wanted);
+        return new Code(byPtx, byPtx.ptx(), reader.path() + ": has no machine code for " + name + " (" + own + "); the driver "
+                + "compiles its PTX, which takes a while the first time and may be slower" + remedy);
     }
 
     /** 86 for {@code sm_86}, 90 for {@code sm_90a}, 0 for what isn't a GPU's. */

@@ -17,8 +17,6 @@ import java.util.Map;
 /** NVIDIA's GPUs. The driver is looked for when somebody asks for them, once. */
 public final class CudaProvider implements DeviceProvider {
     private static final String ALL = "cuda devices";
-    /** GPUs older than this have no code (docs/cuda-abi.md). */
-    private static final int LEAST_CAPABILITY = 75;
 
     /** Drivers, or why there is none, by the library's name. */
     private final Map<String, CudaDriver> drivers = new HashMap<>();
@@ -45,42 +43,46 @@ public final class CudaProvider implements DeviceProvider {
         return drivers.get(library);
     }
 
-    @Override
-    public List<Devices.Info> list() {
-        List<Devices.Info> list = new ArrayList<>();
+    /** What there is and can be used, in a list, and why each other one can't be, in another: one that fails hides none of the others. */
+    private void look(List<Devices.Info> usable, List<String> problems) {
+        CudaDriver driver;
+        int count;
         try {
-            for (int i = 0; i < driver(ALL).count(); i++) {
-                GpuFacts facts = driver(ALL).facts(i);
-                if (facts.capability() >= LEAST_CAPABILITY) {
-                    list.add(new Devices.Info("cuda:" + i, facts.description(), facts.multiprocessors(), facts.memoryBytes(),
+            driver = driver(ALL);
+            count = driver.count();
+        } catch (DeviceException e) {
+            problems.add(e.getMessage());
+            return;
+        }
+        if (count == 0) {
+            problems.add(ALL + " can't be used: " + DriverError.words(DriverError.NO_DEVICE));
+        }
+        for (int i = 0; i < count; i++) {
+            try {
+                GpuFacts facts = driver.facts(i);
+                if (CudaArchitectures.isTooOld(facts.capability())) {
+                    problems.add("cuda:" + i + " can't be used: " + CudaArchitectures.tooOld(facts));
+                } else {
+                    usable.add(new Devices.Info("cuda:" + i, facts.description(), facts.multiprocessors(), facts.memoryBytes(),
                             List.of("sm_" + facts.capability())));
                 }
+            } catch (DeviceException e) {
+                problems.add("cuda:" + i + " can't be used: " + e.getMessage().replaceFirst("^cuda:[0-9]+: ", ""));
             }
-        } catch (DeviceException e) {
-            // problems() says it.
         }
-        return list;
+    }
+
+    @Override
+    public List<Devices.Info> list() {
+        List<Devices.Info> usable = new ArrayList<>();
+        look(usable, new ArrayList<>());
+        return usable;
     }
 
     @Override
     public List<String> problems() {
         List<String> problems = new ArrayList<>();
-        try {
-            int count = driver(ALL).count();
-            if (count == 0) {
-                problems.add("cuda devices can't be used: the driver sees no GPU; see nvidia-smi, and whether CUDA_VISIBLE_DEVICES "
-                        + "hides it");
-            }
-            for (int i = 0; i < count; i++) {
-                GpuFacts facts = driver(ALL).facts(i);
-                if (facts.capability() < LEAST_CAPABILITY) {
-                    problems.add("cuda:" + i + " can't be used: " + facts.description() + " has compute capability "
-                            + facts.capability() / 10 + "." + facts.capability() % 10 + ", Catena's code needs 7.5 (Turing) or later");
-                }
-            }
-        } catch (DeviceException e) {
-            problems.add(e.getMessage());
-        }
+        look(new ArrayList<>(), problems);
         return problems;
     }
 

@@ -25,9 +25,11 @@ final class DriverError {
             Map.entry(218, "the driver refuses the PTX (CUDA_ERROR_INVALID_PTX); compile the model again"),
             Map.entry(222, "the driver is older than the PTX (CUDA_ERROR_UNSUPPORTED_PTX_VERSION); install a newer one, or compile "
                     + "the model for its target"),
+            Map.entry(304, "the operating system refuses the driver something (CUDA_ERROR_OPERATING_SYSTEM); see whether /dev/nvidia* are there "
+                    + "and may be opened, or in a container ask for the GPU (docker run --gpus all)"),
             Map.entry(500, "the code lacks a kernel (CUDA_ERROR_NOT_FOUND); compile the model again"),
             Map.entry(700, "a kernel used memory that isn't its own (CUDA_ERROR_ILLEGAL_ADDRESS); the same run on sim:0 says where"),
-            Map.entry(701, "a kernel needs more than it has (CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES)"),
+            Map.entry(701, "a kernel needs more than it has (CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES); compile the model for its target"),
             Map.entry(702, "a kernel ran too long (CUDA_ERROR_LAUNCH_TIMEOUT); a GPU that drives a display stops such"),
             Map.entry(710, "a kernel's assertion failed (CUDA_ERROR_ASSERT)"),
             Map.entry(715, "a kernel has an instruction that it doesn't know (CUDA_ERROR_ILLEGAL_INSTRUCTION)"),
@@ -36,12 +38,13 @@ final class DriverError {
             Map.entry(802, "the system is not ready (CUDA_ERROR_SYSTEM_NOT_READY); start NVIDIA's fabric manager"),
             Map.entry(803, "the driver's library and kernel module are of different versions (CUDA_ERROR_SYSTEM_DRIVER_MISMATCH); "
                     + "restart the machine after an update of the driver"),
-            Map.entry(804, "the driver's library doesn't support this GPU (CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE)"),
+            Map.entry(804, "the driver's library doesn't support this GPU (CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE); take CUDA's compat "
+                    + "folder out of LD_LIBRARY_PATH"),
             Map.entry(999, "the driver gives no reason (CUDA_ERROR_UNKNOWN); dmesg may"));
 
     private DriverError() {}
 
     static String words(int result) {
-        return WORDS.getOrDefault(result, "the driver gives error " + result);
+        return WORDS.getOrDefault(result, "the driver gives error " + result + " (NVIDIA's driver API documentation has it under CUresult)");
     }
 }

@@ -1,6 +1,8 @@
 package dev.catena.sim.machine;
 
 import dev.catena.sim.ptx.PtxInstruction;
+import dev.catena.sim.ptx.PtxOperand;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -49,7 +51,7 @@ record InstructionCost(ExecutionUnit unit, int slots, int multiplyAdds) {
                 return isFloat ? none() : of(ExecutionUnit.ALU, wide ? 2 : 1);
             case "add", "sub":
                 return type.equals("f64") ? one(ExecutionUnit.DOUBLE) : isFloat ? one(ExecutionUnit.FMA)
-                        : of(ExecutionUnit.ALU, wide ? 2 : 1);
+                        : wide && isOffset(i) ? none() : of(ExecutionUnit.ALU, wide ? 2 : 1);
             case "atom", "red", "cp", "ldmatrix", "stmatrix", "movmatrix", "shfl", "match", "redux", "prefetch", "mbarrier":
                 return one(ExecutionUnit.LSU);
             default:
@@ -57,7 +59,16 @@ record InstructionCost(ExecutionUnit unit, int slots, int multiplyAdds) {
         }
     }
 
-    /** Between floats of 16 and 32 bits, and between integers, at the ALU's rate; between integers and floats at a quarter of it. */
+    /** A constant added to another register: ptxas writes it into the instruction that uses the address. */
+    private static boolean isOffset(PtxInstruction i) {
+        List<PtxOperand> o = i.operands();
+        return o.size() == 3 && o.get(2) instanceof PtxOperand.Immediate && !o.get(0).equals(o.get(1));
+    }
+
+    /**
+     * Between floats of 16 and 32 bits, and integers with their sign to wider ones, at the ALU's rate; between integers and floats at a
+     * quarter of it. Of other integers, a part of the registers is taken, or a zero register put beside.
+     */
     private static InstructionCost conversion(PtxInstruction i) {
         String to = null;
         String from = null;
@@ -68,7 +79,15 @@ record InstructionCost(ExecutionUnit unit, int slots, int multiplyAdds) {
             }
         }
         boolean crosses = to != null && isFloat(to) != isFloat(from);
+        if (to != null && !isFloat(to) && !isFloat(from) && !i.has("sat") && (bits(to) <= bits(from) || from.startsWith("u"))) {
+            return none();
+        }
         return one(crosses || i.has("f64") ? ExecutionUnit.SFU : ExecutionUnit.ALU);
+    }
+
+    /** 32 for {@code u32}. */
+    private static int bits(String type) {
+        return Integer.parseInt(type.substring(1));
     }
 
     private static boolean isFloat(String type) {

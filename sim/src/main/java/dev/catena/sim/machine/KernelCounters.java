@@ -96,7 +96,7 @@ public record KernelCounters(String kernel, List<Long> blockSlots, List<OfInstru
      * @param stores          atomics among them
      * @param touchedSectors  different sectors that any block touched
      * @param touchedByBlocks the sum over blocks of the different sectors that each touched
-     * @param bytesAhead      that {@code cp.async} asked for before its warp first waited for such copies, over all blocks
+     * @param bytesAhead      that {@code cp.async} and {@code cp.async.bulk} asked for before its warp first waited for such copies, over all blocks
      */
     public record OfMemory(String name, long bytes, Global loads, Global stores, long touchedSectors, long touchedByBlocks,
             long bytesAhead) {}

@@ -28,7 +28,7 @@ final class KernelTally {
         private long bytesAhead;
     }
 
-    /** What an instruction has to do with {@code cp.async}. */
+    /** What an instruction has to do with {@code cp.async} and {@code cp.async.bulk}. */
     private enum AsyncPart { NONE, COPY, WAIT }
 
     /** The most bytes that a lane asks for by itself. */
@@ -61,7 +61,9 @@ final class KernelTally {
     }
 
     private static AsyncPart asyncPart(PtxInstruction i) {
-        if (!i.opcode().equals("cp") || i.has("bulk") || i.has("commit_group")) {
+        if (i.opcode().equals("mbarrier")) {
+            return i.has("try_wait") || i.has("test_wait") ? AsyncPart.WAIT : AsyncPart.NONE;
+        } else if (!i.opcode().equals("cp") || i.has("commit_group")) {
             return AsyncPart.NONE;
         }
         return i.has("wait_group") || i.has("wait_all") ? AsyncPart.WAIT : AsyncPart.COPY;

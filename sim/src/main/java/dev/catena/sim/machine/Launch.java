@@ -31,6 +31,8 @@ final class Launch {
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private final AtomicLong laneInstructions = new AtomicLong();
     private volatile long progress;
+    /** Whether a thread has waited for the launches before this one. */
+    volatile boolean waited;
 
     /**
      * @param chosen  blocks to run (linear indices), null = all
@@ -92,6 +94,10 @@ final class Launch {
         }
         if (failed instanceof Error e) {
             throw e;
+        }
+        if (kernel.beginsEarly && !waited) {
+            throw new SimFault(FaultKind.DEPENDENT, kernel.name, null, null, -1, -1, "no thread has waited for the launches before it, so that "
+                    + "who waits for this one doesn't wait for those");
         }
         return laneInstructions.get();
     }

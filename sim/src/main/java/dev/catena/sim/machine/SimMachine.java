@@ -151,6 +151,14 @@ public final class SimMachine {
         return KernelTally.join(kernel, tallies);
     }
 
+    /** Refuses a kernel that never waits for the launches before it (griddepcontrol.wait), where it may begin before these have ended. */
+    public static void requireWait(Kernel kernel) {
+        if (!kernel.beginsEarly) {
+            throw new SimFault(FaultKind.DEPENDENT, kernel.name, null, null, -1, -1,
+                    "it may begin before the launch in front of it has ended, and never waits");
+        }
+    }
+
     private void run(Kernel kernel, int[] grid, int[] block, int dynamicShared, long[] blocks, List<KernelTally> tallies, long limit,
             long... pointers) {
         long threads = (long) block[0] * block[1] * block[2];

@@ -23,7 +23,7 @@ import java.util.Optional;
  * @param boundarySeconds     from a kernel's end to the next one's beginning in a graph
  * @param bytesUnderWay       that a multiprocessor must have asked for and not got yet for all of the bandwidth, as loaded memory
  *                            answers: the project's figures (H100 32 KiB, H200 40, A100 12, 3090 and 4090 8; T4 and 5090 by their
- *                            bandwidth between them)
+ *                            bandwidth between them; L4 as the 4090)
  * @param measured            what of it was measured on a card, in words; empty: nothing
  */
 public record Card(String name, int capability, int multiprocessors, double clock, double readBytesPerSecond, long l2Bytes,
@@ -49,6 +49,8 @@ public record Card(String name, int capability, int multiprocessors, double cloc
             card("A100-80GB", 80, 108, 1.410e9, 2039e9, 40, 64, 64, 32, 1024, 466, 12),
             // 71 TFLOPS with f32 sums, half of that with f16 sums = 82 × 256 × 1.695 GHz
             card("RTX 3090", 86, 82, 1.695e9, 936e9, 6, 128, 64, 2, 256, 500, 8),
+            // 121 TFLOPS with f32 sums = 58 × 512 × 2.04 GHz
+            card("L4", 89, 58, 2.040e9, 300e9, 48, 128, 64, 2, 512, 541, 8),
             // 165.2 TFLOPS with f32 sums = 128 × 256 × 2.52 GHz
             card("RTX 4090", 89, 128, 2.520e9, 1008e9, 72, 128, 64, 2, 256, 541, 8),
             // 989 TFLOPS by wgmma = 132 × 2048 × 1.83 GHz

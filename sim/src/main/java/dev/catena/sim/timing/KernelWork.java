@@ -104,8 +104,13 @@ public record KernelWork(String kernel, long blocks, int threads, int registers,
 
     /** Turns in which a card's multiprocessors take the blocks that work. */
     public long waves(Card card) {
-        long together = (long) card.multiprocessors() * card.residentBlocks(threads, registers, sharedBytes);
+        long together = blocksTogether(card);
         return (busyBlocks + together - 1) / together;
+    }
+
+    /** Blocks that a card has room for at a time. */
+    long blocksTogether(Card card) {
+        return (long) card.multiprocessors() * card.residentBlocks(threads, registers, sharedBytes);
     }
 
     /** How much of what a further block touches is new, the sampled blocks tell, and no more is touched than there is. */

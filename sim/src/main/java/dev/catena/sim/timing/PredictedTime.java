@@ -6,8 +6,8 @@ import java.util.Map;
 
 /**
  * How long a launch would take on a card: the longest of what its memory, its issue slots, its tensor cores and its shared memory need,
- * times wave quantization (the busiest multiprocessor's blocks over the mean), plus the boundary to the launch before and a ramp. A
- * prediction, of a model that no card has corrected yet.
+ * plus the boundary to the launch before and a ramp. What multiprocessors have each for themselves is quantized (the busiest one's blocks over
+ * the mean); the memory is shared by all blocks that run, wherever they are. A prediction, of a model that no card has corrected yet.
  *
  * @param limit   what takes longest
  * @param needs   seconds by resource, quantized
@@ -56,16 +56,13 @@ public record PredictedTime(double seconds, Limit limit, Map<Limit, Double> need
 
     /** What {@code work} takes on {@code card}. */
     public static PredictedTime of(KernelWork work, Card card) {
-        double busy = Math.min(work.busyBlocks(), card.multiprocessors());
         double quantization = Math.ceil(work.busyBlocks() / (double) card.multiprocessors()) * card.multiprocessors() / work.busyBlocks();
         double clocks = card.multiprocessors() * card.clock() / quantization;      // of the busiest multiprocessor, as if all were
         double bytes = work.memories().stream().mapToDouble(m -> m.fromMemory(card.l2Bytes(), work.waves(card))).sum();
         double fromL2 = work.memories().stream().mapToDouble(KernelWork.Memory::blockBytes).sum();
         Map<Limit, Double> needs = new EnumMap<>(Limit.class);
         // A few blocks may take more than their share of the memory, but no more than their way to level 2 carries.
-        double spread = busy < card.multiprocessors() ? 1 : quantization;
-        needs.put(Limit.MEMORY, Math.max(Math.max(bytes / card.readBytesPerSecond() * spread, waiting(work, card, bytes)),
-                fromL2 / (L2_BYTES * clocks)));
+        needs.put(Limit.MEMORY, Math.max(memory(work, card, bytes), fromL2 / (L2_BYTES * clocks)));
         needs.put(Limit.ISSUE, issue(work, card) / clocks);
         needs.put(Limit.TENSOR, work.multiplyAdds() / card.matrixMultiplyAdds() / clocks);
         needs.put(Limit.SHARED, work.wavefronts() / clocks);      // 128 bytes a clock, on all cards
@@ -83,12 +80,17 @@ public record PredictedTime(double seconds, Limit limit, Map<Limit, Double> need
     }
 
     /**
-     * By Little's law: a block brings what it has under way in the time that loaded memory takes to answer, and blocks that don't
-     * fit on the card at once come after these.
+     * Waves of as many blocks as the card has room for, then the rest: each takes what its bytes need of the bandwidth, and no less than one
+     * block does, which by Little's law brings what it has under way in the time that loaded memory takes to answer.
      */
-    private static double waiting(KernelWork work, Card card, double bytes) {
+    private static double memory(KernelWork work, Card card, double bytes) {
         double answer = (double) card.bytesUnderWay() * card.multiprocessors() / card.readBytesPerSecond();
-        return work.bytesUnderWay() == 0 ? 0 : work.waves(card) * bytes / work.busyBlocks() / work.bytesUnderWay() * answer;
+        double ofBlock = bytes / work.busyBlocks();
+        double alone = work.bytesUnderWay() == 0 ? 0 : ofBlock / work.bytesUnderWay() * answer;
+        long together = work.blocksTogether(card);
+        long rest = work.busyBlocks() % together;
+        return work.busyBlocks() / together * Math.max(alone, together * ofBlock / card.readBytesPerSecond())
+                + (rest == 0 ? 0 : Math.max(alone, rest * ofBlock / card.readBytesPerSecond()));
     }
 
     /** Clocks of one multiprocessor that had all of the work. */

@@ -11,15 +11,15 @@ import java.util.List;
 
 /** How a command must refuse what a user got wrong. */
 final class Refusal {
-  private static final double SECONDS = 4;
+  private static final double SECONDS = 2;
   private static final int ATTEMPTS = 3;
 
   private Refusal() {}
 
   /**
    * Runs the command in {@code folder}: one line that holds all of {@code named}, nothing on standard output, status 2,
-   * nothing left behind, and soon: two seconds on an idle machine, twice as many of processor time beside other tests (and in one
-   * of three attempts, since caches are then cold).
+   * nothing left behind, and soon: two seconds of processor time, four times what most take beside 30 other programs (and in one
+   * of three attempts, since caches are cold at first).
    */
   static void check(Path folder, List<?> arguments, String... named) {
     FolderState before = FolderState.of(folder);

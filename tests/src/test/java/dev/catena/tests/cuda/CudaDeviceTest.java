@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
+import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.runtime.CatenaModel;
 import dev.catena.runtime.DeviceLostException;
 import dev.catena.runtime.FinishReason;
@@ -28,6 +29,7 @@ import dev.catena.tests.model.LlamaShape;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -187,7 +189,8 @@ class CudaDeviceTest {
     "12020 | 1 | 86 | cuInit | 100 | CUDA_VISIBLE_DEVICES",
     "12020 | 1 | 86 | cuInit | 803 | restart the machine after an update of the driver",
     "12020 | 0 | 86 | '' | 0 | the driver",
-    "12020 | 1 | 61 | '' | 0 | none for cuda:0 (Pretended GPU 0, sm_61)"})
+    "12020 | 1 | 61 | '' | 0 | none for cuda:0 (Pretended GPU 0, sm_61): Pretended GPU 0 has compute capability 6.1, Catena's code needs 7.5",
+    "12020 | 1 | 86 | cuDeviceGetName | 999 | dmesg may"})
   void aDriverThatCannotBeUsed(int version, int devices, int capability, String failing, int error, String said) throws Exception {
     Settings settings = Settings.of(devices, capability, GIB).withVersion(version).failing(failing, 0, error);
     try (FakeCuda fake = new FakeCuda(folder, settings)) {
@@ -235,6 +238,72 @@ class CudaDeviceTest {
       assertEquals(0, result.status(), result.err());
       assertEquals(List.of("load ptx"), fake.log("load"));
       assertTrue(result.err().contains("has no machine code for cuda:0 (sm_90); the driver compiles its PTX"), result.err());
+    }
+  }
+
+  /**
+   * Machine code of the GPU's own generation, the nearest that isn't newer; what is for one chip alone on that chip, and nowhere else; else
+   * PTX, with a line that says so and names the target to compile for, where there is one.
+   */
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', nullValues = "-", value = {
+    "80  | sm_80  | -", "89  | sm_80  | -", "90  | sm_90a | -", "100 | -      | --target sm_100", "103 | -      | --target sm_100", "130 | - | may be slower",
+  })
+  void theCodeThatFitsTheGpu(int capability, String target, String said) throws Exception {
+    Path file = folder.resolve("generations.catena");
+    if (!Files.exists(file)) {
+      CatenaCommand.run("compile", folder.resolve("model"), "-o", file, "--wbits", 8, "--target", "sm_80,sm_90,sm_90a", "--step-rows", 2, "--experimental")
+          .succeeded();
+    }
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, capability, GIB)); ArtifactReader reader = ArtifactReader.open(file)) {
+      CommandResult result = run(1, file, "--device", "cuda:0");
+      assertEquals(0, result.status(), result.err());
+      assertEquals(List.of(target == null ? "load ptx" : "load cubin"), fake.log("load"));
+      if (target != null) {
+        int flags = ByteBuffer.wrap(reader.bytes(reader.manifest().target(target).library())).order(ByteOrder.LITTLE_ENDIAN).getInt(48);
+        assertEquals(List.of("cubin flags " + flags), fake.log("cubin"));
+      }
+      List<String> lines = result.err().lines().filter(line -> line.contains("compiles its PTX")).toList();
+      assertEquals(said == null ? 0 : 1, lines.size(), result.err());
+      assertTrue(said == null || lines.get(0).strip().endsWith(said), result.err());
+    }
+  }
+
+  /** PTX of a driver's future: what to do is said. */
+  @Test
+  void aDriverThatIsOlderThanThePtx() throws Exception {
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 90, GIB).failing("cuModuleLoadDataEx", 0, 222))) {
+      CommandResult result = run(artifact, "--device", "cuda:0");
+      assertEquals(2, result.status(), result.err());
+      assertTrue(lastLine(result).contains("the driver is older than the PTX") && lastLine(result).contains("install a newer one"), result.err());
+      assertEquals(1, fake.log("FAILS").size());
+    }
+  }
+
+  /** A GPU that can't be used hides none of the others. */
+  @Test
+  void oneBrokenGpuAmongOthers() throws Exception {
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(2, 86, GIB).failing("cuDeviceGetName", 0, 46))) {
+      String listed = CatenaCommand.run("devices").succeeded().out();
+      assertTrue(listed.contains("cuda:1  Pretended GPU 1"), listed);
+      assertTrue(listed.contains("cuda:0 can't be used: another process has it to itself"), listed);
+      assertEquals(0, run(artifact, "--device", "cuda:1").status());
+      assertTrue(fake.log("FAILS").size() > 0);
+    }
+  }
+
+  /** The runtime, which has no compiler, names the compiler's targets. */
+  @Test
+  void messagesNameTheTargetThatTheCompilerHas() throws Exception {
+    for (CudaTarget target : CudaTarget.known()) {
+      if (target.capability() / 10 == 8) {
+        continue;     // the artifact has machine code for these
+      }
+      try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, target.capability(), GIB))) {
+        CommandResult result = run(1, artifact, "--device", "cuda:0");
+        assertTrue(result.err().contains("compile it with --target " + target.name() + "\n"), result.err());
+        assertEquals(target.capability() < 80 ? List.of() : List.of("load ptx"), fake.log("load"));
+      }
     }
   }
 

@@ -9,6 +9,7 @@ import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
 import dev.catena.sim.timing.Card;
+import dev.catena.sim.timing.KernelWork;
 import dev.catena.sim.timing.PredictedTime;
 import dev.catena.sim.timing.StepShape;
 import dev.catena.sim.timing.StepWork;
@@ -21,6 +22,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -94,6 +98,48 @@ class ForecastTest {
     }
   }
 
+  /** The norm in front of a product is computed by each of its blocks, which all read the rows; the first from memory, if at all. */
+  @Test
+  void everyBlockReadsTheRowsThatItNorms() {
+    try (ArtifactReader reader = ArtifactReader.open(artifact)) {
+      StepWork step = count(reader, StepShape.decode(2, CONTEXT));
+      int normed = 0;
+      for (StepWork.Counted launch : step.launches()) {
+        boolean readsRows = launch.launch().kernel().startsWith("norm") && launch.launch().args().contains("input");
+        for (KernelWork.Memory memory : launch.work().memories()) {
+          if (readsRows && memory.name().equals("input")) {
+            assertEquals(2.0 * 4 * HIDDEN * launch.work().blocks(), memory.blockBytes(), launch.launch().kernel());
+            assertEquals(2.0 * 4 * HIDDEN, memory.bytes(), launch.launch().kernel());
+            normed++;
+          }
+        }
+      }
+      assertTrue(normed > 0, () -> step.launches().stream().map(l -> l.launch().kernel() + l.launch().args()).toList().toString());
+    }
+  }
+
+  /** Without a wish each kernel that the target has is predicted in some step; with one these steps alone. */
+  @Test
+  void everyKernelIsInAStep() throws IOException {
+    JsonNode all = new ObjectMapper().readTree(CatenaCommand.run("inspect", artifact, "--kernels", "--json", "--context", 8).succeeded().out());
+    Set<String> predicted = new TreeSet<>();
+    for (JsonNode step : all.at("/predictions/0/cards/0/steps")) {
+      for (JsonNode launch : step.required("launches")) {
+        predicted.add(launch.required("kernel").asText());
+        JsonNode needs = launch.required("needs_s");
+        double longest = Math.max(Math.max(needs.required("mem").asDouble(), needs.required("issue").asDouble()),
+            Math.max(needs.required("mma").asDouble(), needs.required("smem").asDouble()));
+        assertEquals(longest + needs.required("start").asDouble(), launch.required("predicted_s").asDouble(), 1e-12, launch.toString());
+      }
+    }
+    Set<String> there = new TreeSet<>();
+    all.required("kernels").forEach(kernel -> there.add(kernel.required("name").asText()));
+    assertEquals(there, predicted);
+    JsonNode wished = new ObjectMapper().readTree(CatenaCommand.run("inspect", artifact, "--kernels", "--json", "--context", 8, "--batch", "3,40")
+        .succeeded().out()).at("/predictions/0/cards/0/steps");
+    assertEquals(List.of("decode 3", "decode 40"), wished.findValuesAsText("step"));
+  }
+
   /** Longer contexts and more rows take longer, on every card. */
   @Test
   void moreWorkTakesLonger() {
@@ -110,7 +156,7 @@ class ForecastTest {
 
   @Test
   void inspectSaysThatItIsAPrediction() throws IOException {
-    String text = CatenaCommand.run("inspect", artifact, "--kernels", "--counters", "--context", CONTEXT).succeeded().out();
+    String text = CatenaCommand.run("inspect", artifact, "--kernels", "--counters", "--context", CONTEXT, "--batch", "1,16").succeeded().out();
     assertTrue(text.contains("Predicted, not measured") && text.contains("No constant was fitted"), text);
     assertTrue(text.contains("A100-80GB") && text.contains("decode 16 at context 300") && text.contains("conflicts"), text);
   }
@@ -119,7 +165,7 @@ class ForecastTest {
   void aMeasuredCardTakesThePlaceOfTheOthers() throws IOException {
     Path card = folder.resolve("card.json");
     Files.writeString(card, "{\"description\": \"NVIDIA A100-SXM4-80GB\", \"read_bytes_per_s\": 1e12, \"graph_launch_s\": 2e-6}");
-    JsonNode predictions = new ObjectMapper().readTree(CatenaCommand.run("inspect", artifact, "--kernels", "--json", "--card", card)
+    JsonNode predictions = new ObjectMapper().readTree(CatenaCommand.run("inspect", artifact, "--kernels", "--json", "--batch", 1, "--card", card)
         .succeeded().out()).required("predictions").get(0);
     assertEquals(1, predictions.required("cards").size());
     JsonNode only = predictions.required("cards").get(0);
@@ -135,7 +181,7 @@ class ForecastTest {
     Files.writeString(card, "{\"description\": \"GeForce 256\", \"read_bytes_per_s\": 1e12, \"graph_launch_s\": 2e-6}");
     Path noJson = folder.resolve("no.json");
     Files.writeString(noJson, "reads 1 TB/s");
-    Object[][] mistakes = {{"--context", 513, "--kernels"}, {"--counters"}, {"--card", card, "--kernels"}, {"--card", noJson, "--kernels"},
+    Object[][] mistakes = {{"--context", 513, "--kernels"}, {"--batch", "1,257", "--kernels"}, {"--batch", 2}, {"--counters"}, {"--card", card, "--kernels"}, {"--card", noJson, "--kernels"},
         {"--card", folder.resolve("none.json"), "--kernels"}};
     for (Object[] options : mistakes) {
       Object[] all = new Object[options.length + 2];

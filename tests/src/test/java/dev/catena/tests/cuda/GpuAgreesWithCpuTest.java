@@ -40,7 +40,9 @@ class GpuAgreesWithCpuTest {
     "16,128,4,sm_90,1,2,128,172,1",
     "4,24,8,sm_86,1,9,16,172,8",
     "4,96,'16,8',sm_75,1,1,256,172,1",
-    "32,128,32,sm_86,2,1,34,50,1"})
+    "32,128,32,sm_86,2,1,34,50,1",
+    "3,64,8,sm_90,2,2,16,96,1",
+    "2,32,16,sm_80,1,2,32,64,1"})
   void throughPrefillAndDecode(int bits, int group, String kvBits, String target, int kvHeads, int queriesOfEach, int headDim,
       int ffn, int layers) {
     LlamaShape shape = LlamaShape.of(kvHeads * queriesOfEach, kvHeads, headDim, ffn, 105, layers, 64);

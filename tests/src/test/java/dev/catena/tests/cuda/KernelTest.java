@@ -92,34 +92,10 @@ class KernelTest {
       case 3 -> scaled(MatrixType.quantized(outputs, columns, 4, eighths * (eighths % 2 == 0 ? 16 : 8), symmetric), seed);
       default -> scaled(MatrixType.quantized(outputs, columns, element - 2, 32 * eighths, symmetric), seed);
     };
-    PackedMatrix matrix = PackedMatrix.random(type, random);
-    Launch launch = new LinearLaunch(RowCount.STEP, input(columns), output(outputs), type, new Buffer.Weight(0),
-        bias ? Optional.of(new Buffer.Weight(1)) : Optional.empty(),
-        inPlace ? Optional.of(output(outputs)) : Optional.empty(), Activations.F32);
-    SimulatedStage stage = new SimulatedStage(List.of(launch), MAX_ROWS, 32, target(seed), seed);
-    float[] x = gaussian(rows * columns, random);
-    float[] biases = gaussian(outputs, random);
-    float[] before = gaussian(rows * outputs, random);
-    stage.ints("step", rows, 1, 0, 1);
-    stage.floats("input", x);
-    stage.bytes("weight:0", matrix.linear());
-    stage.floats("weight:1", biases);
-    if (inPlace) {
-      stage.floats("output", before);
-    } else {
-      stage.allocate("output", 4L * rows * outputs);
-    }
-    stage.run(rows);
-    double[] expected = new double[rows * outputs];
-    for (int i = 0; i < expected.length; i++) {
-      int r = i / outputs;
-      int n = i % outputs;
-      expected[i] = (bias ? biases[n] : 0) + (inPlace ? before[i] : 0);
-      for (int k = 0; k < columns; k++) {
-        expected[i] += x[r * columns + k] * matrix.elements()[n][k];
-      }
-    }
-    assertClose(expected, stage.floats("output", expected.length), 4e-6);
+    LinearByDefinition linear = new LinearByDefinition(type, rows, bias, inPlace, Activations.F32, random);
+    SimulatedStage stage = new SimulatedStage(List.of(linear.launch()), MAX_ROWS, 32, target(seed), seed);
+    linear.run(stage);
+    linear.check(stage, 4e-6);
   }
 
   /** Tiles of every size, with rows and outputs that don't fill them, and with x as one half and as two. */
@@ -131,29 +107,10 @@ class KernelTest {
     Random random = new Random(seed);
     MatrixType type = element == 0 ? MatrixType.f16(outputs, columns)
         : MatrixType.quantized(outputs, columns, element < 3 ? 4 * element : element - 1, 32 * groups, seed % 2 == 0);
-    PackedMatrix matrix = PackedMatrix.random(type, random);
-    Launch launch = new LinearLaunch(RowCount.STEP, input(columns), output(outputs), type, new Buffer.Weight(0),
-        Optional.of(new Buffer.Weight(1)), Optional.of(output(outputs)), coarse ? Activations.INT8 : Activations.F32);
-    SimulatedStage stage = new SimulatedStage(List.of(launch), 530, 32, target(seed), seed);
-    float[] x = gaussian(rows * columns, random);
-    float[] biases = gaussian(outputs, random);
-    float[] before = gaussian(rows * outputs, random);
-    stage.ints("step", rows, 1, 0, 1);
-    stage.floats("input", x);
-    stage.bytes("weight:0", matrix.linear());
-    stage.floats("weight:1", biases);
-    stage.floats("output", before);
-    stage.run(rows);
-    double[] expected = new double[rows * outputs];
-    for (int i = 0; i < expected.length; i++) {
-      int r = i / outputs;
-      int n = i % outputs;
-      expected[i] = biases[n] + before[i];
-      for (int k = 0; k < columns; k++) {
-        expected[i] += x[r * columns + k] * matrix.elements()[n][k];
-      }
-    }
-    assertClose(expected, stage.floats("output", expected.length), coarse ? 1e-3 : 4e-6);
+    LinearByDefinition linear = new LinearByDefinition(type, rows, true, true, coarse ? Activations.INT8 : Activations.F32, random);
+    SimulatedStage stage = new SimulatedStage(List.of(linear.launch()), 530, 32, target(seed), seed);
+    linear.run(stage);
+    linear.check(stage, coarse ? 1e-3 : 4e-6);
   }
 
   /** The norm before a linear layer, and the SwiGLU behind it, become one kernel with it for a few rows. */

@@ -28,11 +28,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A layer whose kernels may begin before those in front of them have ended (sm_90, {@code --experimental}): the simulator finds what is touched too early,
- * and the numbers are those of kernels that don't overlap.
+ * and the numbers are those of kernels that don't overlap, whose lanes load the weights that here come by bulk copies.
  */
 class OverlappingLaunchesTest {
-  private static final int HIDDEN = 64;
-  private static final int FFN = 96;
+  private static final int HIDDEN = 128;
+  private static final int FFN = 256;
   private static final int HEADS = 4;
   private static final int STEP_ROWS = 24;
 
@@ -43,8 +43,13 @@ class OverlappingLaunchesTest {
     KvFormat kv = new KvFormat(Element.F16, Element.U8, 2, 16);
     List<Launch> layer = layer(kv);
     float[] apart = run(new SimulatedStage(layer, STEP_ROWS, 32, "sm_90", 3), kv, rows);
-    float[] overlapping = run(SimulatedStage.overlapping(layer, STEP_ROWS, 3), kv, rows);
-    assertArrayEquals(apart, overlapping);
+    float[] overlapping = run(SimulatedStage.untried(layer, STEP_ROWS, 3), kv, rows);
+    // Weights that come in bulk are multiplied in another order: the last bits are others.
+    double largest = 0;
+    for (float value : apart) {
+      largest = Math.max(largest, Math.abs(value));
+    }
+    assertArrayEquals(apart, overlapping, (float) (2e-6 * largest));
   }
 
   private static float[] run(SimulatedStage stage, KvFormat kv, int rows) throws IOException {
@@ -68,8 +73,8 @@ class OverlappingLaunchesTest {
 
   private static List<MatrixType> matrices(KvFormat kv) {
     int qkv = (HEADS + 2 * kv.heads()) * kv.dim();
-    return List.of(MatrixType.quantized(qkv, HIDDEN, 4, 32, false), MatrixType.quantized(HIDDEN, HEADS * kv.dim(), 8, 32, true),
-        MatrixType.quantized(2 * FFN, HIDDEN, 4, 32, false), MatrixType.quantized(HIDDEN, FFN, 4, 32, false));
+    return List.of(MatrixType.quantized(qkv, HIDDEN, 4, 128, false), MatrixType.quantized(HIDDEN, HEADS * kv.dim(), 8, 32, true),
+        MatrixType.quantized(2 * FFN, HIDDEN, 4, 32, false), MatrixType.f16(HIDDEN, FFN));
   }
 
   private static List<Launch> layer(KvFormat kv) {

@@ -10,6 +10,7 @@ import dev.catena.codegen.cuda.KernelLaunch;
 import dev.catena.codegen.cuda.NvrtcCompiler;
 import dev.catena.codegen.cuda.RowBucket;
 import dev.catena.codegen.cuda.TunedKernels;
+import dev.catena.codegen.cuda.Untried;
 import dev.catena.sim.machine.Allocation;
 import dev.catena.sim.machine.KernelCounters;
 import dev.catena.sim.machine.SimMachine;
@@ -35,12 +36,12 @@ final class SimulatedStage {
    * @param vocabulary of the sampling program
    */
   SimulatedStage(List<Launch> launches, int maxRows, int vocabulary, String target, long seed) throws IOException {
-    this(CudaProgram.of(List.of(launches), maxRows, vocabulary), CudaTarget.parse(target).ptxFamily(), CudaTarget.parse(target), seed);
+    this(CudaProgram.of(List.of(launches), maxRows, vocabulary), CudaTarget.parse(target), seed);
   }
 
-  /** With kernels that may overlap, as sm_90 gets them. */
-  static SimulatedStage overlapping(List<Launch> launches, int maxRows, long seed) throws IOException {
-    return new SimulatedStage(CudaProgram.of(List.of(launches), maxRows, 32, TunedKernels.none(), true), "compute_90", CudaTarget.parse("sm_90"), seed);
+  /** With kernels that may overlap and weights by bulk copies, as sm_90 gets them. */
+  static SimulatedStage untried(List<Launch> launches, int maxRows, long seed) throws IOException {
+    return new SimulatedStage(CudaProgram.of(List.of(launches), maxRows, 32, TunedKernels.none(), Untried.BULK), CudaTarget.parse("sm_90"), seed);
   }
 
   /**
@@ -48,7 +49,7 @@ final class SimulatedStage {
    * need would take most of a test's time.
    */
   static SimulatedStage byWarpgroups(List<Launch> launches, int maxRows, long seed) throws IOException {
-    CudaProgram whole = CudaProgram.withWarpgroups(List.of(launches), maxRows, 32, TunedKernels.none());
+    CudaProgram whole = CudaProgram.of(List.of(launches), maxRows, 32, TunedKernels.none(), Untried.WARPGROUPS);
     CudaStage stage = whole.stages().get(0);
     RowBucket largest = bucket(stage.buckets(), maxRows);
     List<String> names = largest.launches().stream().map(KernelLaunch::kernel).toList();
@@ -59,12 +60,12 @@ final class SimulatedStage {
       }
     }
     CudaStage only = new CudaStage(stage.name(), stage.arenaBytes(), stage.scratchBytes(), List.of(largest));
-    return new SimulatedStage(new CudaProgram(source.toString(), names, List.of(only), List.of(), true), "compute_90a", CudaTarget.parse("sm_90a"), seed);
+    return new SimulatedStage(new CudaProgram(source.toString(), names, List.of(only), List.of(), true, true), CudaTarget.parse("sm_90a"), seed);
   }
 
-  private SimulatedStage(CudaProgram program, String ptxFamily, CudaTarget architecture, long seed) throws IOException {
+  private SimulatedStage(CudaProgram program, CudaTarget architecture, long seed) throws IOException {
     this.program = program;
-    byte[] ptx = CudaLibrary.ptx(program.code(), ptxFamily, new NvrtcCompiler(CodeStore.none()));
+    byte[] ptx = CudaLibrary.ptx(program.code(), program.ptxFamily(architecture), new NvrtcCompiler(CodeStore.none()));
     machine = new SimMachine(SimMachine.Settings.defaults().withSeed(seed).withArchitecture(architecture.capability()));
     module = machine.load(new String(ptx, StandardCharsets.UTF_8));
     CudaStage stage = program.stages().get(0);

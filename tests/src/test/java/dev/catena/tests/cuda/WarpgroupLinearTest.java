@@ -2,15 +2,10 @@ package dev.catena.tests.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import dev.catena.codegen.Buffer;
-import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.LinearLaunch.Activations;
 import dev.catena.codegen.MatrixType;
-import dev.catena.codegen.RowCount;
-import dev.catena.codegen.View;
 import java.io.IOException;
 import java.util.List;
-import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -32,40 +27,9 @@ class WarpgroupLinearTest {
     if (seed % 3 == 0) {
       type = type.withF32Scales();
     }
-    PackedMatrix matrix = PackedMatrix.random(type, random);
-    View y = View.of(new Buffer.StageOutput(), outputs);
-    LinearLaunch launch = new LinearLaunch(RowCount.STEP, View.of(new Buffer.StageInput(), columns), y, type, new Buffer.Weight(0),
-        Optional.of(new Buffer.Weight(1)), Optional.of(y), activations);
-    SimulatedStage stage = SimulatedStage.byWarpgroups(List.of(launch), mostRows, seed);
-    float[] x = gaussian(rows * columns, random);
-    float[] bias = gaussian(outputs, random);
-    float[] before = gaussian(rows * outputs, random);
-    stage.ints("step", rows, 1, 0, 1);
-    stage.floats("input", x);
-    stage.bytes("weight:0", matrix.linear());
-    stage.floats("weight:1", bias);
-    stage.floats("output", before);
-    assertEquals(2, stage.run(rows), "x to tiles, and the product");
-    float[] actual = stage.floats("output", rows * outputs);
-    double largest = 0;
-    double[] expected = new double[rows * outputs];
-    for (int i = 0; i < expected.length; i++) {
-      expected[i] = bias[i % outputs] + before[i];
-      for (int k = 0; k < columns; k++) {
-        expected[i] += x[i / outputs * columns + k] * matrix.elements()[i % outputs][k];
-      }
-      largest = Math.max(largest, Math.abs(expected[i]));
-    }
-    for (int i = 0; i < expected.length; i++) {
-      assertEquals(expected[i] / largest, actual[i] / largest, activations == Activations.F32 ? 4e-6 : 1e-3, "row " + i / outputs + ", output " + i % outputs);
-    }
-  }
-
-  private static float[] gaussian(int count, Random random) {
-    float[] values = new float[count];
-    for (int i = 0; i < count; i++) {
-      values[i] = (float) random.nextGaussian();
-    }
-    return values;
+    LinearByDefinition linear = new LinearByDefinition(type, rows, true, true, activations, random);
+    SimulatedStage stage = SimulatedStage.byWarpgroups(List.of(linear.launch()), mostRows, seed);
+    assertEquals(2, linear.run(stage), "x to tiles, and the product");
+    linear.check(stage, activations == Activations.F32 ? 4e-6 : 1e-3);
   }
 }

@@ -40,7 +40,8 @@ class ExportedModelTest {
   @ParameterizedTest
   @ValueSource(strings = {"llama.dynamo-sdpa-past", "llama.dynamo23-sdpa-past", "gemma3.script14-eager-past",
       "gpt2.ortext-script14-eager-past", "gpt2.ortopt-script17-sdpa-past", "falcon-old.dynamo-sdpa-past", "gpt-bigcode.dynamo-sdpa-past",
-      "codegen.script14-eager-past", "nemotron.dynamo-sdpa-past"})
+      "codegen.script14-eager-past", "nemotron.dynamo-sdpa-past", "olmo.script14-eager-past", "cohere.dynamo-sdpa-past",
+      "falcon-new.dynamo-sdpa-past", "helium.dynamo-sdpa-past"})
   void compilesToStages(String name) throws IOException, OrtException {
     Path file = folder.resolve("model.onnx");
     try (InputStream packed = ExportedModelTest.class.getResourceAsStream(name + ".onnx.gz"); InputStream model = new GZIPInputStream(packed)) {

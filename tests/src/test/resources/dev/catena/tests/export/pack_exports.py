@@ -16,7 +16,7 @@ from onnx import numpy_helper
 
 KEPT = ["llama/dynamo-sdpa-past", "llama/dynamo23-sdpa-past", "gemma3/script14-eager-past", "gpt2/ortext-script14-eager-past",
         "gpt2/ortopt-script17-sdpa-past", "falcon-old/dynamo-sdpa-past", "gpt-bigcode/dynamo-sdpa-past", "codegen/script14-eager-past",
-        "nemotron/dynamo-sdpa-past"]
+        "nemotron/dynamo-sdpa-past", "olmo/script14-eager-past", "cohere/dynamo-sdpa-past", "falcon-new/dynamo-sdpa-past", "helium/dynamo-sdpa-past"]
 LEAST = 64  # smaller constants are frequencies and norms
 
 
