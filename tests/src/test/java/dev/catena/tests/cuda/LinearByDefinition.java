@@ -7,6 +7,7 @@ import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RowCount;
 import dev.catena.codegen.View;
+import java.io.IOException;
 import java.util.Optional;
 import java.util.Random;
 
@@ -21,7 +22,8 @@ final class LinearByDefinition {
   private final float[] biases;
   private final float[] before;
 
-  LinearByDefinition(MatrixType type, int rows, boolean bias, boolean inPlace, LinearLaunch.Activations activations, Random random) {
+  LinearByDefinition(MatrixType type, int rows, boolean bias, boolean inPlace, LinearLaunch.Activations activations, Random random)
+      throws IOException {
     this.rows = rows;
     this.bias = bias;
     this.inPlace = inPlace;
