@@ -262,7 +262,7 @@ def main():
                 speed.append([f"{side.name} ({group[0].split(':')[0]})" if group[2] != 512 else side.name, str(threads), f"{prefill:.1f}", "" if first else f"{prefill / reference.median('prefill'):.2f}",
                               f"{decode:.2f}", "" if first else f"{decode / reference.median('decode'):.2f}",
                               f"{bandwidth / 1e9:.1f}" if bandwidth else "", f"{100 * decode * bytes_read / bandwidth:.0f} %" if bandwidth else "",
-                              f"{side.median('resident'):.0f}", f"{statistics.mean(side.others):.2f}"])
+                              f"{side.median('resident'):.0f}", f"{statistics.mean(side.others):.2f}" if side.others else ""])
                 print(" | ".join(speed[-1]), flush=True)
         if group[2] == 512 and "alone" not in group[0]:
             opened = opening(group)

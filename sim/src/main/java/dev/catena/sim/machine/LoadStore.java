@@ -168,24 +168,32 @@ final class LoadStore {
         return page == w.block.shared.page ? w.block.publications : w.block.launch.publications;
     }
 
-    private static final class Load extends Instruction {
-        private final Space space;
-        private final AddressOperand address;
-        private final Element[] elements;
-        private final int size;
-        private final int total;
-        private final Order order;
-        private final boolean coherent;
-        private final boolean signed;
+    /** Elements of lanes, one after the other at each lane's address. */
+    private abstract static class Access extends Instruction {
+        final Space space;
+        final AddressOperand address;
+        final Element[] elements;
+        final int size;
+        final int total;
+        final Order order;
 
-        Load(Space space, AddressOperand address, Element[] elements, int size, Order order, boolean coherent, boolean signed) {
-            super(false, MemoryAccess.of(MemoryAccess.Kind.LOAD, space, address, size * elements.length));
+        Access(MemoryAccess.Kind kind, Space space, AddressOperand address, Element[] elements, int size, Order order) {
+            super(false, MemoryAccess.of(kind, space, address, size * elements.length));
             this.space = space;
             this.address = address;
             this.elements = elements;
             this.size = size;
             this.total = size * elements.length;
             this.order = order;
+        }
+    }
+
+    private static final class Load extends Access {
+        private final boolean coherent;
+        private final boolean signed;
+
+        Load(Space space, AddressOperand address, Element[] elements, int size, Order order, boolean coherent, boolean signed) {
+            super(MemoryAccess.Kind.LOAD, space, address, elements, size, order);
             this.coherent = coherent;
             this.signed = signed;
         }
@@ -221,22 +229,9 @@ final class LoadStore {
         }
     }
 
-    private static final class Store extends Instruction {
-        private final Space space;
-        private final AddressOperand address;
-        private final Element[] elements;
-        private final int size;
-        private final int total;
-        private final Order order;
-
+    private static final class Store extends Access {
         Store(Space space, AddressOperand address, Element[] elements, int size, Order order) {
-            super(false, MemoryAccess.of(MemoryAccess.Kind.STORE, space, address, size * elements.length));
-            this.space = space;
-            this.address = address;
-            this.elements = elements;
-            this.size = size;
-            this.total = size * elements.length;
-            this.order = order;
+            super(MemoryAccess.Kind.STORE, space, address, elements, size, order);
         }
 
         @Override
