@@ -426,6 +426,10 @@ public record CudaGraph(int slots, List<Launch> launches, List<Loop> loops, Map<
                             """.formatted(body);
                     String name = "control_" + StructureHash.of(head);
                     kernels.put(name, "extern \"C\" __global__ __launch_bounds__(1) void " + name + head);
+                    sourceLength += head.length();
+                    if (sourceLength > MOST_SOURCE) {
+                        throw program.tooMuchSource(operation, MOST_SOURCE);
+                    }
                     launches.add(new Launch(name, 1, List.of()));
                 }
                 launches.addAll(segments.get(i).behind());
