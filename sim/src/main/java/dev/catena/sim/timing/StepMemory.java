@@ -18,6 +18,8 @@ final class StepMemory {
     private static final String WEIGHT = "weight:";
     private static final String KV = "kv";
     private static final int SAMPLING_BYTES = 64;
+    private static final String COUNTERS = "counters";
+    private static final int COUNTER_COUNT = 4096;
 
     private final SimMachine machine;
     private final Map<String, Allocation> places = new HashMap<>();
@@ -30,6 +32,7 @@ final class StepMemory {
         ints("row_sequence", shape.rowSequences());
         ints("page_table", shape.pageTable());
         ints("selected_rows", shape.selectedRows());
+        ints(COUNTERS, new int[COUNTER_COUNT]);
     }
 
     static StepMemory of(SimMachine machine, StepShape shape, Manifest.Stage stage, Manifest.Code code) {
@@ -82,6 +85,9 @@ final class StepMemory {
         Allocation place = places.get(plus < 0 ? argument : argument.substring(0, plus));
         if (place == null) {
             throw new DeviceException("a kernel takes " + argument + ", which its stage doesn't have");
+        }
+        if (argument.equals(COUNTERS)) {
+            place.writeInts(0, new int[COUNTER_COUNT]);     // some blocks alone don't leave zeros behind, as all would
         }
         return place.address() + (plus < 0 ? 0 : Long.parseLong(argument.substring(plus + 1)));
     }

@@ -61,7 +61,8 @@ class ForecastTest {
       for (int sequences : new int[] {1, 2}) {
         StepWork step = count(reader, StepShape.decode(sequences, CONTEXT));
         double expected = memory.bytesPerToken() + sequences * (double) CONTEXT * memory.kvBytesPerToken();
-        assertEquals(1, step.bytes(card) / expected, 0.05, "bytes of " + sequences + " sequences");
+        // Some of attention's blocks stand for all, and their splits of the positions aren't all of one length.
+        assertEquals(1, step.bytes(card) / expected, 0.08, "bytes of " + sequences + " sequences");
       }
     }
   }
