@@ -18,6 +18,8 @@ final class StepMemory {
     private static final String WEIGHT = "weight:";
     private static final String KV = "kv";
     private static final int SAMPLING_BYTES = 64;
+    /** That blocks of attention arrive at (docs/cuda-abi.md). */
+    private static final int COUNTERS = 4096;
 
     private final SimMachine machine;
     private final Map<String, Allocation> places = new HashMap<>();
@@ -38,6 +40,7 @@ final class StepMemory {
         memory.filled("output", rowBytes(shape, stage.output()));
         memory.filled("arena", code.arenaBytes());
         memory.filled("scratch", code.scratchBytes());
+        memory.ints("counters", new int[COUNTERS]);
         if (stage.kv() != null) {
             memory.filled(KV, stage.kv().pageBytes() * (1L + (long) shape.sequences() * shape.pagesOfEach()));
         }
