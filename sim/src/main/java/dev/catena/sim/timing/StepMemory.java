@@ -19,6 +19,7 @@ final class StepMemory {
     private static final String KV = "kv";
     private static final int SAMPLING_BYTES = 64;
     private static final String COUNTERS = "counters";
+    /** That blocks of attention arrive at (docs/cuda-abi.md). */
     private static final int COUNTER_COUNT = 4096;
 
     private final SimMachine machine;
