@@ -64,8 +64,8 @@ public record CudaGraph(int slots, List<Launch> launches, List<Loop> loops, Map<
     private record Segment(String control, List<Launch> behind) {}
 
     private static final class Writer implements CScalars.Names {
-        /** Five times what a small encoder has: of twice as much NVRTC's process takes more than 300 MB. */
-        private static final int MOST_SOURCE = 1 << 20;
+        /** Nearly three times what a small encoder has: of twice as much NVRTC's process takes more than 300 MB. */
+        private static final int MOST_SOURCE = 1 << 19;
 
         private final TensorProgram program;
         private final CScalars scalars = new CScalars(this, CudaNest.CPP);
