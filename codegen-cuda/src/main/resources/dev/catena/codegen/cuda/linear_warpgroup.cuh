@@ -63,12 +63,14 @@ inline void multiply_warpgroup(float (&sums)[64], const uint32 (&a)[4], uint64 b
 
 inline void end_product_group() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 
+/* The compiler makes the sums before it and uses them behind it: it may neither copy them while products are under way nor put off
+   what is computed of them until the next products need their registers. */
+inline void settle(float (&sums)[64]) { asm volatile("" : ALL_SUMS(sums) :: "memory"); }
+
 /* Waits until at most PENDING groups of products are under way; with 0 the sums may be used. */
 template <int PENDING> void await_products(float (&sums)[64]) {
-  if constexpr (PENDING == 0)
-    asm volatile("wgmma.wait_group.sync.aligned 0;" : ALL_SUMS(sums) :: "memory");
-  else
-    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
+  if constexpr (PENDING == 0) settle(sums);
 }
 
 /* Writes two neighbouring outputs of a row, with what is added to them. With VECTOR they lie at multiples of 8 bytes. */
@@ -172,6 +174,7 @@ void linear_warpgroup(int rows, const uint16 *x_tiles, const float *row_scale, c
         await_products<0>(group_sums);
 #pragma unroll
         for (int i = 0; i < 64; i++) sums[i] = fmaf(group_sums[i], scales[i / 2 % 2], sums[i]);
+        settle(sums);
         add = false;
         if (columns < MATRIX::INPUTS) {
           group++;
