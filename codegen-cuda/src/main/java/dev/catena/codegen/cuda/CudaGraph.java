@@ -396,17 +396,21 @@ public record CudaGraph(int slots, List<Launch> launches, List<Loop> loops, Map<
 
         private void launch(String name, String source, long elements, List<Integer> arguments) {
             if (kernels.putIfAbsent(name, source) == null) {
-                sourceLength += source.length();
                 if (kernels.size() > TensorProgram.MOST_KERNELS) {
                     throw program.tooManyKernels(operation);
                 }
-                if (sourceLength > MOST_SOURCE) {
-                    throw program.tooMuchSource(operation, MOST_SOURCE);
-                }
+                countSource(source);
             }
             List<Integer> all = new ArrayList<>(List.of(sides.isEmpty() ? slot("running") : sides.peek()));
             all.addAll(arguments);
             behind.add(new Launch(name, elements, all));
+        }
+
+        private void countSource(String source) {
+            sourceLength += source.length();
+            if (sourceLength > MOST_SOURCE) {
+                throw program.tooMuchSource(operation, MOST_SOURCE);
+            }
         }
 
         CudaGraph finished() {
@@ -426,10 +430,7 @@ public record CudaGraph(int slots, List<Launch> launches, List<Loop> loops, Map<
                             """.formatted(body);
                     String name = "control_" + StructureHash.of(head);
                     kernels.put(name, "extern \"C\" __global__ __launch_bounds__(1) void " + name + head);
-                    sourceLength += head.length();
-                    if (sourceLength > MOST_SOURCE) {
-                        throw program.tooMuchSource(operation, MOST_SOURCE);
-                    }
+                    countSource(head);
                     launches.add(new Launch(name, 1, List.of()));
                 }
                 launches.addAll(segments.get(i).behind());

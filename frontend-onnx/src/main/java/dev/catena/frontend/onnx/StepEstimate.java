@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * How many steps the code of a graph will have at least, told from its nodes alone: a graph of far too many is refused as soon
+ * About how many steps the code of a graph will have, told from its nodes alone: a graph of far too many is refused as soon
  * as it is read, not once it is imported and half lowered.
  */
 final class StepEstimate {

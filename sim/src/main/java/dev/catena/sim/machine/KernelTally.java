@@ -3,7 +3,9 @@ package dev.catena.sim.machine;
 import dev.catena.sim.ptx.PtxInstruction;
 import dev.catena.sim.ptx.PtxOperand;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -56,8 +58,8 @@ final class KernelTally {
         this.memory = memory;
         counts = new long[kernel.code.length * Count.ALL];
         touched = new Allocation[kernel.code.length];
-        slots = java.util.Arrays.stream(kernel.code).mapToInt(i -> InstructionCost.of(i.text).slots()).toArray();
-        asyncParts = java.util.Arrays.stream(kernel.code).map(i -> asyncPart(i.text)).toArray(AsyncPart[]::new);
+        slots = Arrays.stream(kernel.code).mapToInt(i -> InstructionCost.of(i.text).slots()).toArray();
+        asyncParts = Arrays.stream(kernel.code).map(i -> asyncPart(i.text)).toArray(AsyncPart[]::new);
     }
 
     private static AsyncPart asyncPart(PtxInstruction i) {
@@ -212,7 +214,7 @@ final class KernelTally {
     static KernelCounters join(Kernel kernel, List<KernelTally> tallies) {
         long[] counts = new long[kernel.code.length * Count.ALL];
         String[] touched = new String[kernel.code.length];
-        java.util.Arrays.fill(touched, "");
+        Arrays.fill(touched, "");
         Map<Allocation, MemoryTally> memories = new HashMap<>();
         List<Long> blockSlots = new ArrayList<>();
         for (KernelTally tally : tallies) {
@@ -227,10 +229,10 @@ final class KernelTally {
         }
         List<KernelCounters.OfInstruction> instructions = new ArrayList<>();
         for (Instruction i : kernel.code) {
-            instructions.add(of(i, touched[i.pc], java.util.Arrays.copyOfRange(counts, i.pc * Count.ALL, (i.pc + 1) * Count.ALL)));
+            instructions.add(of(i, touched[i.pc], Arrays.copyOfRange(counts, i.pc * Count.ALL, (i.pc + 1) * Count.ALL)));
         }
         return new KernelCounters(kernel.name, blockSlots, instructions, loops(kernel), memories.entrySet().stream()
-                .map(e -> of(e.getKey(), e.getValue())).sorted(java.util.Comparator.comparing(KernelCounters.OfMemory::name)).toList());
+                .map(e -> of(e.getKey(), e.getValue())).sorted(Comparator.comparing(KernelCounters.OfMemory::name)).toList());
     }
 
     private static void add(MemoryTally to, MemoryTally from) {
