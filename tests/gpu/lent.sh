@@ -8,7 +8,7 @@ set -uo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 home=${LENT_HOME:-/tmp}
 # The table before the tuning: it is of kernels as they are untuned, and time may end before all is done.
-[ $# -gt 0 ] || set -- a b d e c
+[ $# -gt 0 ] || set -- a b d e f c
 if [ ! -e "$home/catena-gpu/unpacked" ]; then
   tar xf "$root/.gpu/catena-gpu.tar.xz" -C "$home" || python3 -m tarfile -e "$root/.gpu/catena-gpu.tar.xz" "$home" || exit 2
   [ ! -e "$root/.gpu/results.tar.gz" ] || tar xzf "$root/.gpu/results.tar.gz" -C "$home/catena-gpu" || exit 2

@@ -7,7 +7,7 @@ Each side answers one line to each line it is asked (peer.c, CatenaSide.java): `
 Figures are medians of REPEATS; `others` is what other processes used of the machine meanwhile, in cores. Behind the speed of one
 sequence come that of several together, decoding while other processes spin, and the way from the model to 4 bits.
 """
-import argparse, contextlib, datetime, glob, json, os, statistics, subprocess, sys, time
+import argparse, contextlib, datetime, glob, json, os, shutil, statistics, subprocess, sys, time
 
 REPEATS = 5
 TICK = os.sysconf("SC_CLK_TCK")
@@ -22,6 +22,7 @@ parser.add_argument("--force", action="store_true", help="measure on a busy mach
 parser.add_argument("--quick", action="store_true", help="three repetitions, and one thread for W4 alone")
 parser.add_argument("--onnx", help="folder of the model's pieces: compiling it is timed beside the peer's way to 4 bits")
 parser.add_argument("--gguf", help="the program that writes the model as GGUF, for that")
+parser.add_argument("--gguf-shape", default="--preset tinyllama1.1B", help="its options that say the model's shape")
 parser.add_argument("--only", default="", help="only the groups whose name contains this; batch, spinning and compile are groups, too")
 parser.add_argument("--doc", help="write the tables between the markers of this file, unless some were left out")
 options = parser.parse_args()
@@ -82,24 +83,24 @@ def peer(name, model, backend=""):
 
 def ours(name, model):
     jars = ":".join(sorted(glob.glob(f"{options.repo}/tools/target/catena/lib/*.jar")))
-    # As the command starts Java: with its classes in an archive, which wants the same jars first.
+    # As the command starts Java: with a heap that begins small, and its classes in an archive, which wants the same jars first.
     archive = f"{options.repo}/tools/target/catena/classes.jsa"
-    return lambda: Side(name, ["java", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xlog:disable", f"-XX:SharedArchiveFile={archive}", "-cp",
-                               f"{jars}:{options.cache}/classes", "CatenaSide", f"{options.cache}/models/{model}.catena"])
+    return lambda: Side(name, ["java", "-XX:+UseSerialGC", "-Xms16m", "-XX:MinHeapFreeRatio=25", "-XX:-UsePerfData", "-Xlog:disable",
+                               f"-XX:SharedArchiveFile={archive}", "-cp", f"{jars}:{options.cache}/classes", "CatenaSide", f"{options.cache}/models/{model}.catena"])
 
 
 AMX = bool(os.environ.get("CATENA_BENCH_AMX")) or " amx_int8" in open("/proc/cpuinfo").read()
 
 
 def with_amx(*rows):
-    """Rows of a CPU with AMX: its default for quantized matrices isn't f32, and there is code without it to compare."""
+    """Rows of a CPU with AMX: what the peer has without it is met by code without it."""
     return rows if AMX else ()
 
 
 # Name of a group, the peer, ours; prompt and generated tokens; threads. The first side is what the ratios are against.
 GROUPS = [
-    ("W4, head in 8 bits", [peer("llama.cpp Q4_0", "q4_0"), ours("W4", "w4-f32"), *with_amx(ours("W4 f32", "w4-exact")), ours("W4 int8", "w4-int8")], 512, 64, (THREADS, 1)),
-    ("W8", [peer("llama.cpp Q8_0", "q8_0"), ours("W8", "w8-f32"), *with_amx(ours("W8 f32", "w8-exact")), ours("W8 int8", "w8-int8")], 512, 64, (THREADS, 1)),
+    ("W4, head in 8 bits", [peer("llama.cpp Q4_0", "q4_0"), ours("W4", "w4"), ours("W4 f32", "w4-f32"), ours("W4 int8", "w4-int8")], 512, 64, (THREADS, 1)),
+    ("W8", [peer("llama.cpp Q8_0", "q8_0"), ours("W8", "w8"), ours("W8 f32", "w8-f32"), ours("W8 int8", "w8-int8")], 512, 64, (THREADS, 1)),
     ("f16", [peer("llama.cpp f16", "f16"), ours("W16", "w16-f32"), ours("W16 bf16", "w16-bf16")], 512, 32, (THREADS, 1)),
     ("AVX2 alone: W4", [peer("llama.cpp Q4_0, haswell", "q4_0", "haswell"), ours("W4 int8, x86-64-v3", "w4-int8-v3")], 512, 32, (THREADS,)),
     *with_amx(("AVX-512 alone: W4", [peer("llama.cpp Q4_0, icelake", "q4_0", "icelake"), ours("W4 int8, icelake-server", "w4-int8-icelake")], 512, 32, (THREADS,))),
@@ -154,7 +155,7 @@ def opening(group):
 def together():
     """Sequences that decode in the same steps, in turns with one alone in the same scheduler: `catena bench --batch`."""
     rows = [["decoding together", "sequences", "tokens/s", "one alone, tokens/s", "× one"]]
-    for name, model in (("W4", "w4-f32"), ("W4 int8", "w4-int8"), ("W8", "w8-f32"), ("W8 int8", "w8-int8")):
+    for name, model in (("W4", "w4"), ("W4 int8", "w4-int8"), ("W8", "w8"), ("W8 int8", "w8-int8")):
         for sequences in (4, 16):
             answer = subprocess.run([f"{options.repo}/catena", "bench", f"{options.cache}/models/{model}.catena", "--batch", str(sequences),
                                      "--prompt-len", "64", "--gen-len", "64", "--repeat", str(repeats), "--threads", str(THREADS), "--json"],
@@ -182,7 +183,7 @@ def beside_spinning():
     """Decoding by as many threads as there are cores, while processes that only spin take half of them."""
     taken = max(1, CORES // 2)
     rows = [[f"{taken} of {CORES} cores taken by spinning processes", "decode before, tokens/s", "beside them", "× before"]]
-    sides = [make() for make in (peer("llama.cpp Q4_0", "q4_0"), ours("W4", "w4-f32"), ours("W4 int8", "w4-int8"))]
+    sides = [make() for make in (peer("llama.cpp Q4_0", "q4_0"), ours("W4", "w4"), ours("W4 int8", "w4-int8"))]
     for side in sides:
         side.ask(f"threads {CORES}")
     for _ in range(repeats):
@@ -211,20 +212,22 @@ def used(command, environment={}):
 
 def compiling():
     """From the model as it comes to 4 bits, both sides in turn; the peer's way is two commands, and both together."""
-    f16, q4, artifact = (f"{options.cache}/models/timed.{end}" for end in ("f16.gguf", "q4_0.gguf", "catena"))
+    f16, q4, artifact, code = (f"{options.cache}/models/timed.{end}" for end in ("f16.gguf", "q4_0.gguf", "catena", "code"))
     steps = {
-        "llama.cpp: writing the f16 GGUF": (["python3", options.gguf, f16, "--preset", "tinyllama1.1B"], {}),
+        "llama.cpp: writing the f16 GGUF": (["python3", options.gguf, f16, *options.gguf_shape.split()], {}),
         "llama.cpp: quantizing it to Q4_0": ([f"{options.cache}/peer/measure", "quantize", f16, q4, "q4_0", "q8_0", str(CORES)],
                                              {"PEER_BACKENDS": peer_libraries}),
         "catena compile --wbits 4 --scales range": ([f"{options.repo}/catena", "compile", options.onnx, "-o", artifact, "--wbits", "4",
-                                                     "--scales", "range"], {}),
+                                                     "--scales", "range"], {"CATENA_CACHE": code}),
     }
     figures = {name: [] for name in steps}
     try:
         for _ in range(3):
             for name, (command, environment) in steps.items():
+                shutil.rmtree(code, ignore_errors=True)  # kept code would spare clang
                 figures[name].append(used(command, environment))
     finally:
+        shutil.rmtree(code, ignore_errors=True)
         for path in (f16, q4, artifact):
             if os.path.exists(path):
                 os.remove(path)

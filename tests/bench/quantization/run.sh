@@ -11,17 +11,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../../.."
 catena=${CATENA:-./catena}
-out=${1:?usage: run.sh OUT_DIR [--kept] [--doc] [NAME…]}
-shift
-kept= doc=
-names=()
-for argument in "$@"; do
-  case $argument in
-    --kept) kept=1 ;;
-    --doc) doc=1 ;;
-    *) names+=("$argument") ;;
-  esac
-done
+. "$here/../kept_arguments.sh"
 texts=${CATENA_SHARED:-../shared}/models/tale
 [ -f "$texts/calib.txt" ] || { echo "no $texts/calib.txt: set CATENA_SHARED" >&2; exit 2; }
 command -v python3 >/dev/null || { echo "needs python3, which writes the table" >&2; exit 2; }

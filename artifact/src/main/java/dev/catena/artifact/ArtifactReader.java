@@ -210,17 +210,6 @@ public final class ArtifactReader implements AutoCloseable {
         return file;
     }
 
-    /** Hashes every entry again. @throws ArtifactException that names the first damaged entry */
-    public void verifyAll() {
-        try {
-            verify(names(name -> true));
-        } catch (IllegalArgumentException e) {
-            throw new ArtifactException(path, e.getMessage(), e);
-        } catch (IOException e) {
-            throw new ArtifactException(path, "cannot be read: " + e.getMessage(), e);
-        }
-    }
-
     @Override
     public void close() {
         try {

@@ -1,6 +1,9 @@
 package dev.catena.artifact;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -42,10 +45,17 @@ public final class CacheFolder {
 
     /** Writes {@code name} so that others see nothing or all of it; executable only by the owner. */
     public Path write(String name, byte[] bytes) throws IOException {
+        return write(name, new ByteArrayInputStream(bytes));
+    }
+
+    /** Likewise, with what is left of {@code content}. */
+    public Path write(String name, InputStream content) throws IOException {
         Path temporary = path.resolve("." + name + "." + Long.toHexString(ThreadLocalRandom.current().nextLong()));
         try {
             Files.createFile(temporary, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
-            Files.write(temporary, bytes, StandardOpenOption.WRITE);
+            try (OutputStream out = Files.newOutputStream(temporary, StandardOpenOption.WRITE)) {
+                content.transferTo(out);
+            }
             return Files.move(temporary, path.resolve(name), StandardCopyOption.ATOMIC_MOVE);
         } finally {
             Files.deleteIfExists(temporary);
@@ -61,7 +71,8 @@ public final class CacheFolder {
         return xdg.startsWith("/") ? Path.of(xdg, "catena") : Path.of(home, ".cache", "catena");
     }
 
-    static CacheFolder open(Path path) throws IOException {
+    /** A folder elsewhere, as private. @throws IOException as {@link #open()} */
+    public static CacheFolder open(Path path) throws IOException {
         if (path.getParent() != null) {
             Files.createDirectories(path.getParent());
         }

@@ -11,6 +11,12 @@ public record KernelProgram(List<Bucket> buckets) {
     /** The name of the program that chooses tokens from the logits; all others are of stages. */
     public static final String SAMPLING = "sampling";
 
+    /** int32 that the argument {@code counters} points to. */
+    public static final int COUNTERS = 4096;
+
+    /** Bytes of a row's parameters, where the argument {@code sampling} points. */
+    public static final int SAMPLING_BYTES = 64;
+
     public KernelProgram {
         buckets = List.copyOf(buckets);
         for (int i = 0; i < buckets.size(); i++) {

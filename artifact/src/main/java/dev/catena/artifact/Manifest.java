@@ -106,7 +106,7 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
      */
     public record Target(String name, List<String> features, String library, int threadsHint, String ptx,
             Map<String, KernelProgram> programs, List<KernelProgram.Kernel> kernels) {
-        /** A GPU's kernels wait themselves for the launches before them, and may begin before these have ended. */
+        /** A GPU's kernels, of {@code library} and of {@code ptx}, wait themselves for the launches before them, and may begin before these have ended. */
         public static final String DEPENDENT_LAUNCHES = "dependent_launches";
 
         public Target {
@@ -163,14 +163,17 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
      *
      * @param k         storage of keys: {@code f32}, {@code f16}, {@code i8} or {@code i4}
      * @param v         storage of values
-     * @param page      positions in a page, 64
+     * @param page      positions in a page, {@value #PAGE_POSITIONS}
      * @param pageBytes bytes of one page
      */
     public record Kv(String k, String v, int heads, int dim, int page, long pageBytes) {
+        /** Positions in every page. */
+        public static final int PAGE_POSITIONS = 64;
+
         public Kv {
             range("kv.heads", heads, 1, 1 << 16);
             range("kv.dim", dim, 1, 1 << 16);
-            range("kv.page", page, 64, 64);
+            range("kv.page", page, PAGE_POSITIONS, PAGE_POSITIONS);
             range("kv.page_bytes", pageBytes, heads * (part("kv.k", k, dim) + part("kv.v", v, dim)),
                     heads * (part("kv.k", k, dim) + part("kv.v", v, dim)));
         }
@@ -179,8 +182,8 @@ public record Manifest(int format, String compiler, Model model, Map<String, Str
         private static long part(String what, String type, int dim) {
             oneOf(what, type, List.of("f32", "f16", "i8", "i4"));
             int bits = Integer.parseInt(type.substring(1));
-            long codes = (64L * dim * bits / 8 + 15) / 16 * 16;
-            return codes + (type.charAt(0) == 'i' ? 64 * 4 : 0);
+            long codes = ((long) PAGE_POSITIONS * dim * bits / 8 + 15) / 16 * 16;
+            return codes + (type.charAt(0) == 'i' ? PAGE_POSITIONS * 4 : 0);
         }
     }
 

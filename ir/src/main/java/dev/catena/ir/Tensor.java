@@ -64,11 +64,6 @@ public final class Tensor implements EvalValue {
     return ofFloats(ElementType.F32, values, shape);
   }
 
-  public static Tensor ofDoubles(double[] values, long... shape) {
-    require(values.length, shape);
-    return new Tensor(ElementType.F64, shape, null, values, null, null);
-  }
-
   public static Tensor ofLongs(ElementType element, long[] values, long... shape) {
     require(values.length, shape);
     return new Tensor(element, shape, null, null, values, null);

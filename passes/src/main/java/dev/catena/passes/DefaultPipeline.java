@@ -24,12 +24,36 @@ package dev.catena.passes;
 public final class DefaultPipeline {
   private DefaultPipeline() {}
 
-  /** Settings of the default pipeline; bits as in the command line. @param tied an embedding that is the head, too, takes its bits */
-  public record Settings(int weightBits, int groupSize, boolean symmetric, int embedBits, int headBits, boolean tied, int keyBits,
-      int valueBits, int maxRows, int positions, String scales, String keep) {
-    public Settings(int weightBits, int groupSize, boolean symmetric, int embedBits, int headBits, int keyBits, int valueBits,
-        int maxRows, int positions, String scales, String keep) {
-      this(weightBits, groupSize, symmetric, embedBits, headBits, false, keyBits, valueBits, maxRows, positions, scales, keep);
+  /** Settings of the default pipeline; bits as in the command line. */
+  public record Settings(WeightStorage weights, int keyBits, int valueBits, int maxRows, int positions) {}
+
+  /**
+   * How matrices are stored.
+   *
+   * @param groupSize columns that share a scale; 0 for a whole row
+   * @param tied      an embedding that is the head, too, takes its bits
+   * @param scales    {@code range} or {@code search}
+   * @param keep      of {@code quantize}; empty for none
+   */
+  public record WeightStorage(int bits, int groupSize, boolean symmetric, int embedBits, int headBits, boolean tied, String scales,
+      String keep) {
+    /** What stands where only bits and groups are chosen. */
+    public static WeightStorage of(int bits, int groupSize) {
+      return new WeightStorage(bits, groupSize, false, embedBits(bits), headBits(bits), false, "search", "");
+    }
+
+    public WeightStorage withScales(String other) {
+      return new WeightStorage(bits, groupSize, symmetric, embedBits, headBits, tied, other, keep);
+    }
+
+    /** Of the embedding, for the other weights' bits: it is read a row at a time, so that its size hardly costs time. */
+    public static int embedBits(int bits) {
+      return bits == 32 ? 32 : 16;
+    }
+
+    /** Of the head, for the other weights' bits: its errors are the logits'. */
+    public static int headBits(int bits) {
+      return Math.max(8, bits);
     }
   }
 
@@ -39,9 +63,10 @@ public final class DefaultPipeline {
 
   /** What is left for a module that is made of {@code nn} operations from the start. */
   public static String afterRaising(Settings s) {
+    WeightStorage w = s.weights();
     return "merge,name,quantize{bits="
-        + s.weightBits() + " group=" + s.groupSize() + " symmetric=" + s.symmetric() + " scales=" + s.scales()
-        + (s.keep().isEmpty() ? "" : " keep=" + s.keep()) + " embed=" + s.embedBits() + " head=" + s.headBits() + (s.tied() ? " tied=head" : "")
+        + w.bits() + " group=" + w.groupSize() + " symmetric=" + w.symmetric() + " scales=" + w.scales()
+        + (w.keep().isEmpty() ? "" : " keep=" + w.keep()) + " embed=" + w.embedBits() + " head=" + w.headBits() + (w.tied() ? " tied=head" : "")
         + "},kv-cache{key=" + s.keyBits() + " value=" + s.valueBits() + "},select-rows,lower,plan{rows=" + s.maxRows() + "}";
   }
 }

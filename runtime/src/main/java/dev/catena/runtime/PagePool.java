@@ -1,12 +1,14 @@
 package dev.catena.runtime;
 
+import dev.catena.artifact.Manifest;
+
 /**
  * Which cache pages are in use, and by how many sequences. Page ids hold for every stage on every device of a chain: page 7
  * of a sequence is page 7 of each stage's block. Page 0 belongs to nobody. Not thread-safe.
  */
 final class PagePool {
     /** Positions in a page (docs/kv-layout.md). */
-    static final int POSITIONS = 64;
+    static final int POSITIONS = Manifest.Kv.PAGE_POSITIONS;
 
     private final int[] holders;
     /** A stack of free ids: the page that was given back last, whose memory is already there, is taken first. */

@@ -56,8 +56,13 @@ final class PageTable {
         for (int i = firstPage; i < Math.min(count, pages); i++) {
             if (pool.isShared(ids[i])) {
                 int own = pool.take();
-                copier.copyPage(ids[i], own);
-                pool.release(ids[i]);
+                boolean copied = false;
+                try {
+                    copier.copyPage(ids[i], own);
+                    copied = true;
+                } finally {
+                    pool.release(copied ? ids[i] : own);
+                }
                 ids[i] = own;
             }
         }

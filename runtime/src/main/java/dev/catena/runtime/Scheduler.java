@@ -48,6 +48,8 @@ public final class Scheduler implements AutoCloseable {
     /** From the oldest to the youngest; the scheduler's thread alone uses it. */
     private final List<ScheduledSequence> running = new ArrayList<>();
     private final Tally tally = new Tally();
+    /** Why no further step can run, or null. */
+    private DeviceLostException lost;
 
     /** Guards all that follows. */
     private final Object lock = new Object();
@@ -114,15 +116,16 @@ public final class Scheduler implements AutoCloseable {
      * @throws CatenaException       for an id outside the vocabulary
      * @throws ContextFullException  when the prompt doesn't fit in the context or the cache
      * @throws QueueFullException    when too many requests wait
-     * @throws IllegalStateException when the scheduler was closed
+     * @throws IllegalStateException when the scheduler was closed; a {@link SchedulerFailedException} when it failed
      */
     public Request submit(int[] prompt, GenerationOptions options, TokenListener listener) {
         check(prompt);
         Request request = new Request(prompt.clone(), options, listener);
         ScheduledSequence sequence = new ScheduledSequence(request, manifest.model(), maxSequence);
         synchronized (lock) {
-            if (closing || broken != null) {
-                throw new IllegalStateException(broken == null ? "the scheduler was closed" : "the scheduler has failed", broken);
+            requireWorking();
+            if (closing) {
+                throw new IllegalStateException("the scheduler was closed");
             }
             if (waiting.size() >= maxWaiting) {
                 throw new QueueFullException(waiting.size() + " requests are waiting already");
@@ -150,6 +153,15 @@ public final class Scheduler implements AutoCloseable {
         if (PagePool.pagesFor(prompt.length) > pages) {
             throw new ContextFullException(prompt.length + " tokens do not fit in the KV cache's " + pages * PagePool.POSITIONS
                     + " positions");
+        }
+    }
+
+    /** @throws SchedulerFailedException when no request can be served any more, because a device was lost or the scheduler itself failed */
+    public void requireWorking() {
+        synchronized (lock) {
+            if (broken != null) {
+                throw new SchedulerFailedException(broken);
+            }
         }
     }
 
@@ -194,6 +206,9 @@ public final class Scheduler implements AutoCloseable {
                 admit();
                 makeStep();
                 publish();
+                if (lost != null) {
+                    throw lost;
+                }
             }
         } catch (Throwable e) {
             reason = FinishReason.FAILED;
@@ -298,7 +313,30 @@ public final class Scheduler implements AutoCloseable {
 
     private void makeStep() {
         planRows();
-        reservePages();
+        RuntimeException failure = null;
+        boolean sampled = false;
+        try {
+            reservePages();
+            runRows();
+            sampled = step.rows() > 0 && sampleOnDevice();
+        } catch (DeviceLostException e) {  // nobody can go on
+            throw e;
+        } catch (RuntimeException e) {     // of the device: those that have rows end, and others may try
+            failure = e;
+        }
+        if (failure == null && step.rows() == 0) {
+            return;
+        }
+        tally.steps++;
+        for (int i = 0; i < running.size(); i++) {
+            if (running.get(i).rows() > 0 && !goesOn(running.get(i), failure, sampled)) {
+                running.remove(i--);
+            }
+        }
+    }
+
+    /** Makes the step of the rows that are planned, and runs it. */
+    private void runRows() {
         step.clear();
         for (int i = 0; i < running.size(); i++) {
             if (running.get(i).rows() > 0 && running.get(i).pending() == 1) {
@@ -312,23 +350,9 @@ public final class Scheduler implements AutoCloseable {
                 tally.prefilledRows += running.get(i).rows();
             }
         }
-        if (step.rows() == 0) {
-            return;
-        }
-        RuntimeException failure = null;
-        boolean sampled = false;
-        try {
+        if (step.rows() > 0) {
             synchronized (chain) {
                 chain.run();
-            }
-            sampled = sampleOnDevice();
-        } catch (RuntimeException e) {
-            failure = e;
-        }
-        tally.steps++;
-        for (int i = 0; i < running.size(); i++) {
-            if (running.get(i).rows() > 0 && !goesOn(running.get(i), failure, sampled)) {
-                running.remove(i--);
             }
         }
     }
@@ -478,8 +502,13 @@ public final class Scheduler implements AutoCloseable {
     }
 
     private void readLogits(int selected) {
-        synchronized (chain) {
-            chain.readLogits(selected, logits);
+        try {
+            synchronized (chain) {
+                chain.readLogits(selected, logits);
+            }
+        } catch (DeviceLostException e) {
+            lost = e;
+            throw e;
         }
     }
 

@@ -57,13 +57,13 @@ public final class Session implements AutoCloseable {
     /**
      * Appends tokens to the sequence, in chunks; between chunks {@link #cancel} is heeded.
      *
-     * @param sink gets the logits of every token, or null; it must not call this session
+     * @param sink gets the logits of every token, or null; it can't feed, truncate or close this session
      * @throws CatenaException       for an id outside the vocabulary; nothing was fed
      * @throws ContextFullException  when they don't fit; nothing was fed
      * @throws CancellationException when cancelled: {@link #position} says how many were fed
      */
     public void feed(int[] ids, LogitsSink sink) {
-        busy.lock();
+        takeTurn();
         try {
             checkOpen();
             for (int id : ids) {
@@ -83,7 +83,7 @@ public final class Session implements AutoCloseable {
 
     /** Feeds one token of a generation. @return false, with nothing fed, when there is no room */
     boolean feedNext(int[] one, LogitsSink sink) {
-        busy.lock();
+        takeTurn();
         try {
             checkOpen();
             checkId(one[0]);
@@ -274,7 +274,7 @@ public final class Session implements AutoCloseable {
      * @throws IllegalArgumentException when the sequence isn't that long
      */
     public void truncate(int length) {
-        busy.lock();
+        takeTurn();
         try {
             checkOpen();
             if (length < 0 || length > position) {
@@ -336,7 +336,7 @@ public final class Session implements AutoCloseable {
     /** Waits for a call that is going on ({@link #cancel} it first), then gives everything back. A second call does nothing. */
     @Override
     public void close() {
-        busy.lock();
+        takeTurn();
         try {
             if (!closed) {
                 closed = true;
@@ -351,6 +351,14 @@ public final class Session implements AutoCloseable {
         } finally {
             busy.unlock();
         }
+    }
+
+    /** For what a call that is going on, whose sink or choice may come here, couldn't go on after. */
+    private void takeTurn() {
+        if (busy.isHeldByCurrentThread()) {
+            throw new IllegalStateException("a sink or choice can't feed, truncate or close the session that calls it");
+        }
+        busy.lock();
     }
 
     private void checkOpen() {

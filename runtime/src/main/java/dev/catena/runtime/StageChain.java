@@ -17,13 +17,10 @@ import java.util.function.Function;
  * it is closed when the last of its sessions is.
  */
 final class StageChain implements PageTable.Copier {
-    /** The logits of a step that wants them all take at most this much; such steps have fewer rows instead. */
-    private static final long MAX_LOGITS_BYTES = 1L << 30;
-
     /** Fewer rows than this read each weight for too little work. */
     private static final int LEAST_MICRO_BATCH = 64;
-    /** More than any memory holds, and few enough for a pool of their ids. */
-    private static final int MAX_PAGES = 1 << 24;
+    /** 64 million positions: more than a card holds of any model but a toy, and few enough for a pool of their ids and a cache of prefixes. */
+    private static final int MAX_PAGES = 1 << 20;
 
     private final Map<String, Device> devices = new LinkedHashMap<>();
     private final List<DeviceChain> parts = new ArrayList<>();
@@ -45,7 +42,7 @@ final class StageChain implements PageTable.Copier {
     StageChain(Manifest manifest, Function<String, DeviceModel> models, SessionOptions options, int maxSequence, int positions,
             int maxSequences) {
         int maxRows = manifest.memory().maxRows();
-        liveRows = (int) Math.max(1, Math.min(maxRows, MAX_LOGITS_BYTES / (4L * manifest.model().vocab())));
+        liveRows = LiveRows.most(maxRows, manifest.model().vocab());
         step = new Step(maxRows, Math.min(maxRows, maxSequences), PagePool.pagesFor(maxSequence));
         rowSampling = new RowSampling(step.maxSequences());
         boolean built = false;

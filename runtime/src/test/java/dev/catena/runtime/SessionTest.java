@@ -123,6 +123,18 @@ class SessionTest {
     }
 
     @Test
+    void aSinkCannotPullItsSessionAway() {
+        int[] ids = ToyModel.prompt(60, 8);
+        try (Session session = model.newSession(threads(2))) {
+            for (Runnable pull : List.<Runnable>of(session::close, () -> session.truncate(0), () -> session.feed(1))) {
+                session.feed(ids, (position, logits) -> assertThrows(IllegalStateException.class, pull::run));
+                assertArrayEquals(toy.logits(ids)[ids.length - 1], floats(session.logits()));
+                session.truncate(0);
+            }
+        }
+    }
+
+    @Test
     void truncatedSessionGoesOnAsIfTheRestHadNeverBeen() {
         int[] ids = ToyModel.prompt(250, 5);
         try (Session session = model.newSession(threads(2))) {

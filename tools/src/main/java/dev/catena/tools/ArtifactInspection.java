@@ -163,22 +163,34 @@ final class ArtifactInspection implements Inspection {
     return s.toString();
   }
 
+  private Forecast forecastOf(Manifest.Target target, PredictionOptions prediction, List<Card> cards) {
+    return Forecast.of(manifest, target, reader.bytes(target.ptx()), prediction.contextOf(manifest.model().maxSeqLen()),
+        prediction.batchesOf(manifest.memory().maxRows()), cards);
+  }
+
+  /** Of the same kernels made the other way, where that was asked for and the architecture has another. */
+  private Optional<Forecast> forecastBeside(Manifest.Target target, PredictionOptions prediction, List<Card> cards) {
+    return !prediction.besideExperimental() || !OtherKernels.has(target) ? Optional.empty()
+        : Optional.of(OtherKernels.of(manifest, module(""), target).forecast(prediction.contextOf(manifest.model().maxSeqLen()),
+            prediction.batchesOf(manifest.memory().maxRows()), cards));
+  }
+
   private String forecast(Manifest.Target target, PredictionOptions prediction, List<Card> cards) {
-    int context = prediction.contextOf(manifest.model().maxSeqLen());
-    List<Integer> batches = prediction.batchesOf(manifest.memory().maxRows());
     try {
-      Forecast forecast = Forecast.of(reader, target, context, batches, cards);
-      return ForecastText.times(forecast) + (prediction.counters() ? ForecastText.counters(forecast) : "");
+      Forecast forecast = forecastOf(target, prediction, cards);
+      return ForecastText.times(forecast) + forecastBeside(target, prediction, cards).map(other -> ForecastText.beside(forecast, other,
+          OtherKernels.isExperimental(manifest))).orElse("") + (prediction.counters() ? ForecastText.counters(forecast) : "");
     } catch (CatenaException | IllegalArgumentException e) {      // of a file that the compiler didn't write
       return NO_PREDICTION + e.getMessage();
     }
   }
 
   private Map<String, Object> forecastJson(Manifest.Target target, PredictionOptions prediction, List<Card> cards) {
-    int context = prediction.contextOf(manifest.model().maxSeqLen());
-    List<Integer> batches = prediction.batchesOf(manifest.memory().maxRows());
     try {
-      return Forecast.of(reader, target, context, batches, cards).json();
+      Map<String, Object> json = forecastOf(target, prediction, cards).json();
+      json.put("experimental", OtherKernels.isExperimental(manifest));
+      forecastBeside(target, prediction, cards).ifPresent(other -> json.put("other_way", other.json()));
+      return json;
     } catch (CatenaException | IllegalArgumentException e) {
       return Map.of("target", target.name(), "problem", NO_PREDICTION + e.getMessage());
     }

@@ -1,6 +1,7 @@
 package dev.catena.tools;
 
 import dev.catena.runtime.CatenaModel;
+import dev.catena.runtime.DeviceException;
 import dev.catena.runtime.FinishReason;
 import dev.catena.runtime.GenerationOptions;
 import dev.catena.runtime.Request;
@@ -99,6 +100,9 @@ final class BatchBenchmark {
     try {
       for (Request request : requests) {
         if (request.await() != FinishReason.LENGTH) {
+          if (request.failure() instanceof DeviceException lost) {
+            throw lost;
+          }
           throw new IllegalStateException("a sequence ended early: " + request.finishReason(), request.failure());
         }
       }

@@ -52,7 +52,7 @@ final class BenchCommand implements Callable<Integer> {
   private boolean json;
 
   @Override
-  public Integer call() {
+  public Integer call() throws InterruptedException {
     requireAtLeast("--prompt-len", promptLength, 1);
     requireAtLeast("--gen-len", generatedLength, 1);
     requireAtLeast("--repeat", repetitions, FEWEST_REPETITIONS);
@@ -62,10 +62,10 @@ final class BenchCommand implements Callable<Integer> {
       return 0;
     }
     int threads = devices.threads();
-    double load = LoadAverage.lastMinute();
-    if (load > LoadAverage.IDLE) {
-      Console.warn(String.format(Locale.ROOT, "this machine is not idle: its load average is %.2f; measure again when it is",
-          load));
+    double others = OtherProcesses.coresNow();
+    if (others > OtherProcesses.IDLE) {
+      Console.warn(String.format(Locale.ROOT, "this machine is not idle: other processes use %.2f cores; measure again when they don't",
+          others));
     }
     try (CatenaModel model = CatenaModel.open(file)) {
       clampTo(model.manifest().model());
@@ -76,7 +76,7 @@ final class BenchCommand implements Callable<Integer> {
       Console.note("settings: target = " + model.target(devices.devices()) + ", " + devices.described() + ", prompt-len = " + promptLength
           + ", gen-len = " + generatedLength + ", repeat = " + repetitions + (batch > 1 ? ", batch = " + batch : ""));
       BenchResult result = new Benchmark(model, devices.session(model, promptLength + generatedLength), threads)
-          .run(promptLength, generatedLength, repetitions, batch, load);
+          .run(promptLength, generatedLength, repetitions, batch, others);
       System.out.print(json ? Json.text(result.json()) : result.text());
     }
     return 0;

@@ -12,11 +12,11 @@ import java.util.Optional;
  * @param decodePerSecond  median tokens a second
  * @param bytesPerToken    bytes that a decode step must read: weights, and the cache at the mean context
  * @param readBandwidth    bytes a second that as many threads read from memory
- * @param loadBefore       this machine's load average before
+ * @param othersBefore     cores that other processes used before; negative if the system doesn't say
  * @param batch            how several sequences decode together, if that was measured
  */
 record BenchResult(String target, int threads, int promptLength, int generatedLength, int repetitions,
-    double prefillPerSecond, double decodePerSecond, long bytesPerToken, double readBandwidth, double loadBefore,
+    double prefillPerSecond, double decodePerSecond, long bytesPerToken, double readBandwidth, double othersBefore,
     Optional<BatchSpeed> batch) {
 
   /** The fraction of the read bandwidth that decoding uses; small models stay in the cache and may pass 1. */
@@ -35,7 +35,8 @@ record BenchResult(String target, int threads, int promptLength, int generatedLe
     line(s, "share", "%.1f %% of it by decode", 100 * shareOfBandwidth());
     batch.ifPresent(b -> line(s, "batch", "%.1f tokens/s by %d sequences together, %.2f times the %.1f of one in the same scheduler",
         b.togetherPerSecond(), b.sequences(), b.ratio(), b.onePerSecond()));
-    line(s, "measured", "medians of %d repetitions; %s; load average before: %.2f", repetitions, target, loadBefore);
+    line(s, "measured", "medians of %d repetitions; %s%s", repetitions, target,
+        othersBefore < 0 ? "" : String.format(Locale.ROOT, "; other processes used %.2f cores before", othersBefore));
     return s.toString();
   }
 
@@ -55,7 +56,7 @@ record BenchResult(String target, int threads, int promptLength, int generatedLe
     json.put("prompt_len", promptLength);
     json.put("gen_len", generatedLength);
     json.put("repeat", repetitions);
-    json.put("load_average_before", loadBefore);
+    json.put("others_cores_before", othersBefore);
     batch.ifPresent(b -> {
       json.put("batch", b.sequences());
       json.put("batch_decode_tokens_per_s", b.togetherPerSecond());

@@ -26,7 +26,7 @@ final class Benchmark {
     this.threads = threads;
   }
 
-  BenchResult run(int promptLength, int generatedLength, int repetitions, int batch, double loadBefore) {
+  BenchResult run(int promptLength, int generatedLength, int repetitions, int batch, double othersBefore) {
     String device = options.devices().get(0);
     double bandwidth = GpuBandwidth.isGpu(device) ? GpuBandwidth.measure(device)
         : ReadBandwidth.measure(threads, bandwidthBytes(), BANDWIDTH_ROUNDS);
@@ -36,7 +36,7 @@ final class Benchmark {
     Manifest.Memory memory = model.manifest().memory();
     long bytesPerToken = memory.bytesPerToken() + Math.round(memory.kvBytesPerToken() * meanContext);
     return new BenchResult(model.target(options.devices()), threads, promptLength, generatedLength, repetitions,
-        speed.prefillPerSecond(), speed.decodePerSecond(), bytesPerToken, bandwidth, loadBefore,
+        speed.prefillPerSecond(), speed.decodePerSecond(), bytesPerToken, bandwidth, othersBefore,
         batch < 2 ? Optional.empty() : Optional.of(new BatchBenchmark(model, options, batch, promptLength, generatedLength)
             .run(repetitions)));
   }

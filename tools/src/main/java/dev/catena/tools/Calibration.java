@@ -65,8 +65,8 @@ final class Calibration implements AutoCloseable {
     boolean done = false;
     try (ImportedModel imported = OnnxImporter.importModel(settings.input())) {
       // Everything in f32, and every intermediate result where it can be looked at.
-      String pipeline = DefaultPipeline.text(new DefaultPipeline.Settings(32, 0, false, 32, 32, 32, 32, settings.maxRows(),
-          ModelFacts.positions(settings.maxSeqLen(), config), "range", "")).replace("plan{", "plan{reuse=false ");
+      String pipeline = DefaultPipeline.text(new DefaultPipeline.Settings(DefaultPipeline.WeightStorage.of(32, 0).withScales("range"), 32, 32,
+          settings.maxRows(), ModelFacts.positions(settings.maxSeqLen(), config))).replace("plan{", "plan{reuse=false ");
       Pipeline.parse(pipeline).run(imported.module(), new PassContext(), false, (n, pass, module) -> { });
       ModelFacts facts = ModelFacts.of(imported.module(), config, settings.maxSeqLen());
       calibration.run(imported, calibration.text(facts, tokenizer));
@@ -111,7 +111,7 @@ final class Calibration implements AutoCloseable {
     CpuTarget target = CpuTarget.host();
     CpuLibrary library;
     try {
-      library = CpuLibrary.build(run.stream().map(StageLaunches::launches).toList(), target);
+      library = CpuLibrary.build(run.stream().map(StageLaunches::launches).toList(), target, CachedFiles.store("cpu"));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while code was generated", e);

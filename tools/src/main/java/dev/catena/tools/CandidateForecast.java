@@ -23,7 +23,7 @@ import java.util.Map;
 
 /**
  * What each way to make a linear layer's kernel would take, by the simulator's model. Ways that differ only in what they leave under way
- * or in registers do the same work, so that one of each kind and number of warps is counted.
+ * or in registers do the same work, so that one of each kind, number of warps and number of splits is counted.
  */
 final class CandidateForecast {
   /** Registers of a thread where no compiler has said yet. */
@@ -36,9 +36,9 @@ final class CandidateForecast {
   private final Map<Alike, List<KernelWork>> counted = new LinkedHashMap<>();
 
   /** Configurations that do the same work. */
-  private record Alike(LinearConfiguration.Kind kind, int warps) {
+  private record Alike(LinearConfiguration.Kind kind, int warps, int splits) {
     static Alike to(LinearConfiguration configuration) {
-      return new Alike(configuration.kind(), configuration.warps());
+      return new Alike(configuration.kind(), configuration.warps(), configuration.splits());
     }
   }
 

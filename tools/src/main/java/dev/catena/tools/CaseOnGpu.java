@@ -2,6 +2,7 @@ package dev.catena.tools;
 
 import dev.catena.artifact.KernelProgram;
 import dev.catena.codegen.MatrixLayout;
+import dev.catena.codegen.cuda.CudaProgram;
 import dev.catena.runtime.gpu.Gpu;
 import dev.catena.runtime.gpu.GpuMemory;
 import dev.catena.runtime.gpu.KernelLaunch;
@@ -22,7 +23,7 @@ final class CaseOnGpu implements AutoCloseable {
   private static final int MOST_COPIES = 64;
   private static final int PIECE = 4 << 20;
   private static final long WARM_UP_NANOS = 100_000_000;
-  private static final int STEP = 0, INPUT = 1, ARENA = 2, SCRATCH = 3, OUTPUT = 4, NORM = 5, BIAS = 6, FIRST_MATRIX = 7;
+  private static final int STEP = 0, INPUT = 1, ARENA = 2, SCRATCH = 3, OUTPUT = 4, NORM = 5, BIAS = 6, COUNTERS = 7, FIRST_MATRIX = 8;
 
   private final TunePack.Case of;
   private final LinearReference reference;
@@ -46,7 +47,7 @@ final class CaseOnGpu implements AutoCloseable {
     copies = counts ? 1 : copies(matrixBytes);
     List<Region> regions = new ArrayList<>(List.of(region("step", 16), region("input", 4L * reference.x.length), region("arena", of.arenaBytes()),
         region("scratch", of.scratchBytes()), region("output", 4L * of.rows() * of.width()), region("norm", 4L * reference.norm.length),
-        region("bias", 4L * reference.bias.length)));
+        region("bias", 4L * reference.bias.length), region("counters", 4L * CudaProgram.COUNTERS)));
     for (int i = 0; i < copies; i++) {
       regions.add(region("matrix", matrixBytes));
     }
@@ -55,6 +56,7 @@ final class CaseOnGpu implements AutoCloseable {
     pinned = gpu.pin(PIECE);
     memory = gpu.allocate(regions);
     upload(memory.address(STEP), bytes(of.rows(), 1, of.rows(), 1));
+    gpu.zero(stream, memory.address(COUNTERS), 4L * CudaProgram.COUNTERS);
     upload(memory.address(INPUT), bytes(reference.x));
     upload(memory.address(NORM), bytes(reference.norm));
     upload(memory.address(BIAS), bytes(reference.bias));
@@ -132,6 +134,7 @@ final class CaseOnGpu implements AutoCloseable {
       case "output" -> memory.address(OUTPUT);
       case "arena" -> memory.address(ARENA) + offset;
       case "scratch" -> memory.address(SCRATCH) + offset;
+      case "counters" -> memory.address(COUNTERS);
       default -> memory.address(offset == 0 ? FIRST_MATRIX + copy : offset == 1 ? NORM : BIAS);
     };
   }

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -27,17 +28,20 @@ final class CodeGeneration {
   private final int maxRows;
   private final int vocabulary;
   private final Map<Target, TunedKernels> tuned;
+  private final Optional<String> card;
   private final boolean experimental;
   private final boolean defaultActivations;
 
   /**
-   * @param defaultActivations whether linear layers multiply in what each target does by default, where the stages say f32
+   * @param defaultActivations whether linear layers multiply in what their target does by default, where the stages say f32
    * @param tuned        what kernels were tuned to, for targets that have such a table
+   * @param card         that GPU code is for, as its driver names it
    * @param experimental whether GPU code may do what no GPU has run yet
    */
-  CodeGeneration(List<StageLaunches> stages, boolean defaultActivations, Map<Target, TunedKernels> tuned, boolean experimental) {
+  CodeGeneration(List<StageLaunches> stages, boolean defaultActivations, Map<Target, TunedKernels> tuned, Optional<String> card, boolean experimental) {
     this.defaultActivations = defaultActivations;
     this.tuned = tuned;
+    this.card = card;
     this.experimental = experimental;
     this.stages = stages.stream().map(StageLaunches::launches).toList();
     this.maxRows = stages.get(0).maxRows();
@@ -52,7 +56,7 @@ final class CodeGeneration {
       GpuPrograms gpus = new GpuPrograms(workers);
       List<Future<? extends TargetCode>> started = new ArrayList<>();
       for (Target target : targets) {
-        started.add(target instanceof CpuTarget cpu ? workers.submit(() -> new CpuCode(CpuLibrary.build(launches(cpu), cpu)))
+        started.add(target instanceof CpuTarget cpu ? workers.submit(() -> new CpuCode(CpuLibrary.build(cpuLaunches(), cpu, CachedFiles.store("cpu"))))
             : gpus.start((CudaTarget) target));
       }
       List<TargetCode> code = new ArrayList<>();
@@ -66,13 +70,13 @@ final class CodeGeneration {
     }
   }
 
-  private List<List<Launch>> launches(CpuTarget target) {
-    return defaultActivations ? DefaultActivations.of(stages, target) : stages;
+  private List<List<Launch>> cpuLaunches() {
+    return defaultActivations ? DefaultActivations.of(stages) : stages;
   }
 
   /**
-   * Targets that no table tunes share a program and its PTX. What is tuned for a card has a program of its own, and PTX, since
-   * launches depend on it; so has what no GPU has run yet.
+   * Targets that no table tunes, and whose cards need no columns split, share a program and its PTX. What is made for a card has a program of its own,
+   * and PTX, since launches depend on it; so has what no GPU has run yet.
    */
   private final class GpuPrograms {
     private final ExecutorService workers;
@@ -84,7 +88,9 @@ final class CodeGeneration {
     }
 
     Future<CudaCode> start(CudaTarget target) {
-      CudaProgram program = program(tuned.getOrDefault(target, TunedKernels.none()).fitting(target), experimental ? Untried.of(target) : Untried.NOTHING);
+      Untried untried = experimental ? Untried.of(target) : Untried.NOTHING;
+      TunedKernels measured = tuned.getOrDefault(target, TunedKernels.none()).fitting(target);
+      CudaProgram program = program(PredictedKernels.addedTo(measured, stages, maxRows, target, untried.compareTo(Untried.BULK) >= 0, card), untried);
       boolean shared = program.source().equals(program(TunedKernels.none(), Untried.NOTHING).source());
       String ptxEntry = "code/" + (shared ? "" : target.name() + "/") + program.ptxFamily(target) + "/model.ptx";
       return compilations.computeIfAbsent(program.source(), source -> new CudaCompilation(program.code(), program::ptxFamily, workers))

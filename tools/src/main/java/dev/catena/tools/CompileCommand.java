@@ -4,6 +4,7 @@ import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuTarget;
 import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.codegen.cuda.TunedKernels;
+import dev.catena.passes.DefaultPipeline;
 import dev.catena.tools.CompileSettings.Activations;
 import java.io.IOException;
 import java.io.Reader;
@@ -105,7 +106,8 @@ final class CompileCommand implements Callable<Integer> {
   private String tuned;
 
   @Option(names = "--tuned-for", paramLabel = "NAME",
-      description = "The GPU that it is compiled for, as 'catena devices' names it: its table of tuned kernels is taken, if there is one.")
+      description = "The GPU that it is compiled for, as 'catena devices' names it: its table of tuned kernels is taken, if there is one, and its number of "
+          + "multiprocessors.")
   private String tunedFor;
 
   @Option(names = "--step-rows", paramLabel = "N", defaultValue = "256",
@@ -132,17 +134,9 @@ final class CompileCommand implements Callable<Integer> {
     if (!Files.exists(input)) {
       throw new UserError(input + ": there is no such file or folder");
     }
-    requireBits("--wbits", weightBits);
-    int embed = embedBits != null ? embedBits : weightBits == 32 ? 32 : 16;
-    requireBits("--embed-bits", embed);
-    int head = headBits != null ? headBits : Math.max(8, weightBits);
-    requireBits("--head-bits", head);
-    int group = groupSize == -1 ? 0 : groupSize;
-    int multiple = Math.min(weightBits, Math.min(embed, head)) < 4 ? 32 : 8;
-    if (group < 0 || group % multiple != 0) {
-      throw new UserError("--group-size " + groupSize + ": must be a multiple of " + multiple
-          + (multiple == 32 ? " below 4 bits" : "") + ", or 0 for a whole row");
-    }
+    int embed = embedBits != null ? embedBits : DefaultPipeline.WeightStorage.embedBits(weightBits);
+    int head = headBits != null ? headBits : DefaultPipeline.WeightStorage.headBits(weightBits);
+    int group = columnsPerScale(groupSize, weightBits, embed, head);
     if (maxSeqLen < 0) {
       throw new UserError("--max-seq-len " + maxSeqLen + ": must be positive");
     }
@@ -162,7 +156,7 @@ final class CompileCommand implements Callable<Integer> {
     }
     return new CompileSettings(input, output != null ? output : defaultOutput(), generated, weightBits, group,
         symmetric, embed, head, embedBits == null, kv[0], kv[1], Optional.ofNullable(activations), Optional.ofNullable(tokenizer), maxSeqLen,
-        Optional.ofNullable(pipeline), watching, stepRows, quantization(), tunedKernels(generated), experimental);
+        Optional.ofNullable(pipeline), watching, stepRows, quantization(), tunedKernels(generated), Optional.ofNullable(tunedFor), experimental);
   }
 
   static void requireStepRows(int rows) {
@@ -234,6 +228,20 @@ final class CompileCommand implements Callable<Integer> {
     return new Quantization(method, chosen, kept, Optional.of(calibration), samples, length);
   }
 
+  /** What {@code --group-size} says for weights of these bits, 0 for a whole row. */
+  static int columnsPerScale(int groupSize, int weightBits, int embedBits, int headBits) {
+    requireBits("--wbits", weightBits);
+    requireBits("--embed-bits", embedBits);
+    requireBits("--head-bits", headBits);
+    int group = groupSize == -1 ? 0 : groupSize;
+    int multiple = Math.min(weightBits, Math.min(embedBits, headBits)) < 4 ? 32 : 8;
+    if (group < 0 || group % multiple != 0) {
+      throw new UserError("--group-size " + groupSize + ": must be a multiple of " + multiple
+          + (multiple == 32 ? " below 4 bits" : "") + ", or 0 for a whole row");
+    }
+    return group;
+  }
+
   private static void requireBits(String option, int bits) {
     if (!WEIGHT_BITS.contains(bits)) {
       throw new UserError(option + " " + bits + ": choose 32, 16, 8, 4, 3 or 2");
@@ -278,7 +286,11 @@ final class CompileCommand implements Callable<Integer> {
   }
 
   private Path defaultOutput() {
-    String name = input.toAbsolutePath().normalize().getFileName().toString();
+    Path last = input.toAbsolutePath().normalize().getFileName();
+    if (last == null) {
+      throw new UserError(input + ": gives the artifact no name; name it with -o");
+    }
+    String name = last.toString();
     return Path.of((name.endsWith(".onnx") ? name.substring(0, name.length() - 5) : name) + ".catena");
   }
 }

@@ -3,7 +3,6 @@ package dev.catena.tools;
 import dev.catena.artifact.Manifest;
 import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuTarget;
-import dev.catena.codegen.cpu.DefaultActivations;
 import dev.catena.codegen.cuda.TunedKernels;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -25,12 +24,16 @@ import java.util.stream.Collectors;
  * @param maxRows    the most rows of a step
  * @param watching   how the passes are watched and checked
  * @param tuned      what kernels were tuned to, for each GPU target
+ * @param card       that GPU code is for, as its driver names it
  * @param experimental whether GPU code may do what no GPU has run yet
  */
 public record CompileSettings(Path input, Path output, List<Target> targets, int weightBits, int groupSize,
     boolean symmetric, int embedBits, int headBits, boolean tied, int keyBits, int valueBits, Optional<Activations> activations,
     Optional<Path> tokenizer, int maxSeqLen, Optional<String> pipeline, PipelineOptions watching, int maxRows,
-    Quantization quantization, Map<Target, TunedKernels> tuned, boolean experimental) {
+    Quantization quantization, Map<Target, TunedKernels> tuned, Optional<String> card, boolean experimental) {
+  /** The artifact's setting that stands where GPU code does what no GPU has run yet. */
+  static final String EXPERIMENTAL = "experimental";
+
   /** What linear layers multiply in. */
   public enum Activations { F32, BF16, INT8 }
 
@@ -40,9 +43,8 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
   }
 
   private String defaultActivations() {
-    String tiled = targets.stream().filter(t -> t instanceof CpuTarget cpu && DefaultActivations.are16BitsOn(cpu)).map(Target::name)
-        .collect(Collectors.joining(" and "));
-    return tiled.isEmpty() || weightBits >= 16 && headBits >= 16 ? "f32" : "f32, bf16 for quantized matrices on " + tiled;
+    String cpus = targets.stream().filter(CpuTarget.class::isInstance).map(Target::name).collect(Collectors.joining(" and "));
+    return cpus.isEmpty() || weightBits >= 16 && headBits >= 16 ? "f32" : "f32, bf16 for quantized matrices on " + cpus;
   }
 
   /** Name to value as printed and as the artifact records them; no paths. {@code positions} and bits of the embedding are the effective ones. */
@@ -61,7 +63,7 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
     s.put("max_seq_len", Integer.toString(positions));
     s.put("step_rows", Integer.toString(maxRows));
     if (experimental) {
-      s.put("experimental", "true");
+      s.put(EXPERIMENTAL, "true");
     }
     tuned.forEach((target, table) -> s.put("tuned_" + target.name(), table.name()));
     if (fromShape()) {

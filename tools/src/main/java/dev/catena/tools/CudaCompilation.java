@@ -1,7 +1,5 @@
 package dev.catena.tools;
 
-import dev.catena.artifact.CacheFolder;
-import dev.catena.codegen.cuda.CodeStore;
 import dev.catena.codegen.cuda.CompileError;
 import dev.catena.codegen.cuda.CudaLibrary;
 import dev.catena.codegen.cuda.CudaSource;
@@ -23,7 +21,7 @@ final class CudaCompilation {
   private final CudaSource source;
   private final Function<CudaTarget, String> family;
   private final ExecutorService workers;
-  private final NvrtcCompiler compiler = NvrtcCompiler.inProcesses(store());
+  private final NvrtcCompiler compiler = NvrtcCompiler.inProcesses(CachedFiles.store("cuda"));
   private final Map<String, Future<byte[]>> ptxOfFamily = new HashMap<>();
 
   /** @param family of the PTX that goes along with a target's machine code */
@@ -52,15 +50,6 @@ final class CudaCompilation {
       Path refused = Files.createTempFile("catena-refused-", ".cu");
       Files.writeString(refused, source.text());
       throw new IllegalStateException("generated code does not compile: " + e.firstLine() + "; the source is kept as " + refused, e);
-    }
-  }
-
-  /** The user's cache folder; where there can be none, nothing is kept. */
-  private static CodeStore store() {
-    try {
-      return new CodeStore(new CachedFiles(CacheFolder.open().folder("cuda")));
-    } catch (IOException e) {
-      return CodeStore.none();
     }
   }
 }

@@ -40,7 +40,7 @@ final class DemoArtifact {
       Console.note("compiling " + model + " at 4 bits for " + target.name());
       removeOlder(folder);
       new ModelCompiler(new CompileSettings(model, artifact, List.of(target), 4, GROUP, false, 16, 8, true, 16, 16, Optional.of(Activations.F32),
-          Optional.empty(), 0, Optional.empty(), new PipelineOptions(), 256, Quantization.roundToNearest(), Map.of(), false)).compile();
+          Optional.empty(), 0, Optional.empty(), new PipelineOptions(), 256, Quantization.roundToNearest(), Map.of(), Optional.empty(), false)).compile();
     }
     return artifact;
   }

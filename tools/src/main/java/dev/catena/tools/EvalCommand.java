@@ -53,6 +53,7 @@ final class EvalCommand implements Callable<Integer> {
     if (window < 2) {
       throw new UserError("--window " + window + ": must be at least 2");
     }
+    OutputFile drawing = plot == null ? null : new OutputFile(plot, "--plot");
     devices.threads();
     String content = readText();
     List<OpenModel> models = new ArrayList<>();
@@ -62,8 +63,8 @@ final class EvalCommand implements Callable<Integer> {
         requireAlike(models.get(0), models.get(models.size() - 1), file);
       }
       List<EvalResult> results = evaluate(models, content);
-      if (plot != null) {
-        Files.writeString(plot, new SizePlot(results).svg());
+      if (drawing != null) {
+        drawing.write(new SizePlot(results).svg());
       }
       System.out.print(json ? Json.text(json(results)) : table(results));
     } finally {

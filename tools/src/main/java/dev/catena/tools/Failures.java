@@ -35,6 +35,9 @@ final class Failures {
     if (debug) {
       failure.printStackTrace();
     }
+    if (isEnding()) {   // interrupted: what breaks off now is what was to
+      return 1;
+    }
     Throwable cause = failure instanceof UncheckedIOException u ? u.getCause() : failure;
     if (cause instanceof CirException e) {   // each error has its line and a caret below it
       e.errors().forEach(System.err::println);
@@ -71,6 +74,17 @@ final class Failures {
     }
     line("internal error: " + cause + " (--debug shows where; please report it)");
     return 1;
+  }
+
+  private static boolean isEnding() {
+    Thread none = new Thread();
+    try {
+      Runtime.getRuntime().addShutdownHook(none);
+      Runtime.getRuntime().removeShutdownHook(none);
+      return false;
+    } catch (IllegalStateException e) {
+      return true;
+    }
   }
 
   /** A full disk, a bad sector: nothing that another command line would mend. */

@@ -1,6 +1,5 @@
 package dev.catena.tools;
 
-import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
 import dev.catena.sim.timing.Card;
@@ -31,20 +30,21 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
   /**
    * Counts in the simulator what the target's kernels do.
    *
+   * @param ptx      the target's
    * @param context  positions of each sequence that decodes, the last one its own
    * @param batches  sequences of the decode steps that are wanted; none: as above
    * @param cards    of which those that would take this target's code are predicted for
    * @throws dev.catena.runtime.DeviceException in one line, when the simulator refuses a kernel
    */
-  static Forecast of(ArtifactReader reader, Manifest.Target target, int context, List<Integer> batches, List<Card> cards) {
+  static Forecast of(Manifest manifest, Manifest.Target target, byte[] ptx, int context, List<Integer> batches, List<Card> cards) {
     Map<String, StepWork> steps = new LinkedHashMap<>();
-    String ptx = new String(reader.bytes(target.ptx()), StandardCharsets.UTF_8);
-    List<StepShape> shapes = batches.isEmpty() ? everyKernel(reader.manifest(), target, context)
+    String text = new String(ptx, StandardCharsets.UTF_8);
+    List<StepShape> shapes = batches.isEmpty() ? everyKernel(manifest, target, context)
         : batches.stream().map(batch -> StepShape.decode(batch, context)).toList();
     for (StepShape shape : shapes) {
-      steps.put(name(shape), StepWork.of(reader.manifest(), target, ptx, shape));
+      steps.put(name(shape), StepWork.of(manifest, target, text, shape));
     }
-    return new Forecast(target.name(), context, cards.stream().filter(card -> takes(card, target, reader.manifest())).toList(), steps);
+    return new Forecast(target.name(), context, cards.stream().filter(card -> takes(card, target, manifest)).toList(), steps);
   }
 
   private static String name(StepShape shape) {
@@ -102,9 +102,14 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
     return step.shape().rows() / step.seconds(card);
   }
 
+  /** Likewise where launches overlap, the least and the most: with the card's boundary between them and with none. */
+  static List<Double> overlappingTokensPerSecond(StepWork step, Card card) {
+    return List.of(step.shape().rows() / step.overlappingSeconds(card, card.boundarySeconds()), step.shape().rows() / step.overlappingSeconds(card, 0));
+  }
+
   /** Of the card's bandwidth, the share that a step's weights and cache take, predicted. */
   static double shareOfBandwidth(StepWork step, Card card) {
-    return step.bytes(card) / step.seconds(card) / card.readBytesPerSecond();
+    return step.bytes(card) / step.seconds(card) / card.memory().readBytesPerSecond();
   }
 
   /** Whether a figure can be held against others like it: a prefill's share of bandwidth can't. */
@@ -133,14 +138,14 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
     Map<String, Object> constants = new LinkedHashMap<>();
     constants.put("multiprocessors", card.multiprocessors());
     constants.put("clock_hz", card.clock());
-    constants.put("l2_bytes", card.l2Bytes());
-    constants.put("fma_lanes", card.fmaLanes());
-    constants.put("alu_lanes", card.aluLanes());
-    constants.put("double_lanes", card.doubleLanes());
-    constants.put("matrix_multiply_adds_per_clock", card.matrixMultiplyAdds());
-    constants.put("latency_clocks", card.latencyClocks());
+    constants.put("l2_bytes", card.memory().l2Bytes());
+    constants.put("fma_lanes", card.rates().fmaLanes());
+    constants.put("alu_lanes", card.rates().aluLanes());
+    constants.put("double_lanes", card.rates().doubleLanes());
+    constants.put("matrix_multiply_adds_per_clock", card.rates().matrixMultiplyAdds());
+    constants.put("latency_clocks", card.memory().latencyClocks());
     constants.put("boundary_s", card.boundarySeconds());
-    constants.put("bytes_under_way_for_all_bandwidth", card.bytesUnderWay());
+    constants.put("bytes_under_way_for_all_bandwidth", card.memory().bytesUnderWay());
     return constants;
   }
 
@@ -155,7 +160,7 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
       Map<String, Object> of = new LinkedHashMap<>();
       of.put("card", card.name());
       of.put("measured_constants", card.measured());
-      of.put("read_bytes_per_s", card.readBytesPerSecond());
+      of.put("read_bytes_per_s", card.memory().readBytesPerSecond());
       of.put("constants", constants(card));
       List<Object> ofSteps = new ArrayList<>();
       steps.forEach((name, step) -> {
@@ -164,6 +169,9 @@ record Forecast(String target, int context, List<Card> cards, Map<String, StepWo
         s.put("rows", step.shape().rows());
         s.put("predicted_tokens_per_s", tokensPerSecond(step, card));
         s.put("predicted_share_of_bandwidth", shareOfBandwidth(step, card));
+        if (step.overlaps()) {
+          s.put("predicted_tokens_per_s_overlapping", overlappingTokensPerSecond(step, card));
+        }
         s.put("launches", step.launches().stream().map(launch -> json(launch, card)).toList());
         ofSteps.add(s);
       });

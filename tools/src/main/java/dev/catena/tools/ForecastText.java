@@ -63,6 +63,48 @@ final class ForecastText {
     return table.text();
   }
 
+  /**
+   * Each decode step's launches both ways, this one's first, where both have as many.
+   *
+   * @param experimental whether this one's are those of {@code --experimental}
+   */
+  static String beside(Forecast forecast, Forecast other, boolean experimental) {
+    String ways = experimental ? "with --experimental / without" : "without --experimental / with";
+    StringBuilder s = new StringBuilder("The same kernels both ways (--experimental: launches that begin early, weights of a few rows by bulk copies), "
+        + ways + ";\nbehind them what overlapping takes off a step, with a boundary between launches as without it, and with none\n");
+    forecast.steps().forEach((name, step) -> {
+      List<StepWork.Counted> ours = step.launches();
+      List<StepWork.Counted> theirs = other.steps().containsKey(name) ? other.steps().get(name).launches() : List.of();
+      if (ours.size() != theirs.size()) {
+        return;
+      }
+      TextTable table = new TextTable(header(name(forecast, name), forecast.cards(), "times"));
+      for (int i = 0; i < ours.size(); i++) {
+        List<Object> row = new ArrayList<>(List.of(ours.get(i).launch().kernel(), times(ours.get(i))));
+        for (Card card : forecast.cards()) {
+          row.add(both(PredictedTime.of(ours.get(i).work(), card).seconds() * 1e6, PredictedTime.of(theirs.get(i).work(), card).seconds() * 1e6));
+        }
+        table.row(row.toArray());
+      }
+      List<Object> sum = new ArrayList<>(List.of("predicted tokens/s", ""));
+      forecast.cards().forEach(card -> sum.add(both(Forecast.tokensPerSecond(step, card), Forecast.tokensPerSecond(other.steps().get(name), card))));
+      table.row(sum.toArray());
+      StepWork overlapping = step.overlaps() ? step : other.steps().get(name);
+      List<Object> bounded = new ArrayList<>(List.of("predicted tokens/s, overlapping", ""));
+      for (Card card : forecast.cards()) {
+        List<Double> bounds = Forecast.overlappingTokensPerSecond(overlapping, card);
+        bounded.add(number(bounds.get(0)) + " to " + number(bounds.get(1)));
+      }
+      table.row(bounded.toArray());
+      s.append(table.text()).append('\n');
+    });
+    return s.toString();
+  }
+
+  private static String both(double ours, double theirs) {
+    return number(ours) + " / " + number(theirs);
+  }
+
   private static String[] header(String first, List<Card> cards, String... more) {
     List<String> header = new ArrayList<>(List.of(first));
     header.addAll(List.of(more));

@@ -45,6 +45,10 @@ final class InspectCommand implements Callable<Integer> {
       description = "With --kernels: predict for the card that 'devices --measure cuda:0 --json' measured.")
   private Path card;
 
+  @Option(names = "--experimental", description = "With --kernels: from sm_90 on, put beside each prediction what the same kernels would take compiled "
+      + "with --experimental, or without it where this artifact was; they are generated anew.")
+  private boolean experimental;
+
   @Option(names = "--memory", description = "Print the memory plan.")
   private boolean memory;
 
@@ -74,8 +78,8 @@ final class InspectCommand implements Callable<Integer> {
     if (dot != null && json) {
       throw new UserError("--dot and --json: each is the whole output; choose one");
     }
-    if (!kernels && (counters || context != null || card != null || !batches.isEmpty())) {
-      throw new UserError("--counters, --context, --batch and --card say what --kernels prints; give that, too");
+    if (!kernels && (counters || experimental || context != null || card != null || !batches.isEmpty())) {
+      throw new UserError("--counters, --experimental, --context, --batch and --card say what --kernels prints; give that, too");
     }
     OutputFile page = html == null ? null : new OutputFile(html, "--html");
     if (page != null && Files.exists(html) && Files.isSameFile(html, input)) {
@@ -91,7 +95,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private PredictionOptions prediction() {
-    return new PredictionOptions(context == null ? 0 : context, batches, card, counters);
+    return new PredictionOptions(context == null ? 0 : context, batches, card, counters, experimental);
   }
 
   /** {@code inspect --ir FILE}: the command line can't know that FILE isn't the optional PASS. */

@@ -65,7 +65,8 @@ final class ModelCompiler {
   Optional<String> compile() {
     long start = System.nanoTime();
     Pipeline pipeline = pipeline();
-    checkOutput();
+    new OutputFile(settings.output(), "-o");   // refused before there is work in vain
+    requireNotTheInput();
     Optional<byte[]> tokenizer = tokenizer();
     if (!settings.quantization().calibrated()) {
       return compile(pipeline, tokenizer, context(), start);
@@ -124,7 +125,7 @@ final class ModelCompiler {
       imported.warnings().forEach(Console::warn);
       Console.warn(context.warnings());
       context.notes().forEach(Console::note);
-      List<TargetCode> code = new CodeGeneration(stages, settings.activations().isEmpty(), settings.tuned(), settings.experimental()).of(settings.targets());
+      List<TargetCode> code = new CodeGeneration(stages, settings.activations().isEmpty(), settings.tuned(), settings.card(), settings.experimental()).of(settings.targets());
       return Optional.of(write(imported, module, facts, stages, code, tokenizer, before, context, start).text());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -196,25 +197,25 @@ final class ModelCompiler {
   }
 
   private Pipeline pipeline() {
-    DefaultPipeline.Settings defaults = new DefaultPipeline.Settings(
-        settings.weightBits(), settings.groupSize(), settings.symmetric(), settings.embedBits(), settings.headBits(),
-        settings.tied(), settings.keyBits(), settings.valueBits(), settings.maxRows(),
-        ModelFacts.positions(settings.maxSeqLen(), config()), settings.quantization().scales(),
-        settings.quantization().keep());
+    DefaultPipeline.WeightStorage weights = new DefaultPipeline.WeightStorage(settings.weightBits(), settings.groupSize(), settings.symmetric(),
+        settings.embedBits(), settings.headBits(), settings.tied(), settings.quantization().scales(), settings.quantization().keep());
+    DefaultPipeline.Settings defaults = new DefaultPipeline.Settings(weights, settings.keyBits(), settings.valueBits(), settings.maxRows(),
+        ModelFacts.positions(settings.maxSeqLen(), config()));
     return settings.watching().restrict(Pipeline.parse(settings.pipeline().orElse(
         settings.fromShape() ? DefaultPipeline.afterRaising(defaults) : DefaultPipeline.text(defaults))));
   }
 
-  private void checkOutput() {
+  /** A slip of {@code -o} must not cost the user the model. */
+  private void requireNotTheInput() {
     Path output = settings.output().toAbsolutePath();
-    if (Files.isDirectory(output)) {
-      throw new UserError(settings.output() + ": is a folder; -o names the artifact's file");
-    }
-    if (!Files.isDirectory(output.getParent())) {
-      throw new UserError(settings.output() + ": the folder " + output.getParent() + " does not exist");
-    }
-    if (!Files.isWritable(output.getParent())) {
-      throw new UserError(settings.output() + ": can't write to " + output.getParent() + "; name another place with -o");
+    try {
+      boolean replacesIt = Files.exists(output) && Files.isSameFile(output, settings.input());
+      boolean replacesAPiece = Files.exists(output) && output.toString().endsWith(".onnx") && Files.isSameFile(output.getParent(), modelFolder());
+      if (replacesIt || replacesAPiece) {
+        throw new UserError("-o " + settings.output() + ": is " + (replacesIt ? "the input" : "one of the input's files") + "; name another file");
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

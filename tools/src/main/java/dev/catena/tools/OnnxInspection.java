@@ -22,7 +22,7 @@ import java.util.Map;
 /** What {@code inspect} says about ONNX: a folder of pieces chained to a model, or one file by itself. */
 final class OnnxInspection implements Inspection {
   static final DefaultPipeline.Settings DEFAULTS =
-      new DefaultPipeline.Settings(4, 128, false, 16, 8, 16, 16, 256, ModelFacts.DEFAULT_MAX_SEQ_LEN, "search", "");
+      new DefaultPipeline.Settings(DefaultPipeline.WeightStorage.of(4, 128), 16, 16, 256, ModelFacts.DEFAULT_MAX_SEQ_LEN);
 
   private final Path input;
   private final ImportedModel imported;

@@ -12,7 +12,6 @@ import dev.catena.passes.Pipeline;
 import dev.catena.passes.rules.RuleException;
 import dev.catena.passes.rules.RuleExplanation;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -56,6 +55,7 @@ final class OptCommand implements Callable<Integer> {
       explainOnnx();
       return 0;
     }
+    OutputFile file = output == null ? null : new OutputFile(output, "-o");
     Pipeline wanted = watching.restrict(Pipeline.parse(pipeline));
     try (FolderWeights files = weights == null ? null : FolderWeights.of(weights)) {
       Module module = files == null ? CirReader.read(input) : CirReader.read(input, files);
@@ -65,10 +65,10 @@ final class OptCommand implements Callable<Integer> {
       watching.report(context);
       if (explain != null) {
         System.out.print(explanation(module));
-      } else if (output == null) {
+      } else if (file == null) {
         System.out.print(module);
       } else {
-        Files.writeString(output, module.toString());
+        file.write(module.toString());
       }
     }
     return 0;

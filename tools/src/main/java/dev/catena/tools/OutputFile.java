@@ -2,6 +2,7 @@ package dev.catena.tools;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -49,6 +50,10 @@ final class OutputFile {
       Files.write(temporary, bytes);
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
       return bytes.length;
+    } catch (FileSystemException e) {   // names the file itself
+      throw e;
+    } catch (IOException e) {
+      throw new IOException(target + ": cannot be written: " + e.getMessage(), e);
     } finally {
       Files.deleteIfExists(temporary);
       Runtime.getRuntime().removeShutdownHook(atShutdown);

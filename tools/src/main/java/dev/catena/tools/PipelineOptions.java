@@ -7,6 +7,7 @@ import dev.catena.passes.PassReport;
 import dev.catena.passes.Passes;
 import dev.catena.passes.Pipeline;
 import dev.catena.passes.Reproducer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
@@ -77,12 +78,28 @@ final class PipelineOptions {
       context.observe(new PassPrinter(PassPrinter.Form.DIFF, PassPrinter.ALL, System.err::print));
     }
     if (dumpDir != null) {
+      requireFolder("--dump-dir", dumpDir);
       context.observe(new PassDumps(dumpDir));
     }
     if (repro != null) {
+      requireFolder("--repro", repro);
       context.observe(new Reproducer(repro, reproducing, Console::note));
     }
     return context;
+  }
+
+  /** Said before any pass has run: a folder that is there, or can be made. */
+  private static void requireFolder(String option, Path folder) {
+    Path there = folder.toAbsolutePath().normalize();
+    while (!Files.exists(there)) {
+      there = there.getParent();
+    }
+    if (!Files.isDirectory(there)) {
+      throw new UserError(option + " " + folder + ": " + there + " is not a folder");
+    }
+    if (!Files.isWritable(there)) {
+      throw new UserError(option + " " + folder + ": can't write to " + there + "; name another place");
+    }
   }
 
   /** The tables that were asked for. */

@@ -6,8 +6,11 @@ import dev.catena.codegen.StageLaunches;
 import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuLibrary;
 import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.codegen.cpu.DefaultActivations;
 import dev.catena.codegen.cuda.CudaProgram;
 import dev.catena.codegen.cuda.CudaTarget;
+import dev.catena.codegen.cuda.TunedKernels;
+import dev.catena.codegen.cuda.Untried;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.OnnxImporter;
 import dev.catena.passes.DefaultPipeline;
@@ -23,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -83,12 +87,14 @@ final class PlanCommand implements Callable<Integer> {
   public Integer call() {
     check();
     int[] kv = CompileCommand.kvBits(kvBits, weightBits);
-    int embed = embedBits != null ? embedBits : weightBits == 32 ? 32 : 16;
-    int head = headBits != null ? headBits : Math.max(8, weightBits);
+    int embed = embedBits != null ? embedBits : DefaultPipeline.WeightStorage.embedBits(weightBits);
+    int head = headBits != null ? headBits : DefaultPipeline.WeightStorage.headBits(weightBits);
+    int group = CompileCommand.columnsPerScale(groupSize, weightBits, embed, head);
     Path folder = Files.isDirectory(input) ? input : input.toAbsolutePath().getParent();
     ModelConfig config = ModelConfig.read(folder, ModelFiles.find(folder, "tokenizer.json"));
-    String pipeline = DefaultPipeline.text(new DefaultPipeline.Settings(weightBits, groupSize == -1 ? 0 : groupSize, symmetric,
-        embed, head, embedBits == null, kv[0], kv[1], stepRows, ModelFacts.positions(maxSeqLen, config), "search", ""));
+    DefaultPipeline.WeightStorage weights = new DefaultPipeline.WeightStorage(weightBits, group, symmetric, embed, head, embedBits == null, "search", "");
+    String pipeline = DefaultPipeline.text(
+        new DefaultPipeline.Settings(weights, kv[0], kv[1], stepRows, ModelFacts.positions(maxSeqLen, config)));
     Target code = target.startsWith("sm_") ? CudaTarget.parse(target) : CpuTarget.parse(target);
     try (ImportedModel imported = OnnxImporter.importModel(input)) {
       Pipeline.parse(pipeline).run(imported.module(), new PassContext(), false, (n, pass, module) -> { });
@@ -104,9 +110,11 @@ final class PlanCommand implements Callable<Integer> {
     List<List<Launch>> launches = stages.stream().map(StageLaunches::launches).toList();
     if (code instanceof CpuTarget cpu) {
       int team = threads != null ? threads : Devices.list().get(0).cores();
-      return MemoryForecast.onCpu(stages, CpuLibrary.facts(launches, cpu), vocabulary, team);
+      return MemoryForecast.onCpu(stages, CpuLibrary.facts(DefaultActivations.of(launches), cpu), vocabulary, team);
     }
-    return MemoryForecast.onGpu(stages, CudaProgram.of(launches, stages.get(0).maxRows(), vocabulary), vocabulary);
+    int maxRows = stages.get(0).maxRows();
+    TunedKernels kernels = PredictedKernels.addedTo(TunedKernels.none(), launches, maxRows, (CudaTarget) code, false, Optional.empty());
+    return MemoryForecast.onGpu(stages, CudaProgram.of(launches, maxRows, vocabulary, kernels, Untried.NOTHING), vocabulary);
   }
 
   private void check() {
@@ -131,15 +139,15 @@ final class PlanCommand implements Callable<Integer> {
   private void print(MemoryForecast forecast, int context, boolean canStream) {
     long memory = deviceMemory != null ? Bytes.parse("--device-memory", deviceMemory) : CpuTopology.availableBytes();
     long weights = forecast.weightsBytes();
-    long activations = forecast.activationBytes();
+    long activations = forecast.activationBytes(context, batch);
     long kv = forecast.kvBytes(context, batch);
     long graphs = forecast.graphBytes();
     long room = (long) (Math.max(0, memory - weights - activations - graphs) * cacheShare);
     long pages = forecast.kvPageBytes() == 0 ? 0 : Math.max(0, room / forecast.kvPageBytes() - 1);
     long sequences = pages / MemoryForecast.pages(context);
-    long total = weights + kv + activations;
+    long total = weights + kv + activations + graphs;
     boolean fits = weights + activations + graphs <= memory && sequences >= batch;
-    long streamed = canStream && !fits ? forecast.streamedBytes(memory, kv) : 0;
+    long streamed = canStream && !fits ? forecast.streamedBytes(memory, context, batch) : 0;
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("weights_bytes", weights);
     values.put("kv_bytes_per_token", forecast.kvBytesPerToken());
@@ -166,7 +174,7 @@ final class PlanCommand implements Callable<Integer> {
         room for     %d tokens, or %d sequences of %d (the cache may take %.0f %% of what is left)
         """, Bytes.text(weights), Bytes.text(Math.round(forecast.kvBytesPerToken())), Bytes.text(kv), batch,
         batch == 1 ? "sequence" : "sequences", context, Bytes.text(activations), stepRows,
-        graphs == 0 ? "" : "; graphs of steps, not in the sum, about " + Bytes.text(graphs), Bytes.text(total), Bytes.text(memory),
+        graphs == 0 ? "" : "; graphs of steps about " + Bytes.text(graphs), Bytes.text(total), Bytes.text(memory),
         fits ? "fits" : streamed <= 0 ? "does not fit" : "fits with --device-memory, if " + Bytes.text(streamed)
             + " of weights are streamed at every step", pages * 64, sequences, context, 100 * cacheShare));
   }

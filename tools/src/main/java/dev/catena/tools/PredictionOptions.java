@@ -11,8 +11,9 @@ import java.util.List;
  * @param batches  sequences that decode, of the steps that are wanted; none: those that show each kernel
  * @param card     what {@code devices --measure} wrote of a card, or null
  * @param counters whether what was counted is printed, too
+ * @param besideExperimental whether what {@code compile --experimental} would make of it is predicted beside it
  */
-record PredictionOptions(int context, List<Integer> batches, Path card, boolean counters) {
+record PredictionOptions(int context, List<Integer> batches, Path card, boolean counters, boolean besideExperimental) {
   private static final int DEFAULT_CONTEXT = 512;
 
   /** Those that are predicted for. @throws UserError when the file is none of a card */

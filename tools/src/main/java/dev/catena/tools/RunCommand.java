@@ -64,7 +64,7 @@ final class RunCommand implements Callable<Integer> {
     boolean text = prompt.text != null || !printIds || StopConditions.needTokenizer(stops);
     try (OpenModel model = OpenModel.open(file, text)) {
       int[] ids = prompt.text == null ? TokenIds.parse(prompt.ids, model.facts().vocab())
-          : TokenIds.encode(prompt.text, model.requireTokenizer(), model.facts(), true);
+          : TokenIds.encodePrompt(prompt.text, model.requireTokenizer(), model.facts(), true);
       TokenIds.requireFits(ids, model.facts().maxSeqLen());
       StopConditions stop = StopConditions.of(stops, model.facts().vocab(), model.tokenizer());
       if (logitsFile == null) {

@@ -1,6 +1,6 @@
 package dev.catena.tools;
 
-import dev.catena.codegen.cuda.CodeStore;
+import dev.catena.codegen.CodeStore;
 import dev.catena.codegen.cuda.CompileError;
 import dev.catena.codegen.cuda.CudaGraph;
 import dev.catena.codegen.cuda.CudaLibrary;
@@ -27,9 +27,6 @@ record SimConformance(CudaTarget target) implements ConformanceTarget {
 
   @Override
   public String skips(ConformanceCase prepared) {
-    if (prepared.program().hasLoop()) {
-      return "loop on a GPU";
-    }
     double work = prepared.work();
     return work > MOST_WORK ? "more than %.0f million steps of estimated work, too much for sim".formatted(MOST_WORK / 1e6) : null;
   }

@@ -1,6 +1,7 @@
 package dev.catena.tools;
 
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.ContextFullException;
 import dev.catena.runtime.text.TextTokenizer;
 
 /** The ids that a prompt becomes. */
@@ -35,6 +36,19 @@ public final class TokenIds {
     withBos[0] = model.bos();
     System.arraycopy(ids, 0, withBos, 1, ids.length);
     return withBos;
+  }
+
+  /**
+   * Likewise of a whole prompt, which is refused first where its length says that it can't fit: to encode a book takes minutes.
+   *
+   * @throws ContextFullException when a prompt is too long for any context of the model
+   */
+  public static int[] encodePrompt(String prompt, TextTokenizer tokenizer, Manifest.Model model, boolean start) {
+    if (tokenizer.isSurelyLongerThan(model.maxSeqLen(), prompt)) {
+      throw new ContextFullException("the prompt has " + prompt.length() + " characters, more than the context's " + model.maxSeqLen()
+          + " tokens can hold");
+    }
+    return encode(prompt, tokenizer, model, start);
   }
 
   /** @throws UserError when a prompt has no ids, or more than the model has positions */

@@ -1,6 +1,8 @@
 package dev.catena.tools;
 
+import dev.catena.codegen.CodeStore;
 import dev.catena.codegen.cuda.CudaTarget;
+import dev.catena.codegen.cuda.NvrtcCompiler;
 import dev.catena.ir.Hashes;
 import dev.catena.runtime.Devices;
 import dev.catena.runtime.gpu.Gpu;
@@ -101,20 +103,38 @@ final class TuneCommand implements Callable<Integer> {
     OutputFile file = new OutputFile(made, "--make-pack");
     CudaTarget architecture = CudaTarget.parse(target);
     List<ModelShape> models = shapes.stream().map(ModelShape::read).toList();
+    CachedFiles compiled = compiledSoFar();
+    NvrtcCompiler compiler = new NvrtcCompiler(new CodeStore(compiled));
     int most = configurations;
-    TunePack packed = new TunePackMaker(architecture, most, ptx).make(models, weightBits, rows);
+    TunePack packed = new TunePackMaker(architecture, most, ptx, compiler).make(models, weightBits, rows);
     byte[] bytes = packed.bytes();
     while (bytes.length > MOST_PACK_BYTES && most > 1) {
       most = (int) Math.max(1, Math.min(most - 1, (long) most * MOST_PACK_BYTES / bytes.length));
       Console.note("a pack of " + Bytes.text(bytes.length) + " is too large: made again with " + most + " configurations of each kernel");
-      packed = new TunePackMaker(architecture, most, ptx).make(models, weightBits, rows);
+      packed = new TunePackMaker(architecture, most, ptx, compiler).make(models, weightBits, rows);
       bytes = packed.bytes();
     }
     file.write(bytes);
+    compiled.remove();
     int candidates = packed.cases().stream().mapToInt(each -> each.candidates().size()).sum();
     System.out.println(made + ": " + packed.cases().size() + " kernels for " + target + ", " + candidates + " candidates, " + Bytes.text(bytes.length));
     for (Card card : Card.of(architecture.capability())) {
       System.out.println(String.format(Locale.ROOT, "%s would be busy for %.0f s, predicted", card.name(), reckonedSeconds(packed, card)));
+    }
+  }
+
+  /** Beside the pack until that is there: compiling takes minutes, and whatever ends the process, the next one goes on. */
+  private CachedFiles compiledSoFar() {
+    Path folder = made.resolveSibling(made.getFileName() + ".part");
+    boolean before = Files.isDirectory(folder);
+    try {
+      CachedFiles compiled = CachedFiles.of(folder);
+      if (before) {
+        Console.note(folder + ": what an earlier start compiled is taken from there");
+      }
+      return compiled;
+    } catch (IOException e) {
+      throw new UserError("--make-pack " + made + ": what is compiled can't be kept beside it meanwhile (" + e.getMessage() + "); move that, or name another place");
     }
   }
 

@@ -85,7 +85,7 @@ record TunePack(String target, List<Case> cases, Map<String, byte[]> code) {
     private static boolean isThere(String argument, boolean normed, boolean biased, long arenaBytes, long scratchBytes) {
       long offset = Long.parseLong("0" + argument.replaceAll("\\D", ""));
       return switch (argument.replaceAll("[+:].*", "")) {
-        case "step", "input", "output" -> offset == 0;
+        case "step", "input", "output", "counters" -> offset == 0;
         case "weight" -> offset == LinearCase.MATRIX || offset == LinearCase.NORM && normed || offset == LinearCase.BIAS && biased;
         case "arena" -> offset < arenaBytes;
         case "scratch" -> offset < scratchBytes;

@@ -1,11 +1,11 @@
 package dev.catena.tools;
 
 import dev.catena.codegen.Buffer;
+import dev.catena.codegen.CodeStore;
 import dev.catena.codegen.Launch;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.StageLaunches;
-import dev.catena.codegen.cuda.CodeStore;
 import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.codegen.cuda.LinearCandidates;
 import dev.catena.codegen.cuda.LinearCase;
@@ -19,10 +19,9 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -32,20 +31,24 @@ import java.util.concurrent.Future;
 final class TunePackMaker {
   private static final int GROUP = 128;
   private static final int MOST_ROWS = 256;
+  /** So many times what the fastest takes, predicted: the model may miss by a fifth, and slower ones would cost compiling and a card's time. */
+  private static final double WORTH_MEASURING = 1.25;
 
   private final CudaTarget target;
   private final int configurations;
   private final boolean ptx;
-  private final NvrtcCompiler compiler = new NvrtcCompiler(CodeStore.none());
+  private final NvrtcCompiler compiler;
 
   /**
    * @param configurations of each kernel, at most
    * @param ptx            whether the simulator is to run the pack, too
+   * @param compiler       which keeps what it compiled, if making is to go on after the process was ended
    */
-  TunePackMaker(CudaTarget target, int configurations, boolean ptx) {
+  TunePackMaker(CudaTarget target, int configurations, boolean ptx, NvrtcCompiler compiler) {
     this.target = target;
     this.configurations = configurations;
     this.ptx = ptx;
+    this.compiler = compiler;
   }
 
   /** A case that was compiled. @param ptx null where none is wanted */
@@ -78,8 +81,8 @@ final class TunePackMaker {
   /** Stages of one layer: all layers have the same. */
   private static List<List<Launch>> launches(ModelShape shape, int bits) {
     Module module = ShapeModel.of(shape.withLayers(1));
-    Pipeline.parse(DefaultPipeline.afterRaising(new DefaultPipeline.Settings(bits, GROUP, false, bits == 32 ? 32 : 16, Math.max(8, bits),
-        16, 16, MOST_ROWS, shape.positions(), "range", ""))).run(module, new PassContext());
+    Pipeline.parse(DefaultPipeline.afterRaising(new DefaultPipeline.Settings(DefaultPipeline.WeightStorage.of(bits, GROUP).withScales("range"),
+        16, 16, MOST_ROWS, shape.positions()))).run(module, new PassContext());
     return module.stages().stream().map(stage -> StageLaunches.of(stage, LinearLaunch.Activations.F32).launches()).toList();
   }
 
@@ -112,11 +115,22 @@ final class TunePackMaker {
     return new Made(candidates.compile(target, compiler), forecast, ptx ? candidates.ptx(target, compiler) : null);
   }
 
-  /** What is taken untuned, so that this is measured whatever the time, then those that the model finds fastest. */
+  /** What is taken untuned, so that this is measured whatever the time, then those that the model finds fastest, each code once. */
   private List<LinearConfiguration> chosen(LinearCase of, CandidateForecast forecast) {
-    Set<LinearConfiguration> chosen = new LinkedHashSet<>(List.of(of.standard()));
-    of.configurations(target).stream().sorted(Comparator.comparingDouble(forecast::seconds)).forEach(chosen::add);
-    return chosen.stream().limit(configurations).toList();
+    List<LinearConfiguration> fastestFirst = of.configurations(target).stream().sorted(Comparator.comparingDouble(forecast::seconds)).toList();
+    double most = WORTH_MEASURING * forecast.seconds(fastestFirst.get(0));
+    List<LinearConfiguration> chosen = new ArrayList<>(List.of(untuned(of)));
+    for (LinearConfiguration each : fastestFirst) {
+      if (chosen.size() < configurations && forecast.seconds(each) <= most && each.leavesRegisters(of.rows())
+          && chosen.stream().noneMatch(before -> each.becomesTheCodeOf(before, of.rows()))) {
+        chosen.add(each);
+      }
+    }
+    return chosen;
+  }
+
+  private LinearConfiguration untuned(LinearCase of) {
+    return of.untuned(PredictedKernels.cards(target, Optional.empty()));
   }
 
   private TunePack.Case packed(Made made, String name) {
@@ -126,7 +140,7 @@ final class TunePackMaker {
     List<TunePack.Candidate> candidates = made.compiled.candidates().stream().map(c -> new TunePack.Candidate(c.configuration().text(),
         c.launches().stream().map(CandidateForecast::program).toList(), made.forecast.work(c, made.compiled.facts()))).toList();
     return new TunePack.Case(of.kernel(), of.rows(), TunePack.Matrix.of(linear.type()), of.norm().map(RmsNormLaunch::epsilon).orElse(null),
-        linear.bias().isPresent(), residualAt, of.swiglu(), of.arenaBytes(), of.scratchBytes(), of.standard().text(), name + ".cubin",
+        linear.bias().isPresent(), residualAt, of.swiglu(), of.arenaBytes(), of.scratchBytes(), untuned(of).text(), name + ".cubin",
         ptx ? name + ".ptx" : null, candidates);
   }
 }

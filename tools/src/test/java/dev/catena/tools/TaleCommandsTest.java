@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayInputStream;
+import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -144,6 +145,40 @@ class TaleCommandsTest {
     }
     try (Stream<Path> files = Files.list(folder)) {
       assertFalse(files.anyMatch(file -> file.toString().contains("interrupted")));
+    }
+  }
+
+  /** While clang runs: it ends, too, and neither its folder nor a part of an artifact is left, nor said why it broke off. */
+  @Test
+  void interruptedCompileLeavesNothing() throws Exception {
+    Path temporary = Files.createDirectory(folder.resolve("tmp"));
+    Path output = Files.createDirectory(folder.resolve("out"));
+    // In a cache of its own, where no earlier compile has left what clang would make.
+    Process process = new ProcessBuilder("env", "--default-signal=INT", "CATENA_CACHE=" + Files.createDirectory(folder.resolve("cache")), ProcessHandle.current().info().command().orElseThrow(),
+        "-Djava.io.tmpdir=" + temporary, "-cp", System.getProperty("java.class.path"), "dev.catena.tools.Catena", "compile", "../models/tale/split-fp16",
+        "-o", output.resolve("tale.catena").toString(), "--target", "cpu:x86-64-v3,cpu:x86-64-v4,cpu:icelake-server,cpu:sapphirerapids").start();
+    try {
+      while (process.isAlive() && children(process) == 0) {
+        Thread.sleep(5);
+      }
+      assertTrue(isLeft(temporary, "catena-cc"), "clang runs in a folder there");
+      assertEquals(0, new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor());
+      String err = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertEquals(130, process.waitFor(), err);
+      assertFalse(err.contains("catena: "), err);
+    } finally {
+      process.destroyForcibly();
+    }
+    assertFalse(isLeft(temporary, "") || isLeft(output, ""));
+  }
+
+  private static long children(Process process) {
+    return process.descendants().filter(each -> each.info().command().orElse("").endsWith("clang")).count();
+  }
+
+  private static boolean isLeft(Path in, String start) throws IOException {
+    try (Stream<Path> files = Files.list(in)) {
+      return files.anyMatch(file -> file.getFileName().toString().startsWith(start));
     }
   }
 }

@@ -1,5 +1,6 @@
 package dev.catena.codegen.cpu;
 
+import dev.catena.codegen.CodeStore;
 import dev.catena.codegen.Launch;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -18,8 +19,13 @@ import java.util.Set;
  * @param stages for each list of launches that was given, in its order, what its function needs
  */
 public record CpuLibrary(CpuTarget target, String source, byte[] library, List<StageFacts> stages) {
-    /** Generates, compiles and links the stages' code. */
+    /** Generates, compiles and links the stages' code, and keeps nothing. */
     public static CpuLibrary build(List<List<Launch>> stages, CpuTarget target) throws IOException, InterruptedException {
+        return build(stages, target, CodeStore.none());
+    }
+
+    /** Likewise. @param store where compiled code is kept from one run to the next */
+    public static CpuLibrary build(List<List<Launch>> stages, CpuTarget target, CodeStore store) throws IOException, InterruptedException {
         Map<String, String> kernels = new LinkedHashMap<>();
         Set<String> functions = new LinkedHashSet<>();
         Map<List<Launch>, CpuStageSource> sources = new LinkedHashMap<>();
@@ -31,7 +37,7 @@ public record CpuLibrary(CpuTarget target, String source, byte[] library, List<S
             facts.add(stage.facts());
         }
         String source = source(target, kernels, functions);
-        byte[] library = new CpuToolchain().compile(List.of(new CSource("model.c", source)), target);
+        byte[] library = new CpuToolchain(store).compile(List.of(new CSource("model.c", source)), target);
         return new CpuLibrary(target, source, library, List.copyOf(facts));
     }
 

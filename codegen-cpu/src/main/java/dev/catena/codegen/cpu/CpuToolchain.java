@@ -1,13 +1,11 @@
 package dev.catena.codegen.cpu;
 
+import dev.catena.codegen.CodeStore;
+import dev.catena.codegen.CompiledCode;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 
 /**
  * From C to a shared library, with the clang and lld of {@link EmbeddedLlvm}: nothing installed on the machine is used.
@@ -30,10 +28,21 @@ public final class CpuToolchain {
     /** Older machines can load what is compiled so: SSE2 alone. */
     private static final List<String> BASELINE_OPTIONS = List.of("-march=x86-64");
 
-    private final EmbeddedLlvm llvm;
+    private static final List<String> LINK_OPTIONS = List.of("-flavor", "gnu", "-shared",
+            "--build-id=none", "--no-undefined-version", "--gc-sections", "-z", "noexecstack");
 
+    private final EmbeddedLlvm llvm;
+    private final CodeStore store;
+
+    /** Keeps nothing. */
     public CpuToolchain() throws IOException {
+        this(CodeStore.none());
+    }
+
+    /** @param store where what {@link #compile} made is kept from one run to the next */
+    public CpuToolchain(CodeStore store) throws IOException {
         llvm = EmbeddedLlvm.get();
+        this.store = store;
     }
 
     /**
@@ -42,7 +51,20 @@ public final class CpuToolchain {
      * @throws CompileError if clang or lld refuses; generated code never should, so it names the lines
      */
     public byte[] compile(List<CSource> sources, CpuTarget target) throws IOException, InterruptedException {
-        return build(sources, target.clangOptions());
+        List<String> parts = new ArrayList<>(List.of(llvm.release(), String.join("\n", COMMON_OPTIONS),
+                String.join("\n", target.clangOptions()), String.join("\n", LINK_OPTIONS)));
+        for (CSource source : sources) {
+            parts.add(source.name());
+            parts.add(source.text());
+        }
+        String key = CodeStore.key(parts.toArray(String[]::new));
+        CompiledCode known = store.find(key).orElse(null);
+        if (known != null) {
+            return known.code();
+        }
+        byte[] library = build(sources, target.clangOptions());
+        store.keep(key, new CompiledCode(library, ""));
+        return library;
     }
 
     /** Like {@link #compile}, with signed integers that wrap: what a tensor's elements do is no reason for surprises. */
@@ -58,81 +80,47 @@ public final class CpuToolchain {
     }
 
     private byte[] build(Iterable<CSource> sources, List<String> targetOptions) throws IOException, InterruptedException {
-        Path folder = Files.createTempDirectory("catena-cc");
-        try {
+        try (BuildFolder folder = new BuildFolder()) {
             List<String> names = new ArrayList<>();
             for (CSource source : sources) {
-                Files.writeString(folder.resolve(source.name()), source.text());
+                folder.write(source.name(), source.text());
                 names.add(source.name());
                 runClang(source.name(), targetOptions, folder);
             }
             return link(names, folder);
-        } finally {
-            deleteFlat(folder);
         }
     }
 
-    private void runClang(String source, List<String> targetOptions, Path folder) throws IOException, InterruptedException {
+    private void runClang(String source, List<String> targetOptions, BuildFolder folder) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>();
         command.add(llvm.clang().toString());
         command.addAll(COMMON_OPTIONS);
         command.addAll(targetOptions);
         command.add("-resource-dir=" + llvm.resources());
         command.addAll(List.of(source, "-o", objectName(source)));
-        Process clang = start(command, folder, logName(source));
-        try {
-            await(clang, folder, source);
-        } finally {
-            clang.destroyForcibly();
-        }
-    }
-
-    private byte[] link(List<String> sources, Path folder) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of(llvm.lld().toString(), "-flavor", "gnu", "-shared",
-                "--build-id=none", "--no-undefined-version", "--gc-sections", "-z", "noexecstack", "-o", "library.so"));
-        sources.forEach(source -> command.add(objectName(source)));
-        Process lld = start(command, folder, "link.log");
-        try {
-            if (lld.waitFor() != 0) {
-                throw new CompileError("lld failed:\n" + Files.readString(folder.resolve("link.log")));
-            }
-        } finally {
-            lld.destroyForcibly();
-        }
-        return Files.readAllBytes(folder.resolve("library.so"));
-    }
-
-    private static Process start(List<String> command, Path folder, String log) throws IOException {
-        ProcessBuilder builder = new ProcessBuilder(command);
-        builder.directory(folder.toFile());
-        builder.environment().clear(); // CPATH, CCC_OVERRIDE_OPTIONS and the like would change the output
-        builder.redirectErrorStream(true).redirectOutput(folder.resolve(log).toFile());
-        return builder.start();
-    }
-
-    private static void await(Process clang, Path folder, String source) throws IOException, InterruptedException {
-        if (!clang.waitFor(10, TimeUnit.MINUTES)) {
+        int status = folder.run(command, source + ".log");
+        if (status < 0) {
             throw new CompileError("clang did not finish " + source + " within 10 minutes");
         }
-        if (clang.exitValue() != 0) {
+        if (status != 0) {
             // clang quotes the offending lines of the source below each message.
-            throw new CompileError("clang refused generated code:\n" + Files.readString(folder.resolve(logName(source))));
+            throw new CompileError("clang refused generated code:\n" + Files.readString(folder.path().resolve(source + ".log")));
         }
+    }
+
+    private byte[] link(List<String> sources, BuildFolder folder) throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>();
+        command.add(llvm.lld().toString());
+        command.addAll(LINK_OPTIONS);
+        command.addAll(List.of("-o", "library.so"));
+        sources.forEach(source -> command.add(objectName(source)));
+        if (folder.run(command, "link.log") != 0) {
+            throw new CompileError("lld failed:\n" + Files.readString(folder.path().resolve("link.log")));
+        }
+        return Files.readAllBytes(folder.path().resolve("library.so"));
     }
 
     private static String objectName(String source) {
         return source.replaceFirst("\\.c$", ".o");
-    }
-
-    private static String logName(String source) {
-        return source + ".log";
-    }
-
-    private static void deleteFlat(Path folder) throws IOException {
-        try (Stream<Path> paths = Files.walk(folder)) {
-            for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(path);
-            }
-        }
     }
 }

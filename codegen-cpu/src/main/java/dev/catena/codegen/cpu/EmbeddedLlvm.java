@@ -53,6 +53,11 @@ record EmbeddedLlvm(Path home) {
         return unpacked;
     }
 
+    /** Which clang and lld these are: the name of the folder, in which the jar's is. */
+    String release() {
+        return home.getFileName().toString();
+    }
+
     Path clang() {
         return home.resolve("clang");
     }

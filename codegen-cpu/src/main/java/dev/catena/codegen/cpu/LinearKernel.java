@@ -114,7 +114,8 @@ final class LinearKernel {
         // Six rows' sums fit the registers where a group has one segment.
         boolean sixRows = vnni && int8 && segment == type.group();
         values.put("blocks_by_6", sixRows ? 2 : 0);
-        values.put("least_rows_ahead", wide ? type.element() == MatrixType.Element.U8 ? 8 : 2 : "(1 << 30)");
+        // Eight products of a line of 8-bit codes take as long as memory does.
+        values.put("least_rows_ahead", wide ? type.element() == MatrixType.Element.U8 ? (8 + digits - 1) / digits : 2 : "(1 << 30)");
         values.put("many_rows", sixRows ? 6 : wide || digits == 1 ? 4 : 2);
         values.put("largest", int8 ? 127 : bf16 && !shorts ? 127 * 256 : 127 * 65536);
         values.put("digits_note", int8 ? "" : ".\n   Together they are " + (bf16 ? "finer than bf16" : "as fine as f32")

@@ -12,7 +12,6 @@ import dev.catena.codegen.tensor.TensorProgram;
 import dev.catena.codegen.tensor.c.CElement;
 import dev.catena.codegen.tensor.c.CScalars;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;

@@ -30,3 +30,23 @@ INLINE void ${name}_ask(${name}_ahead *ahead, const int lines) {
   UNROLL for (int i = 0; i < lines; i++) __builtin_prefetch(ahead->at + 64 * i, 0, 2);
   ahead->at += 64 * lines;
 }
+
+/* A row's pages are met in segments, each with a maximum and sums of its own that join those before when it ends. So a single row's
+   segments can be met by several threads, and who met which changes no result: their length follows from the row's position alone. */
+#define LEAST_SEGMENT_PAGES 4
+#define MOST_SEGMENTS ${most_segments} /* of a row; a window may touch one more */
+#define SPLIT_ROWS ${split_rows} /* whose segments are shared out at most: what they sum up has a place in the first thread's scratch */
+
+INLINE int32_t ${name}_first_page(int32_t position) { return WINDOW && position >= WINDOW ? (position + 1 - WINDOW) / 64 : 0; }
+
+INLINE int32_t ${name}_segment_pages(int32_t position) {
+  const int32_t pages = (WINDOW && position >= WINDOW ? WINDOW - 1 : position) / 64 + 1;
+  int32_t length = LEAST_SEGMENT_PAGES;
+  while (length * MOST_SEGMENTS < pages) length *= 2;
+  return length;
+}
+
+INLINE int32_t ${name}_segments(int32_t position) {
+  const int32_t length = ${name}_segment_pages(position);
+  return position / 64 / length + 1 - ${name}_first_page(position) / length;
+}

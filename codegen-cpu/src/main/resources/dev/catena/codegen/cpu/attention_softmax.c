@@ -1,3 +1,6 @@
+/* What a query has of its positions so far, or of some of them: sums against the largest score. */
+typedef struct { float sums[DIM_PADDED], maximum, total; } ${name}_part;
+
 /* A thread's scratch: one page of one KV head, and the state of the queries that meet it. */
 typedef struct {
   ${name}_keys keys;
@@ -9,8 +12,9 @@ typedef struct {
   float total[QUERIES][16];                /* of weights, still to be added up */
   float maximum[QUERIES_PADDED], page_maximum[QUERIES_PADDED];
   float rescale[QUERIES_PADDED], factor[QUERIES_PADDED]; /* of what was summed, and of the page's sums */
-  int32_t position[QUERIES];
+  int32_t position[QUERIES], segment_pages[QUERIES];
   float slope[QUERIES];
+  ${name}_part parts[QUERIES];             /* of the segments before */
 } ${name}_scratch;
 _Static_assert(sizeof(${name}_scratch) <= ${scratch_bytes}, "scratch");
 

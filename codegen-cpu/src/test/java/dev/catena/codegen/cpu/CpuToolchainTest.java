@@ -5,9 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
+import dev.catena.codegen.CodeStore;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class CpuToolchainTest {
@@ -25,6 +31,32 @@ class CpuToolchainTest {
         String text = new String(first, StandardCharsets.ISO_8859_1);
         assertTrue(text.startsWith("\177ELF"));
         assertFalse(text.contains("/tmp"), "the library holds a path of the machine that built it");
+    }
+
+    /** What decides the code decides whether it is compiled again: the text, its name, the target. */
+    @Test
+    void whatWasCompiledIsKept() throws Exception {
+        Map<String, byte[]> files = new HashMap<>();
+        CpuToolchain keeping = new CpuToolchain(new CodeStore(new CodeStore.Files() {
+            @Override
+            public Optional<byte[]> read(String name) {
+                return Optional.ofNullable(files.get(name));
+            }
+
+            @Override
+            public void write(String name, byte[] bytes) {
+                files.merge(name, bytes, (before, again) -> fail("compiled twice"));
+            }
+        }));
+        CpuTarget target = CpuTarget.parse("cpu:x86-64-v3");
+        byte[] first = keeping.compile(List.of(ADD), target);
+        assertArrayEquals(new CpuToolchain().compile(List.of(ADD), target), first);
+        assertArrayEquals(first, keeping.compile(List.of(ADD), target));
+        CSource subtract = new CSource(ADD.name(), ADD.text().replace('+', '-'));
+        assertFalse(Arrays.equals(first, keeping.compile(List.of(subtract), target)));
+        keeping.compile(List.of(new CSource("other.c", ADD.text())), target);
+        keeping.compile(List.of(ADD), CpuTarget.parse("cpu:x86-64-v4"));
+        assertEquals(4, files.size());
     }
 
     @Test

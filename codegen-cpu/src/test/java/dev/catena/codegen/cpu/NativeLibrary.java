@@ -1,5 +1,6 @@
 package dev.catena.codegen.cpu;
 
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -62,20 +63,27 @@ final class NativeLibrary implements AutoCloseable {
         onThreads(threads, (team, id) -> call(function, stage, team, id, threads, times));
     }
 
-    /** Runs a function once with each of the stages that the array at {@code stages} points to; gives the seconds it took. */
+    /**
+     * Runs a function once with each of the stages that the array at {@code stages} points to; gives the seconds it took. Of one
+     * thread they are processor time, so that a busy machine can be measured on.
+     */
     static double runEach(long function, long stages, int stageCount, int threads) {
         long[] times = new long[2];
         onThreads(threads, (team, id) -> {
             callEach(function, stages, 1, team, id, threads);
             if (id == 0) {
-                times[0] = System.nanoTime();
+                times[0] = nanos(threads);
             }
             callEach(function, stages, stageCount, team, id, threads);
             if (id == 0) {
-                times[1] = System.nanoTime();
+                times[1] = nanos(threads);
             }
         });
         return (times[1] - times[0]) * 1e-9;
+    }
+
+    private static long nanos(int threads) {
+        return threads == 1 ? ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() : System.nanoTime();
     }
 
     /**

@@ -19,8 +19,9 @@ final class AttentionKernels {
     private static final int MOST_STEP_ROWS = 16;
     private static final int FEWER_STEP_ROWS = 8;
     private static final int THREADS = 128;
-    /** Query heads of a block: what its lanes sum up must fit their registers. */
+    /** Query heads of a block: what its lanes sum up must fit their registers. On tensor cores 8 are a tile of columns, and of f16 up to a size of heads two have room. */
     private static final int MOST_QUERIES = 8;
+    private static final int MOST_PAIRED_QUERIES = 16;
     private static final int MOST_SUMS = 1024;
     /** On tensor cores: the largest head whose sums fit a lane's registers, and the largest of f16 with two tiles of columns a warp. */
     private static final int LARGEST_MATRIX_DIM = 256;
@@ -84,7 +85,7 @@ final class AttentionKernels {
                 + queries + " query heads of a row and a split of its positions a block.", THREADS,
                 templates(kv, "rope_append.cuh", "attention.cuh", "attention_step.cuh"));
         if (onTensorCores(kv) && kv.dim() <= LARGEST_PAIRED_DIM) {
-            kernel.residentBlocks(3);
+            kernel.residentBlocks(queries > MOST_QUERIES ? 2 : 3);
         }
         rowTables(kernel).read("q", append.q()).read("k", append.k()).read("v", append.v());
         if (rotates) {
@@ -93,7 +94,7 @@ final class AttentionKernels {
         ofHeads(kernel, launch).parameter("uint8 *kv", "kv").parameter("float *parts", "scratch+0").parameter("uint32 *counters", "counters").write("y", launch.y());
         return sizes(kernel, launch).size("ROTARY", append.rotary()).size("TABLE_ROWS", Math.max(1, append.tableRows()))
                 .size("Q_STRIDE", append.q().rowStride()).size("K_STRIDE", append.k().rowStride()).size("V_STRIDE", append.v().rowStride())
-                .body(shape(launch, onTensorCores(kv) ? 8 : queries, stepRows(rows)) + """
+                .body(shape(launch, !onTensorCores(kv) ? queries : queries > MOST_QUERIES ? MOST_PAIRED_QUERIES : MOST_QUERIES, stepRows(rows)) + """
                 attention_step<Shape, %s<Shape>, %s, GROUP, QUERIES, ROTARY, %s, TABLE_ROWS, Q_STRIDE, K_STRIDE, V_STRIDE, Y_STRIDE>(
                     step, positions, row_sequence, page_table, q, k, v, %s, %s, kv, parts, counters, y);""".formatted(tiles(kv),
                         append.tablesF16() ? "HalfPositions" : "FloatPositions", append.interleaved(), rotates ? "cos, sin" : "nullptr, nullptr",
@@ -146,8 +147,12 @@ final class AttentionKernels {
     /** Columns of a block that meets several rows. */
     private static int columns(AttentionLaunch launch) {
         KvFormat kv = launch.kv();
-        boolean paired = kv.k().bits() + kv.v().bits() == 32 && kv.dim() <= LARGEST_PAIRED_DIM;
-        return !onTensorCores(kv) ? queries(launch) : paired ? 16 : 8;
+        return !onTensorCores(kv) ? queries(launch) : isPaired(kv) ? MOST_PAIRED_QUERIES : MOST_QUERIES;
+    }
+
+    /** Whether a warp has registers for two tiles of columns: of f16, whose operands are what was loaded. */
+    private static boolean isPaired(KvFormat kv) {
+        return onTensorCores(kv) && kv.k().bits() + kv.v().bits() == 32 && kv.dim() <= LARGEST_PAIRED_DIM;
     }
 
     /** Whether scores and values go through tensor cores: elements of 16 bits and fewer, loaded 8 at a time. */
@@ -158,7 +163,7 @@ final class AttentionKernels {
     /** Query heads of a row in a block. */
     private static int queries(AttentionLaunch launch) {
         int group = launch.heads() / launch.kv().heads();
-        int most = onTensorCores(launch.kv()) ? MOST_QUERIES : Math.min(MOST_QUERIES, MOST_SUMS / ((launch.kv().dim() + 31) / 32 * 32));
+        int most = isPaired(launch.kv()) ? MOST_PAIRED_QUERIES : onTensorCores(launch.kv()) ? MOST_QUERIES : Math.min(MOST_QUERIES, MOST_SUMS / ((launch.kv().dim() + 31) / 32 * 32));
         return Math.max(1, Math.min(most, group));
     }
 

@@ -84,6 +84,8 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
         long arena = launches.stream().mapToLong(CudaProgram::arenaEnd).max().orElse(0);
         long scratch = launches.stream().mapToLong(launch -> kernels.untried() == Untried.WARPGROUPS && launch instanceof LinearLaunch linear
                 ? Math.max(scratchBytes(launch, maxRows), WarpgroupLinear.scratchBytes(linear, maxRows)) : scratchBytes(launch, maxRows)).max().orElse(0);
+        scratch = Math.max(scratch, buckets.stream().mapToLong(bucket -> TokenLinear.all(launches, bucket.rows()).stream()
+                .mapToLong(fused -> LinearKernels.tokenScratchBytes(fused, bucket.rows(), kernels)).max().orElse(0)).max().orElse(0));
         return new CudaStage("stage_" + StructureHash.of(buckets.toString()), roundUp256(arena), roundUp256(scratch), buckets);
     }
 

@@ -44,6 +44,11 @@ public record CudaTarget(String name, int capability) implements Target {
         return capability >= 90 && capability < 120;
     }
 
+    /** Whether copies go past the registers (cp.async), and a block may have 99 KiB of shared memory. */
+    boolean copiesAsynchronously() {
+        return capability >= 80;
+    }
+
     /** Whether four warps multiply together (wgmma), which no GPU has run yet. */
     public boolean multipliesByWarpgroup() {
         return equals(HOPPER_ALONE);

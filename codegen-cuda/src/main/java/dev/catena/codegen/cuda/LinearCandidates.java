@@ -1,5 +1,6 @@
 package dev.catena.codegen.cuda;
 
+import dev.catena.codegen.CompiledCode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

@@ -100,14 +100,16 @@ public record LinearCase(String kernel, LinearConfiguration.Kind kind, List<Laun
         return launches.stream().mapToLong(CudaProgram::arenaEnd).max().orElse(0);
     }
 
+    /** Enough for whatever the kernel is made with. */
     public long scratchBytes() {
-        return launches.stream().mapToLong(launch -> CudaProgram.scratchBytes(launch, rows)).max().orElse(0);
+        long ofSplits = LinearConfiguration.all(kind).stream().filter(c -> c.fits(linear(), rows)).mapToLong(c -> c.splitBytes(linear(), rows)).max().orElse(0);
+        return Math.max(ofSplits, launches.stream().mapToLong(launch -> CudaProgram.scratchBytes(launch, rows)).max().orElse(0));
     }
 
     /** What the kernel can be made with for an architecture. */
     public List<LinearConfiguration> configurations(CudaTarget target) {
-        return Arrays.stream(LinearConfiguration.Kind.values()).filter(other -> other.does(kind) && (other != LinearConfiguration.Kind.BULK || target.copiesInBulk()))
-                .flatMap(other -> LinearConfiguration.all(other).stream()).filter(c -> c.fits(linear(), rows)).toList();
+        return Arrays.stream(LinearConfiguration.Kind.values()).filter(other -> other.does(kind))
+                .flatMap(other -> LinearConfiguration.all(other).stream()).filter(c -> c.runsOn(target) && c.fits(linear(), rows)).toList();
     }
 
     /**
@@ -116,17 +118,22 @@ public record LinearCase(String kernel, LinearConfiguration.Kind kind, List<Laun
      */
     public long bytesUnderWay(LinearConfiguration c) {
         if (c.kind() == LinearConfiguration.Kind.BULK) {
-            return Math.min(LinearConfiguration.bulkBytesUnderWay(linear(), c.warps(), c.inFlight()), new MatrixLayout(linear().type()).blockBytes() * 2);
+            return Math.min(c.bytesUnderWay(linear()), new MatrixLayout(linear().type()).blockBytes() * 2 / c.splits());
         }
         ManyRowTile tile = ManyRowTile.of(rows).withOutputWarps(c.warps());
         MatrixLayout layout = new MatrixLayout(linear().type());
         int threads = c.kind() == LinearConfiguration.Kind.MANY_ROWS ? tile.threads() : c.warps() * 32;
-        double loadsOfLane = layout.blockBytes() * 2.0 / (c.warps() * 32 * LOAD_BYTES);
+        double loadsOfLane = layout.blockBytes() * 2.0 / (c.splits() * c.warps() * 32 * LOAD_BYTES);
         double loads = Math.min(c.kind() == LinearConfiguration.Kind.TOKENS ? c.inFlight() : 2, Math.max(1, loadsOfLane));
         return Math.round(threads * loads * LOAD_BYTES);
     }
 
-    /** What is taken where nothing was measured. */
+    /** What is taken for these cards where nothing was measured. */
+    public LinearConfiguration untuned(List<CardRates> cards) {
+        return kind == LinearConfiguration.Kind.TOKENS ? ReckonedConfigurations.chosen(LinearConfiguration.Kind.TOKENS, linear(), rows, cards) : standard();
+    }
+
+    /** What is taken where nothing is known of the card. */
     public LinearConfiguration standard() {
         return LinearConfiguration.standard(kind, linear(), rows);
     }

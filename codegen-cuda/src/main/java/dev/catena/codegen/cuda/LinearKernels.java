@@ -4,7 +4,6 @@ import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.MatrixLayout;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.RmsNormLaunch;
-import dev.catena.codegen.RowCount;
 import dev.catena.codegen.View;
 import java.util.List;
 
@@ -62,24 +61,33 @@ final class LinearKernels {
         boolean inBulk = chosen.kind() == LinearConfiguration.Kind.BULK;
         CudaKernel kernel = new CudaKernel(name(name, chosen, launch, rows), (normed ? "RMS norm, then " : "") + purpose(launch) + (swiglu ? ", then silu(gate) * up" : "") + "; up to "
                 + tokenRows(rows) + " rows" + (inBulk ? "; weights by bulk copies." : "."), chosen.warps() * 32, inBulk ? BULK_TEMPLATES : TOKEN_TEMPLATES)
-                .residentBlocks(chosen.resident()).loadsWeightsFirst().sharedBytes(inBulk ? chosen.bulkSharedBytes(launch, rows) : 0)
+                .residentBlocks(chosen.resident()).loadsWeightsFirst().sharedBytes(chosen.givenSharedBytes(launch, rows))
                 .step().read("x", x).weight("weight", launch.weight()).vector("bias", launch.bias())
                 .vector("norm", fused.norm().map(RmsNormLaunch::weight));
         launch.residual().ifPresent(view -> kernel.readAliased("residual", view));
+        if (chosen.splits() > 1) {
+            kernel.parameter("float *parts", "scratch+0").parameter("uint32 *counters", "counters");
+        }
         return kernel.write("y", y).size("ROWS", tokenRows(rows)).size("PARTS", parts(launch)).size("X_STRIDE", x.rowStride())
                 .size("Y_STRIDE", y.rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
-                .size("WARPS", chosen.warps()).size(inBulk ? "STAGES" : "IN_FLIGHT", chosen.inFlight())
+                .size("WARPS", chosen.warps()).size(inBulk ? "STAGES" : "IN_FLIGHT", chosen.inFlight()).size("SPLITS", chosen.splits())
                 .body(matrix(launch.type()) + """
                         constexpr bool ALIGNED = %s, NORMED = %s, SWIGLU = %s;
                         using Ring = %s;
-                        linear_few_tokens<Matrix, ROWS, PARTS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED, NORMED, SWIGLU, Ring>(
-                            %s, x, %s, %s, weight, %s, %s, y);""".formatted(CudaKernel.vectorAligned(x), normed, swiglu,
-                        inBulk ? "BulkRing<Matrix, WARPS, STAGES>" : "LoadedRing<Matrix, WARPS, IN_FLIGHT>", CudaKernel.rows(launch.rows()), normed ? "norm" : "nullptr",
-                        CudaKernel.literal(fused.norm().map(RmsNormLaunch::epsilon).orElse(0f)), bias(launch), residual(launch)))
-                .launch(kernels, tokenBlocks(launch));
+                        linear_few_tokens<Matrix, ROWS, PARTS, X_STRIDE, Y_STRIDE, RESIDUAL_STRIDE, ALIGNED, NORMED, SWIGLU, SPLITS, Ring>(
+                            %s, x, %s, %s, weight, %s, %s, y, %s);""".formatted(CudaKernel.vectorAligned(x), normed, swiglu,
+                        inBulk ? "BulkRing<Matrix, WARPS, STAGES>" : "LoadedRing<Matrix, WARPS, IN_FLIGHT, " + (chosen.givenSharedBytes(launch, rows) > 0) + ">", CudaKernel.rows(launch.rows()), normed ? "norm" : "nullptr",
+                        CudaKernel.literal(fused.norm().map(RmsNormLaunch::epsilon).orElse(0f)), bias(launch), residual(launch),
+                        chosen.splits() > 1 ? "parts, counters" : "nullptr, nullptr"))
+                .launch(kernels, tokenBlocks(launch), chosen.splits());
     }
 
-    /** Blocks of the kernel for up to {@value #MOST_FEW_ROWS} rows. */
+    /** What {@link #fewTokens} needs of the device's scratch. */
+    static long tokenScratchBytes(TokenLinear fused, int rows, KernelSet kernels) {
+        return chosenForTokens(tokensName(fused, rows), fused.linear(), rows, kernels).splitBytes(fused.linear(), rows);
+    }
+
+    /** Blocks of 32 outputs, which the kernel for up to {@value #MOST_FEW_ROWS} rows has. */
     static int tokenBlocks(LinearLaunch launch) {
         return (new MatrixLayout(launch.type()).blocks() * MatrixLayout.BLOCK_ROWS + TOKEN_OUTPUTS - 1) / TOKEN_OUTPUTS;
     }

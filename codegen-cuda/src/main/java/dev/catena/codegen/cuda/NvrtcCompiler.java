@@ -1,5 +1,7 @@
 package dev.catena.codegen.cuda;
 
+import dev.catena.codegen.CodeStore;
+import dev.catena.codegen.CompiledCode;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,5 +1,6 @@
 package dev.catena.codegen.cuda;
 
+import dev.catena.codegen.CompiledCode;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;

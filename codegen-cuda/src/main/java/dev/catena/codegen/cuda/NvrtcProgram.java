@@ -1,5 +1,6 @@
 package dev.catena.codegen.cuda;
 
+import dev.catena.codegen.CompiledCode;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.bytedeco.cuda.global.nvrtc;

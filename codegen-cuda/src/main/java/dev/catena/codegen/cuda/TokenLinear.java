@@ -6,6 +6,7 @@ import dev.catena.codegen.LoopNest;
 import dev.catena.codegen.LoopNestLaunch;
 import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.View;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -27,6 +28,17 @@ record TokenLinear(LinearLaunch linear, Optional<RmsNormLaunch> norm, Optional<L
         }
         return Stream.of(new TokenLinear(linear, norm, swiglu(launches, linearAt)), new TokenLinear(linear, norm, Optional.empty()))
                 .filter(fused -> !fused.overwritesWhatItReads()).findFirst();
+    }
+
+    /** All that these launches have for so many rows, in their order. */
+    static List<TokenLinear> all(List<Launch> launches, int rows) {
+        List<TokenLinear> all = new ArrayList<>();
+        for (int i = 0; i < launches.size();) {
+            Optional<TokenLinear> fused = at(launches, i, rows);
+            fused.ifPresent(all::add);
+            i += fused.map(TokenLinear::launches).orElse(1);
+        }
+        return all;
     }
 
     /** How many launches it stands for. */

@@ -88,8 +88,15 @@ public record TunedKernels(String name, Map<String, LinearConfiguration> configu
     /** The same table less the kernels that an architecture has no instructions for. */
     public TunedKernels fitting(CudaTarget target) {
         Map<String, LinearConfiguration> left = new LinkedHashMap<>(configurations);
-        left.values().removeIf(configuration -> configuration.kind() == LinearConfiguration.Kind.BULK && !target.copiesInBulk());
+        left.values().removeIf(configuration -> !configuration.runsOn(target));
         return left.size() == configurations.size() ? this : new TunedKernels(name, left);
+    }
+
+    /** The same table with these, too, for kernels that it doesn't have. */
+    TunedKernels with(Map<String, LinearConfiguration> others) {
+        Map<String, LinearConfiguration> all = new LinkedHashMap<>(others);
+        all.putAll(configurations);
+        return all.size() == configurations.size() ? this : new TunedKernels(name, all);
     }
 
     /** For the kernel of this name, if it was tuned and one of that kind does the same. */

@@ -196,18 +196,6 @@ template <class SHAPE, int COLUMNS> struct SplitParts {
   float *summary(int split, int column) const { return of_block + split % SHAPE::SPLITS * FLOATS + SUMS + 2 * column; }
 };
 
-/* Whether this is the last of `count` blocks to come here, for which all that the others wrote is there. */
-inline bool arrives_last(uint32 *counter, int count, bool &arrived_last) {
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    __threadfence();
-    arrived_last = atomicInc(counter, count - 1) == count - 1; /* that one takes it back to zero */
-    __threadfence();
-  }
-  __syncthreads();
-  return arrived_last;
-}
-
 /* Joins the splits of the first `columns` columns in their order. `splits_of` says a column's splits, none where there is no such column; `head` its
    query head; `to` where its results go. */
 template <class SHAPE, class TILES, int COLUMNS, class SPLITS_OF, class HEAD, class TO>

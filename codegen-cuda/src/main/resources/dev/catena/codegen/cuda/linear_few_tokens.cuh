@@ -6,6 +6,9 @@
    A block has 32 outputs; its warps share the columns, each a run of its own, TURN columns a turn. Weights go past the registers to a
    ring of shared memory that each warp has (RING). What x becomes a warp makes once for all 32 outputs and keeps in shared memory, too.
 
+   SPLITS blocks share the columns of 32 outputs, where that leaves no multiprocessor with much more work than others. Each looks at its own
+   columns of x alone, leaves its sums in `parts`, and of a norm its sum of squares; the last to arrive (`counters`) adds them in the order of the columns.
+
    A slice is 16 columns, the depth of a product. Lane (g, t) has 4 of them; which ones, the ring says, and x follows. Of four columns
    the first and the third are a pair in A and B, and the second and the fourth. */
 constexpr int TURN = 128, SLICE = 16;
@@ -169,12 +172,13 @@ constexpr int MOST_IN_FLIGHT = 16;
 constexpr int MOST_IN_FLIGHT = 8; /* a lane waits for its copies: more of them only take room from other blocks */
 #endif
 
-/* A warp's ring of weights that its lanes load, 128 bits at a time; IN_FLIGHT loads of a lane are under way. */
-template <class MATRIX, int WARP_COUNT, int IN_FLIGHT> struct LoadedRing {
+/* A warp's ring of weights that its lanes load, 128 bits at a time; IN_FLIGHT loads of a lane are under way. GIVEN: of more shared memory
+   than a kernel may declare. */
+template <class MATRIX, int WARP_COUNT, int IN_FLIGHT, bool GIVEN> struct LoadedRing {
   using Weights = TokenWeights<MATRIX>;
   static constexpr int WARPS = WARP_COUNT, SLICES = Weights::SLICES, SLOT = Weights::LOADS * 512, SLOTS = most(2, least(IN_FLIGHT, MOST_IN_FLIGHT) / Weights::LOADS);
   static constexpr int SLOTS_OF_TURN = TURN / SLICE / SLICES, BYTES = WARPS * SLOTS * SLOT;
-  static constexpr bool DYNAMIC = false;
+  static constexpr bool DYNAMIC = GIVEN;
   static_assert(SLOTS % SLOTS_OF_TURN == 0 || SLOTS_OF_TURN % SLOTS == 0, "slots are used in turn");
 
   uint8 *const shared;
@@ -269,11 +273,11 @@ template <int COLUMNS, bool VECTOR> float4 load_four_columns(const float *from, 
 }
 
 template <class MATRIX, int ROWS, int PARTS, int X_STRIDE, int Y_STRIDE, int RESIDUAL_STRIDE, bool VECTOR, bool NORMED, bool SWIGLU,
-          class RING>
+          int SPLITS, class RING>
 void linear_few_tokens(int rows, const float *x, const float *norm, float epsilon, const uint8 *weight, const float *bias,
-                       const float *residual, float *y) {
+                       const float *residual, float *y, float *parts, uint32 *counters) {
   constexpr int WARPS = RING::WARPS, THREADS = WARPS * 32, RESULTS = SWIGLU ? 16 : 32;
-  constexpr int K = MATRIX::INPUTS, BLOCKS = divide_up(MATRIX::OUTPUTS, 16), TURNS = divide_up(K, TURN), RUN = divide_up(TURNS, WARPS);
+  constexpr int K = MATRIX::INPUTS, BLOCKS = divide_up(MATRIX::OUTPUTS, 16), TURNS = divide_up(K, TURN), RUN = divide_up(divide_up(TURNS, SPLITS), WARPS);
   using Weights = TokenWeights<MATRIX>;
   constexpr int SLICES = Weights::SLICES;
   /* Of x a warp has a panel of PANEL columns: [pairs of slices][columns of B][32], four columns of four rows a lane. In every other pair
@@ -298,7 +302,9 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
   const uint8 *first_block = weight + first * MATRIX::BLOCK_BYTES;
   const uint8 *second_block = second < BLOCKS ? weight + second * MATRIX::BLOCK_BYTES : first_block;
   const uint8 *block = g < 4 ? first_block : second_block; /* of this lane's scales */
-  const int begin = least(RING::warp() * RUN, TURNS), end = least(begin + RUN, TURNS);
+  const int split = SPLITS > 1 ? blockIdx.y : 0, first_turn = TURNS * split / SPLITS, turns_end = TURNS * (split + 1) / SPLITS;
+  const int begin = least(first_turn + RING::warp() * RUN, turns_end), end = least(begin + RUN, turns_end);
+  const int first_column = first_turn * TURN, columns_end = SPLITS > 1 ? least(turns_end * TURN, K) : K; /* of all warps */
 
   /* Weights depend on nothing that a kernel before this one writes. */
   RING ring(shared, first_block, second_block, begin, end, g, t);
@@ -343,7 +349,7 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
 
   if constexpr (NORMED) {
     float largest = 0;
-    for (int c = threadIdx.x * 4; c < K; c += THREADS * 4) {
+    for (int c = first_column + threadIdx.x * 4; c < columns_end; c += THREADS * 4) {
       const float4 four = load_four_columns<K, true>(norm + c, c);
       largest = fmaxf(fmaxf(fmaxf(fabsf(four.x), fabsf(four.y)), fmaxf(fabsf(four.z), fabsf(four.w))), largest);
     }
@@ -364,7 +370,7 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
   for (int r = 0; r < ROWS; r += 4) {
     float of_row[4] = {};
 #pragma unroll 2 /* more loads at a time take more registers than there are */
-    for (int c = threadIdx.x * 4; c < K; c += THREADS * 4)
+    for (int c = first_column + threadIdx.x * 4; c < columns_end; c += THREADS * 4)
 #pragma unroll
       for (int i = 0; i < 4; i++)
         if (r + i < rows) {
@@ -379,7 +385,7 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
     if (lane_id() % 8 == 0) of_rows[warp_id() * ROWS + r + lane_id() / 8] = joined;
   }
   __syncthreads();
-  float row_scale = 0; /* of the row threadIdx.x */
+  float row_scale = 0, row_squares = 0; /* of the row threadIdx.x */
   if (threadIdx.x < ROWS) {
     float of_row = of_rows[threadIdx.x], largest_norm = NORMED ? of_norm[0] : 0;
     for (int w = 1; w < WARPS; w++) {
@@ -391,9 +397,11 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
     /* Squares that overflow leave nothing of the row, but must not make it infinite. */
     if (NORMED) above = (above == 129 ? 129 : (above + 1) >> 1) + exponent_above(largest_norm);
     const int shift = most(-126, least(14 - above, 126));
-    const float normal = NORMED ? 1.0f / sqrtf(of_row / K + epsilon) : 1;
+    row_squares = of_row;
     row_factor[threadIdx.x] = power_of_two(shift);
-    row_scale = power_of_two(-shift) * normal;
+    /* With SPLITS the norm comes when all squares are known; it leaves nothing then of what overflows here. */
+    if (SPLITS == 1) row_scale = NORMED ? power_of_two(-shift) * (1.0f / sqrtf(of_row / K + epsilon)) : power_of_two(-shift);
+    else row_scale = NORMED && of_row == infinity() ? 0 : power_of_two(-shift);
     if (SCALES_SHARED) ((float *)(shared + RING_AND_PANELS))[threadIdx.x] = row_scale;
   }
   __syncthreads();
@@ -498,10 +506,38 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
         if (row < ROWS) of_warp[warp_id() * OF_WARP + Weights::output(g, tile, i / 2) * (ROWS + 1) + row] = sums[r][tile][i];
       }
   __syncthreads();
-  auto result = [&](int of_block, int r, int output) {
+  auto of_all_warps = [&](int of_block, int r) {
     float sum = 0;
     for (int w = 0; w < WARPS; w++) sum += of_warp[w * OF_WARP + of_block * (ROWS + 1) + r];
-    sum *= scale_of_row[r];
+    return sum * scale_of_row[r];
+  };
+  /* Of each 32 outputs and each split of theirs: [ROWS][32] sums, then squares of each row. */
+  constexpr int OF_SPLIT = ROWS * 33;
+  float *const of_splits = parts + (int64)blockIdx.x * (SPLITS * OF_SPLIT);
+  if constexpr (SPLITS > 1) {
+    __shared__ bool arrived_last;
+    float *const part = of_splits + split * OF_SPLIT;
+    for (int i = threadIdx.x; i < 32 * rows; i += THREADS) part[i] = of_all_warps(i % 32, i / 32);
+    if (NORMED && threadIdx.x < rows) part[ROWS * 32 + threadIdx.x] = row_squares;
+    if (!arrives_last(counters + blockIdx.x, SPLITS, arrived_last)) return;
+    if constexpr (NORMED) {
+      if (threadIdx.x < rows) {
+        float squares = 0;
+        for (int s = 0; s < SPLITS; s++) squares += of_splits[s * OF_SPLIT + ROWS * 32 + threadIdx.x];
+        scale_of_row[threadIdx.x] = 1.0f / sqrtf(squares / K + epsilon);
+      }
+      __syncthreads();
+    }
+  }
+  auto result = [&](int of_block, int r, int output) {
+    float sum = 0;
+    if constexpr (SPLITS == 1) {
+      sum = of_all_warps(of_block, r);
+    } else {
+#pragma unroll
+      for (int s = 0; s < SPLITS; s++) sum += of_splits[s * OF_SPLIT + r * 32 + of_block];
+      if (NORMED) sum *= scale_of_row[r];
+    }
     return bias ? sum + bias[output] : sum;
   };
   for (int i = threadIdx.x; i < RESULTS * rows; i += THREADS) {

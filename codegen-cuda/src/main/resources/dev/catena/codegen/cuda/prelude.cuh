@@ -117,6 +117,18 @@ template <int WARPS> float block_max(float x) {
   return largest;
 }
 
+/* Whether this is the last of `count` blocks to come here, for which all that the others wrote is there. */
+inline bool arrives_last(uint32 *counter, int count, bool &arrived_last) {
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    __threadfence();
+    arrived_last = atomicInc(counter, count - 1) == count - 1; /* that one takes it back to zero */
+    __threadfence();
+  }
+  __syncthreads();
+  return arrived_last;
+}
+
 /* COUNT floats from `from` on; with VECTOR they lie at a multiple of 16 bytes. */
 template <int COUNT, bool VECTOR> void load_floats(const float *from, float (&to)[COUNT]) {
   if constexpr (VECTOR && COUNT % 4 == 0) {

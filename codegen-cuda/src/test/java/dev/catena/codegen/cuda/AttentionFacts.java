@@ -1,5 +1,6 @@
 package dev.catena.codegen.cuda;
 
+import dev.catena.codegen.CodeStore;
 import dev.catena.codegen.cuda.SassInstruction.Opcode;
 import java.io.IOException;
 import java.util.ArrayList;

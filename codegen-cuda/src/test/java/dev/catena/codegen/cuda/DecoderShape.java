@@ -26,6 +26,11 @@ import java.util.function.BiFunction;
  */
 record DecoderShape(int hidden, int ffn, int heads, KvFormat kv, int vocabulary, int maxRows,
         BiFunction<Integer, Integer, MatrixType> matrix) {
+    /** The same model in steps of up to so many rows. */
+    DecoderShape withRows(int rows) {
+        return new DecoderShape(hidden, ffn, heads, kv, vocabulary, rows, matrix);
+    }
+
     List<Launch> embed() {
         return List.of(new EmbeddingLaunch(View.of(new Buffer.StageOutput(), hidden), matrix.apply(vocabulary, hidden),
                 new Buffer.Weight(0)));

@@ -3,6 +3,7 @@ package dev.catena.codegen.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.catena.codegen.Buffer;
+import dev.catena.codegen.CodeStore;
 import dev.catena.codegen.EmbeddingLaunch;
 import dev.catena.codegen.Launch;
 import dev.catena.codegen.LinearLaunch;

@@ -3,6 +3,7 @@ package dev.catena.codegen.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.catena.codegen.CodeStore;
 import dev.catena.codegen.KvFormat;
 import dev.catena.codegen.KvFormat.Element;
 import dev.catena.codegen.MatrixType;

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.codegen.Buffer;
+import dev.catena.codegen.CodeStore;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.LinearLaunch.Activations;
 import dev.catena.codegen.MatrixType;
@@ -27,7 +28,7 @@ class ManyRowGateTest {
     private static final int PER_GROUP_SUM = 2;
 
     @ParameterizedTest
-    @CsvSource({"sm_80, 4, F32", "sm_80, 8, INT8", "sm_86, 16, F32", "sm_90, 4, INT8"})
+    @CsvSource({"sm_80, 4, F32", "sm_80, 8, INT8", "sm_86, 16, F32", "sm_89, 4, INT8", "sm_89, 8, F32", "sm_90, 4, INT8"})
     void productsDominate(String name, int bits, Activations activations) throws IOException {
         CudaTarget target = CudaTarget.parse(name);
         MatrixType type = bits == 16 ? MatrixType.f16(SIZE, SIZE) : MatrixType.quantized(SIZE, SIZE, bits, 128, false);

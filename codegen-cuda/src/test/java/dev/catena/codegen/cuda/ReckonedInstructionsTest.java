@@ -3,6 +3,7 @@ package dev.catena.codegen.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.catena.codegen.Buffer;
+import dev.catena.codegen.CodeStore;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.MatrixLayout;
 import dev.catena.codegen.MatrixType;

@@ -3,6 +3,7 @@ package dev.catena.codegen.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.catena.codegen.CodeStore;
 import dev.catena.codegen.cuda.SassInstruction.Opcode;
 import java.io.IOException;
 import java.util.Arrays;

@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
  * @param kibInFlight that a multiprocessor has to have asked for to keep the architecture's fastest card busy
  */
 record TokenKernelGate(CudaTarget target, int kibInFlight) {
-    private static final Pattern NAME = Pattern.compile(".*linear_w(\\d+)_.*_tokens(\\d+)");
+    private static final Pattern NAME = Pattern.compile(".*linear_w(\\d+)_.*_tokens(\\d+)(?:_tokens_w\\d_f\\d+_r\\d(?:_k\\d)?)?");
     /** Weights that a lane multiplies in a pass through the main loop: 128 columns of 4 outputs, a fourth of the columns. */
     private static final int WEIGHTS_OF_LOOP = 128;
     private static final int REGISTERS_OF_SM = 65536;
@@ -26,6 +26,11 @@ record TokenKernelGate(CudaTarget target, int kibInFlight) {
     }
 
     void check(KernelFacts facts, SassKernel kernel, int threads) {
+        check(facts, kernel, threads, false);
+    }
+
+    /** @param alone whether a multiprocessor has one block of it */
+    void check(KernelFacts facts, SassKernel kernel, int threads, boolean alone) {
         assertEquals(List.of(), kernel.all(Opcode.LDL), facts.name());
         assertEquals(List.of(), kernel.all(Opcode.STL), facts.name());
         Matcher name = NAME.matcher(facts.name());
@@ -45,7 +50,7 @@ record TokenKernelGate(CudaTarget target, int kibInFlight) {
         assertEquals(bits == 16 ? 0 : 2, narrow, facts.name());
         double each = (double) loop.size() / WEIGHTS_OF_LOOP;
         assertTrue(each < most(bits, rows), facts + ": " + each + " instructions for a weight");
-        int inFlight = kernel.bytesBeforeFirstWait() * threads * residentBlocks(facts, threads);
+        int inFlight = kernel.bytesBeforeFirstWait() * threads * (alone ? 1 : residentBlocks(facts, threads));
         assertTrue(inFlight >= kibInFlight << 10, facts + ": " + inFlight + " bytes of a multiprocessor in flight");
         assertTrue((facts.registers() + 7) / 8 * 8 * threads <= REGISTERS_OF_SM / 2, facts + ": more than half of a multiprocessor");
     }

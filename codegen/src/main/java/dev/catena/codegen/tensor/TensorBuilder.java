@@ -1,232 +1,60 @@
 package dev.catena.codegen.tensor;
 
-import dev.catena.ir.Dim;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.IrException;
-import dev.catena.ir.LiteralWeight;
-import dev.catena.ir.Operation;
 import dev.catena.ir.Tensor;
-import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
 import dev.catena.ir.WeightData;
 import java.util.ArrayList;
-import java.util.Collection;
-import java.util.HashMap;
-import java.util.IdentityHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.BinaryOperator;
 import java.util.function.Function;
-import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
-import java.util.stream.LongStream;
 
-/** What the code of operations is written with: names, checks, memory, nests, products. */
+/** What the code of operations is written with: sizes, checks, arrays in memory, nests, broadcasting, products. */
 public final class TensorBuilder {
     /** Whose elements one expression brings together. */
     private static final int MOST_OPERANDS = 64;
-    /** Larger constants don't stand in the code. */
-    private static final int MOST_IN_CODE = 1024;
-    private static final int ROWS_AT_ONCE = 1 << 18;
-    /** As many as 25 000 additions or 7500 softmaxes have: for more there is neither memory nor time. */
-    private static final int MOST_STATEMENTS = 1 << 17;
 
-    private final List<TensorProgram.Weight> weights = new ArrayList<>();
-    private final List<String> operations = new ArrayList<>();
-    private final Map<WeightData, Buffer> weightBuffers = new IdentityHashMap<>();
-    private final Map<Dim, Scalar> dims = new HashMap<>();
-    private List<Statement> statements = new ArrayList<>();
-    private Set<Buffer> allocated = new LinkedHashSet<>();
-    /** Allocated, and not yet looked at by {@link #release}: a graph of many operations mustn't look at all for each. */
-    private Set<Buffer> fresh = new LinkedHashSet<>();
-    private int buffers;
-    private int names;
-    private boolean memoryRead;
-    private int statementsMade;
+    private final StepList steps;
+    private final SymbolSizes sizes;
+    private final ProgramMemory memory;
 
-    // ---- operations, for messages ----
-
-    void begin(Operation op) {
-        operations.add(op.origin().isEmpty() ? op.name() : op.origin() + " (" + op.name() + ")");
-        add(new Statement.Operation(operation(), op.name()));
-    }
-
-    /** The number of the operation whose code is made. */
-    public int operation() {
-        return operations.size() - 1;
-    }
-
-    List<String> operations() {
-        return operations;
-    }
-
-    List<TensorProgram.Weight> weights() {
-        return weights;
-    }
-
-    List<Statement> statements() {
-        return statements;
-    }
-
-    private void add(Statement statement) {
-        if (++statementsMade > MOST_STATEMENTS) {
-            throw refuse("the graph's code has more than " + MOST_STATEMENTS + " steps up to here; cut the model into several");
-        }
-        statements.add(statement);
+    TensorBuilder(StepList steps, SymbolSizes sizes, ProgramMemory memory) {
+        this.steps = steps;
+        this.sizes = sizes;
+        this.memory = memory;
     }
 
     // ---- values that every thread computes ----
 
-    private Scalar.Variable name(ScalarType type, String hint) {
-        return new Scalar.Variable(type, hint + names++);
+    /** The number of the operation whose code is made. */
+    public int operation() {
+        return steps.operation();
+    }
+
+    /** An error of the operation whose code is made, in one line. */
+    public IrException refuse(String why) {
+        return steps.refuse(why);
     }
 
     /** A size as a literal or a variable. */
     public Scalar define(Scalar value) {
-        if (value instanceof Scalar.Literal || value instanceof Scalar.Variable) {
-            return value;
-        }
-        memoryRead |= readsMemory(value);
-        Scalar.Variable variable = name(value.type(), "n");
-        add(new Statement.Define(variable, value));
-        return variable;
-    }
-
-    private static boolean readsMemory(Scalar x) {
-        return x.reads(buffer -> true);
+        return steps.define(value);
     }
 
     /** Ends the run where the condition doesn't hold; an error now where it is known not to. */
     public void check(Scalar condition, Failure failure) {
-        if (Index.isKnown(condition)) {
-            if (Index.value(condition) == 0) {
-                throw new IrException(operations.get(operation()) + ": shapes do not fit");
-            }
-            return;
-        }
-        memoryRead |= readsMemory(condition);
-        add(new Statement.Check(condition, failure, operation()));
+        steps.check(condition, failure);
     }
 
     /**
      * The dimensions of a result: what its type says, where that is known, and that the operation's own arithmetic agrees is
-     * checked when it runs. Where the type has symbols that arithmetic decides: of two symbols that broadcast, a type names one.
+     * checked when it runs.
      */
     public List<Scalar> dims(Value result, List<Scalar> computed) {
-        TensorType type = result.tensorType();
-        if (type.rank() != computed.size()) {
-            throw new IrException(operations.get(operation()) + ": rank " + computed.size() + " where " + type.text() + " is declared");
-        }
-        List<Scalar> agreed = new ArrayList<>();
-        for (int axis = 0; axis < type.rank(); axis++) {
-            agreed.add(dim(type.dim(axis), computed.get(axis)));
-        }
-        if (!agreed.stream().allMatch(Index::isKnown)) {
-            add(new Statement.CheckSize(agreed, operation()));
-        }
-        return agreed;
-    }
-
-    private Scalar dim(Dim declared, Scalar computed) {
-        if (declared.isKnown()) {
-            Scalar known = Index.of(declared.value());
-            check(Index.equal(computed, known), Failure.SHAPE);
-            return known;
-        }
-        Scalar earlier = dims.get(declared);
-        if (computed.equals(earlier)) {
-            return earlier;
-        }
-        Scalar defined = define(computed);
-        if (!(defined instanceof Scalar.Literal)) {
-            check(Index.lessOrEqual(Index.ZERO, defined), Failure.SHAPE);
-        }
-        dims.putIfAbsent(declared, defined);
-        return defined;
-    }
-
-    // ---- memory ----
-
-    private Buffer buffer(ElementType element, List<Scalar> shape, Buffer.Place place) {
-        return new Buffer(buffers++, element, shape, place);
-    }
-
-    /**
-     * An argument of the stage: symbols that it is the first to have are variables that the caller gives.
-     *
-     * @param read whether anything but its element type matters
-     */
-    Buffer input(int index, TensorType type, boolean read) {
-        if (!read) {
-            return buffer(type.element(), List.of(), new Buffer.Input(index));
-        }
-        List<Scalar> shape = new ArrayList<>();
-        List<Statement> checks = new ArrayList<>();
-        for (int axis = 0; axis < type.rank(); axis++) {
-            Dim declared = type.dim(axis);
-            Scalar.Variable given = new Scalar.Variable(ScalarType.INDEX, "in" + index + "_" + axis);
-            if (declared.isKnown()) {
-                shape.add(Index.of(declared.value()));
-            } else {
-                shape.add(dims.computeIfAbsent(declared, d -> given));
-            }
-            if (!shape.get(axis).equals(given)) {
-                checks.add(new Statement.Check(Index.equal(given, shape.get(axis)), Failure.SHAPE, -1 - index));
-            }
-        }
-        checks.forEach(this::add);
-        add(new Statement.CheckSize(shape, -1 - index));
-        return buffer(type.element(), shape, new Buffer.Input(index));
-    }
-
-    /** A constant, in the code where it is small. */
-    public Array constant(Tensor value) {
-        if (value.size() > MOST_IN_CODE) {
-            return weight("constant", new LiteralWeight(value));
-        }
-        return Array.of(buffer(value.element(), literals(value.shape()), new Buffer.Constant(value)));
-    }
-
-    /** A weight, or a constant where it is small. */
-    Array weight(String name, WeightData data) {
-        Buffer known = weightBuffers.get(data);
-        if (known != null) {
-            return Array.of(known);
-        }
-        TensorType type = data.tensorType();
-        if (type.elements().value() <= 16) {
-            return constant(data.tensor());
-        }
-        Buffer buffer = buffer(type.element(), literals(type.staticShape()), new Buffer.Weight(weights.size()));
-        weights.add(new TensorProgram.Weight(name, data));
-        weightBuffers.put(data, buffer);
-        return Array.of(buffer);
-    }
-
-    /** The sums of a constant matrix's columns, modulo 2^32; null where the matrix isn't constant. Read a few rows at a time. */
-    public Tensor columnSums(Array matrix) {
-        Buffer buffer = matrix.buffer();
-        WeightData data = buffer == null ? null : buffer.place() instanceof Buffer.Constant constant ? new LiteralWeight(constant.value())
-                : buffer.place() instanceof Buffer.Weight weight ? weights.get(weight.index()).data() : null;
-        if (data == null) {
-            return null;
-        }
-        long[] shape = data.tensorType().staticShape();
-        int columns = Math.toIntExact(shape[1]);
-        int atOnce = (int) Math.max(1, Math.min(shape[0], ROWS_AT_ONCE / Math.max(1, columns)));
-        float[] rows = new float[Math.multiplyExact(atOnce, columns)];
-        long[] sums = new long[columns];
-        for (long row = 0; row < shape[0]; row += atOnce) {
-            int taken = (int) Math.min(atOnce, shape[0] - row);
-            data.read(new long[] {row, 0}, new long[] {taken, columns}, rows, 0);
-            for (int i = 0; i < taken * columns; i++) {
-                sums[i % columns] += (long) rows[i];
-            }
-        }
-        return Tensor.ofLongs(ElementType.I32, LongStream.of(sums).map(sum -> (int) sum).toArray(), columns);
+        return sizes.agreed(result, computed);
     }
 
     static List<Scalar> literals(long... values) {
@@ -237,49 +65,31 @@ public final class TensorBuilder {
         return all;
     }
 
+    // ---- memory ----
+
+    /** A constant, in the code where it is small. */
+    public Array constant(Tensor value) {
+        return memory.constant(value);
+    }
+
+    /** The elements of an array that is a constant or a weight as a whole; null of any other. */
+    public WeightData constantElements(Array array) {
+        return array.buffer() == null ? null : memory.elements(array.buffer());
+    }
+
     /** Memory for a tensor whose dimensions are literals or variables. */
     public Buffer allocate(ElementType element, List<Scalar> shape) {
-        Buffer buffer = buffer(element, shape.stream().map(this::define).toList(), new Buffer.Allocated());
-        add(new Statement.Allocate(buffer, operation()));
-        allocated.add(buffer);
-        fresh.add(buffer);
-        return buffer;
-    }
-
-    /** Gives back what was allocated since it was last asked, and {@code unread}, but for what is needed. */
-    void release(Collection<Buffer> unread, Predicate<Buffer> needed) {
-        fresh.addAll(unread);
-        for (Buffer buffer : fresh) {
-            if (!needed.test(buffer) && allocated.remove(buffer)) {
-                add(new Statement.Release(buffer));
-            }
-        }
-        fresh.clear();
-    }
-
-    /** Gives back everything. */
-    void releaseAll() {
-        release(List.copyOf(allocated), buffer -> false);
+        return memory.allocate(element, shape);
     }
 
     /** The array in memory, in one whole. */
     public Array inMemory(Array array) {
-        if (array.buffer() != null) {
-            return array;
-        }
-        Buffer buffer = allocate(array.element(), array.dims());
-        fill(buffer, array);
-        return Array.of(buffer);
+        return array.buffer() != null ? array : Array.of(copy(array));
     }
 
     /** The array in memory of its own. */
-    Array copy(Array array) {
+    Buffer copy(Array array) {
         Buffer buffer = allocate(array.element(), array.dims());
-        fill(buffer, array);
-        return Array.of(buffer);
-    }
-
-    private void fill(Buffer buffer, Array array) {
         if (array.flat() != null) {
             Scalar.Loop loop = loop(buffer.elements());
             compute(Nest.of(buffer, List.of(loop), array.flat().apply(loop.counter())));
@@ -287,6 +97,7 @@ public final class TensorBuilder {
             List<Scalar.Loop> loops = loops(array.dims());
             compute(Nest.of(buffer, loops, array.at(counters(loops))));
         }
+        return buffer;
     }
 
     /** The array, computed already if reading an element twice would compute it twice. */
@@ -303,13 +114,13 @@ public final class TensorBuilder {
         if (whole.place() instanceof Buffer.Constant constant && shape.stream().allMatch(Index::isKnown)) {
             return constant(constant.value().reshaped(shape.stream().mapToLong(Index::value).toArray()));
         }
-        return Array.of(buffer(array.element(), shape, new Buffer.Alias(whole)));
+        return Array.of(memory.alias(whole, array.element(), shape));
     }
 
     // ---- loops ----
 
     public Scalar.Loop loop(Scalar extent) {
-        return new Scalar.Loop(name(ScalarType.INDEX, "i"), extent);
+        return new Scalar.Loop(steps.name(ScalarType.INDEX, "i"), extent);
     }
 
     public List<Scalar.Loop> loops(List<Scalar> extents) {
@@ -322,25 +133,12 @@ public final class TensorBuilder {
 
     /** Runs a nest; what it stores may be read by what follows. */
     public void compute(Nest nest) {
-        settle();
-        add(new Statement.Compute(nest));
-        add(new Statement.Barrier());
+        steps.addShared(new Statement.Compute(nest));
     }
 
     /** Calls a kernel of the target's. */
     public void call(String kernel, Buffer output, List<Buffer> operands, List<Scalar> sizes) {
-        List<Scalar> defined = sizes.stream().map(this::define).toList();
-        settle();
-        add(new Statement.Call(kernel, output, operands, defined));
-        add(new Statement.Barrier());
-    }
-
-    /** What all threads have read, none may write over before all have read it. */
-    private void settle() {
-        if (memoryRead) {
-            add(new Statement.Barrier());
-            memoryRead = false;
-        }
+        steps.addShared(new Statement.Call(kernel, output, operands, sizes.stream().map(steps::define).toList()));
     }
 
     // ---- broadcasting ----
@@ -440,30 +238,7 @@ public final class TensorBuilder {
         return !array.dims().equals(shape);
     }
 
-    // ---- reductions and products ----
-
-    /**
-     * A reduction over axes.
-     *
-     * @param shape  of the result: that of {@code x} where {@code keep}, with 1 at the axes, else without them
-     * @param each   what is reduced, of an element and its index
-     * @param finish what the result is, of the reduced value
-     */
-    public Array reduce(Array x, boolean[] axes, boolean keep, ElementType element, List<Scalar> shape, BinaryFunction function,
-            Scalar start, Function<Scalar, Scalar> each, Function<Scalar, Scalar> finish) {
-        List<Scalar.Loop> kept = new ArrayList<>();
-        List<Scalar.Loop> reduced = new ArrayList<>();
-        List<Scalar> index = new ArrayList<>();
-        for (int axis = 0; axis < x.rank(); axis++) {
-            Scalar.Loop loop = loop(x.dim(axis));
-            (axes[axis] ? reduced : kept).add(loop);
-            index.add(loop.counter());
-        }
-        Buffer output = allocate(element, shape);
-        Scalar value = finish.apply(new Scalar.Reduce(function, start, reduced, each.apply(x.at(index))));
-        compute(Nest.of(output, kept, value));
-        return Array.of(output);
-    }
+    // ---- products and parts ----
 
     /** The matrix products of the last two axes of a and b; the axes before broadcast to those of {@code shape}. */
     public Array matMul(Array a, Array b, List<Scalar> shape, ElementType element, ScalarType sum) {
@@ -478,9 +253,7 @@ public final class TensorBuilder {
         Scalar aOffset = batchOffset(left, batch);
         Scalar bOffset = batchOffset(right, batch);
         Buffer output = allocate(element, shape);
-        settle();
-        add(new Statement.MatMul(output, left.buffer(), right.buffer(), batch, m, k, n, aOffset, bOffset, sum));
-        add(new Statement.Barrier());
+        steps.addShared(new Statement.MatMul(output, left.buffer(), right.buffer(), batch, m, k, n, aOffset, bOffset, sum));
         return Array.of(output);
     }
 
@@ -505,144 +278,7 @@ public final class TensorBuilder {
         for (int axis = 0; axis < loops.size(); axis++) {
             index.add(Index.add(start.get(axis), loops.get(axis).counter()));
         }
-        compute(new Nest(output, loops, part.at(counters(loops)), Optional.of(Index.linear(output.dims(), index)),
-                Optional.empty(), false));
-    }
-
-    // ---- branches ----
-
-    /** Makes statements apart from those so far, with memory of their own. */
-    Section section(Runnable body) {
-        List<Statement> outer = statements;
-        Set<Buffer> outerAllocated = allocated;
-        Set<Buffer> outerFresh = fresh;
-        Map<Dim, Scalar> outerDims = Map.copyOf(dims);
-        statements = new ArrayList<>();
-        allocated = new LinkedHashSet<>();
-        fresh = new LinkedHashSet<>();
-        boolean outerRead = memoryRead;
-        body.run();
-        Section section = new Section(statements, allocated);
-        statements = outer;
-        allocated = outerAllocated;
-        fresh = outerFresh;
-        memoryRead |= outerRead;
-        dims.clear();
-        dims.putAll(outerDims);
-        return section;
-    }
-
-    record Section(List<Statement> statements, Set<Buffer> allocated) {}
-
-    /** Takes one of two sections and makes the results that both have assigned known. */
-    void branch(Scalar condition, Section yes, Section no) {
-        memoryRead |= readsMemory(condition);
-        add(new Statement.Branch(condition, yes.statements(), no.statements()));
-    }
-
-    /** A buffer with dimensions of its own that sections {@link #assign}. */
-    Buffer declare(TensorType type) {
-        List<Scalar> shape = new ArrayList<>();
-        for (int axis = 0; axis < type.rank(); axis++) {
-            if (type.dim(axis).isKnown()) {
-                shape.add(Index.of(type.dim(axis).value()));
-            } else {
-                Scalar.Variable variable = name(ScalarType.INDEX, "n");
-                add(new Statement.Declare(variable));
-                shape.add(variable);
-            }
-        }
-        Buffer buffer = buffer(type.element(), shape, new Buffer.Allocated());
-        add(new Statement.DeclareBuffer(buffer));
-        allocated.add(buffer);
-        fresh.add(buffer);
-        return buffer;
-    }
-
-    /** Within a section: {@code declared} is a copy of {@code array}. */
-    void assign(Buffer declared, Array array) {
-        for (int axis = 0; axis < array.rank(); axis++) {
-            if (declared.dims().get(axis) instanceof Scalar.Variable variable) {
-                add(new Statement.Assign(variable, array.dim(axis)));
-            } else {
-                check(Index.equal(array.dim(axis), declared.dims().get(axis)), Failure.SHAPE);
-            }
-        }
-        Buffer own = copy(array).buffer();
-        add(new Statement.AssignBuffer(declared, own));
-        allocated.remove(own);
-    }
-
-    // ---- loops that run in order ----
-
-    /**
-     * A loop; its body is made in a section.
-     *
-     * @param body of the round's number; gives whether there is a next round
-     */
-    void repeat(Scalar trips, Scalar condition, Function<Scalar, Scalar> body) {
-        Scalar bound = define(trips);
-        Scalar.Variable goOn = name(ScalarType.BOOL, "go");
-        add(new Statement.Declare(goOn));
-        add(new Statement.Assign(goOn, define(condition)));
-        Scalar.Variable round = name(ScalarType.INDEX, "round");
-        settle();
-        Section section = section(() -> {
-            Scalar next = define(body.apply(round));
-            add(new Statement.Assign(goOn, next));
-            settle(); // the next round may write over what was read
-        });
-        add(new Statement.Loop(round, bound, goOn, section.statements()));
-    }
-
-    /** Values that go round are in memory of their own before the first round. */
-    Buffer carried(TensorType type, Array first) {
-        Buffer buffer = declare(type);
-        assign(buffer, first);
-        return buffer;
-    }
-
-    /** The end of a round: each of {@code states} becomes a copy of its next version; all else is given back. */
-    void advance(List<Buffer> states, List<Array> next) {
-        List<Buffer> own = new ArrayList<>();
-        Set<Buffer> taken = new LinkedHashSet<>();
-        for (Array array : next) {
-            Buffer buffer = array.buffer();
-            boolean ours = buffer != null && buffer.place() instanceof Buffer.Allocated && allocated.contains(buffer) && taken.add(buffer);
-            own.add(ours ? buffer : copy(array).buffer());
-        }
-        release(List.copyOf(allocated), own::contains);
-        List<List<Scalar>> sizes = new ArrayList<>();
-        for (int i = 0; i < states.size(); i++) {
-            List<Scalar> dims = new ArrayList<>();
-            for (int axis = 0; axis < states.get(i).dims().size(); axis++) {
-                Scalar dim = own.get(i).dims().get(axis);
-                if (states.get(i).dims().get(axis) instanceof Scalar.Variable) {
-                    Scalar.Variable now = name(ScalarType.INDEX, "n"); // it may be a size that another state is about to lose
-                    add(new Statement.Define(now, dim));
-                    dims.add(now);
-                } else {
-                    check(Index.equal(dim, states.get(i).dims().get(axis)), Failure.SHAPE);
-                    dims.add(null);
-                }
-            }
-            sizes.add(dims);
-        }
-        for (int i = 0; i < states.size(); i++) {
-            add(new Statement.Release(states.get(i)));
-            for (int axis = 0; axis < sizes.get(i).size(); axis++) {
-                if (sizes.get(i).get(axis) != null) {
-                    add(new Statement.Assign((Scalar.Variable) states.get(i).dims().get(axis), sizes.get(i).get(axis)));
-                }
-            }
-            add(new Statement.AssignBuffer(states.get(i), own.get(i)));
-            allocated.remove(own.get(i));
-        }
-    }
-
-    /** A dimension as it is known where code is made, or null. */
-    Scalar known(Dim dim) {
-        return dim.isKnown() ? Index.of(dim.value()) : dims.get(dim);
+        store(output, index, part, loops);
     }
 
     /** Stores an array at an index of the first axis of a buffer. */
@@ -650,29 +286,11 @@ public final class TensorBuilder {
         List<Scalar.Loop> loops = loops(part.dims());
         List<Scalar> index = new ArrayList<>(List.of(at));
         index.addAll(counters(loops));
+        store(output, index, part, loops);
+    }
+
+    private void store(Buffer output, List<Scalar> index, Array part, List<Scalar.Loop> loops) {
         compute(new Nest(output, loops, part.at(counters(loops)), Optional.of(Index.linear(output.dims(), index)),
                 Optional.empty(), false));
-    }
-
-    /** What was stacked so far, and one more part: in memory of its own. */
-    Array stacked(Buffer stack, Scalar count, Array part) {
-        List<Scalar> shape = new ArrayList<>(List.of(define(Index.add(count, Index.ONE))));
-        shape.addAll(part.dims());
-        for (int axis = 1; axis < shape.size(); axis++) {
-            check(Index.or(Index.equal(count, Index.ZERO), Index.equal(stack.dims().get(axis), shape.get(axis))), Failure.SHAPE);
-        }
-        Buffer longer = allocate(stack.element(), shape);
-        store(longer, Array.of(stack), shape.stream().map(dim -> Index.ZERO).toList());
-        storeAt(longer, count, part);
-        return Array.of(longer);
-    }
-
-    void output(int index, Buffer buffer) {
-        add(new Statement.Output(index, buffer));
-    }
-
-    /** An error of the operation whose code is made, in one line. */
-    public IrException refuse(String why) {
-        return new IrException((operations.isEmpty() ? "inputs" : operations.get(operation())) + ": " + why);
     }
 }

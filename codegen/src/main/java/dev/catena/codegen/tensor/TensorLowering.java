@@ -28,7 +28,11 @@ public final class TensorLowering {
     /** Transposes and slices of each other, too, though the expression stays small. */
     private static final int MOST_LINKS = 256;
 
-    private final TensorBuilder builder = new TensorBuilder();
+    private final StepList steps = new StepList();
+    private final SymbolSizes sizes = new SymbolSizes(steps);
+    private final ProgramMemory memory = new ProgramMemory(steps, sizes);
+    private final TensorBuilder builder = new TensorBuilder(steps, sizes, memory);
+    private final ControlFlow control = new ControlFlow(steps, sizes, memory, builder);
     /** By buffer: how many known values read it. */
     private final Map<Buffer, Integer> readers = new HashMap<>();
 
@@ -43,7 +47,7 @@ public final class TensorLowering {
         Map<Value, Array> known = new IdentityHashMap<>();
         List<Buffer> inputs = new ArrayList<>();
         for (Value argument : stage.arguments()) {
-            Buffer buffer = builder.input(inputs.size(), argument.tensorType(), isRead(argument));
+            Buffer buffer = memory.input(inputs.size(), argument.tensorType(), isRead(argument));
             inputs.add(buffer);
             known.put(argument, Array.of(buffer));
         }
@@ -51,10 +55,10 @@ public final class TensorLowering {
         List<Buffer> outputs = new ArrayList<>();
         for (Value output : stage.outputs()) {
             Buffer buffer = builder.inMemory(valueOf(output, known)).buffer();
-            builder.output(outputs.size(), buffer);
+            steps.add(new Statement.Output(outputs.size(), buffer));
             outputs.add(buffer);
         }
-        return new TensorProgram(inputs, outputs, builder.weights(), builder.operations(), builder.statements());
+        return new TensorProgram(inputs, outputs, memory.weights(), steps.operations(), steps.statements());
     }
 
     /** Whether anything reads more of an argument than its element type. */
@@ -69,7 +73,7 @@ public final class TensorLowering {
                 known.put(op.result(), builder.constant(constant(op)));
                 continue;
             }
-            builder.begin(op);
+            steps.begin(op);
             List<Array> results = op.is("onnx.If") ? branch(op, known) : op.is("onnx.Loop") ? loop(op, known) : code(op, known);
             for (int i = 0; i < op.results().size(); i++) {
                 Value result = op.result(i);
@@ -83,7 +87,7 @@ public final class TensorLowering {
                 kept.reads().forEach(buffer -> readers.merge(buffer, 1, Integer::sum));
                 left.put(result, result.uses().size());
             }
-            builder.release(forget(op, known, left), readers::containsKey);
+            memory.release(forget(op, known, left), readers::containsKey);
         }
     }
 
@@ -131,7 +135,7 @@ public final class TensorLowering {
 
     private Array valueOf(Value v, Map<Value, Array> known) {
         if (v.weight() != null) {
-            return builder.weight(v.weight().name(), v.weight().data());
+            return memory.weight(v.weight().name(), v.weight().data());
         }
         Array array = known.get(v);
         if (array == null) {
@@ -159,10 +163,10 @@ public final class TensorLowering {
     private List<Array> branch(Operation op, Map<Value, Array> known) {
         Array condition = valueOf(op.operand(0), known);
         Scalar holds = first(condition);
-        List<Buffer> results = op.results().stream().map(result -> builder.declare(result.tensorType())).toList();
-        TensorBuilder.Section yes = builder.section(() -> region(op, 0, results, known));
-        TensorBuilder.Section no = builder.section(() -> region(op, 1, results, known));
-        builder.branch(holds, yes, no);
+        List<Buffer> results = op.results().stream().map(result -> control.declare(result.tensorType())).toList();
+        List<Statement> yes = control.section(() -> region(op, 0, results, known));
+        List<Statement> no = control.section(() -> region(op, 1, results, known));
+        control.branch(holds, yes, no);
         return results.stream().map(Array::of).toList();
     }
 
@@ -175,9 +179,9 @@ public final class TensorLowering {
         }
         operations(block, known);
         for (int i = 0; i < results.size(); i++) {
-            builder.assign(results.get(i), valueOf(block.outputs().get(i), known));
+            control.assign(results.get(i), valueOf(block.outputs().get(i), known));
         }
-        builder.releaseAll();
+        memory.releaseAll(buffer -> false);
     }
 
     /** What goes round is in memory of its own in each round; slices are stored as they come where all sizes are known. */
@@ -191,18 +195,18 @@ public final class TensorLowering {
         boolean allRounds = op.operand(0) != null && Index.isKnown(condition) && isTrue(body.outputs().get(0));
         List<Buffer> states = new ArrayList<>();
         for (int i = 0; i < carried; i++) {
-            states.add(builder.carried(body.arguments().get(i).tensorType(), valueOf(given.get(i), known)));
+            states.add(control.carried(body.arguments().get(i).tensorType(), valueOf(given.get(i), known)));
         }
         List<Buffer> stacks = new ArrayList<>();
         List<Boolean> whole = new ArrayList<>();
         for (Value slice : body.outputs().subList(carried + 1, body.outputs().size())) {
             TensorType type = slice.tensorType();
             List<Scalar> dims = new ArrayList<>(List.of(bound));
-            type.shape().forEach(dim -> dims.add(builder.known(dim)));
+            type.shape().forEach(dim -> dims.add(sizes.known(dim)));
             whole.add(allRounds && !dims.contains(null));
             stacks.add(allRounds && !dims.contains(null) ? builder.allocate(type.element(), dims) : emptyStack(type));
         }
-        builder.repeat(bound, condition, round -> body(op, round, states, stacks, whole, known));
+        control.repeat(bound, condition, round -> body(op, round, states, stacks, whole, known));
         List<Array> results = new ArrayList<>(states.stream().map(Array::of).toList());
         stacks.forEach(stack -> results.add(Array.of(stack)));
         return results;
@@ -213,7 +217,7 @@ public final class TensorLowering {
         unknown.addAll(slice.shape());
         List<Scalar> none = new ArrayList<>(List.of(Index.ZERO));
         slice.shape().forEach(dim -> none.add(dim.isKnown() ? Index.of(dim.value()) : Index.ZERO));
-        return builder.carried(slice.withShape(unknown), Array.of(builder.allocate(slice.element(), none)));
+        return control.carried(slice.withShape(unknown), Array.of(builder.allocate(slice.element(), none)));
     }
 
     /** The code of a round; gives whether there is a next one. */
@@ -240,10 +244,10 @@ public final class TensorLowering {
                 builder.storeAt(stacks.get(i), round, slice);
             } else {
                 next.add(stacks.get(i));
-                values.add(builder.stacked(stacks.get(i), round, slice));
+                values.add(control.stacked(stacks.get(i), round, slice));
             }
         }
-        builder.advance(next, values);
+        control.advance(next, values);
         return goOn;
     }
 

@@ -18,6 +18,9 @@ public record TensorProgram(List<Buffer> inputs, List<Buffer> outputs, List<Weig
     /** Elements that stay outside the code. */
     public record Weight(String name, WeightData data) {}
 
+    /** A larger program, of ever new shapes, would take compilers minutes. */
+    public static final int MOST_KERNELS = 2048;
+
     public TensorProgram {
         inputs = List.copyOf(inputs);
         outputs = List.copyOf(outputs);
@@ -26,31 +29,18 @@ public record TensorProgram(List<Buffer> inputs, List<Buffer> outputs, List<Weig
         statements = List.copyOf(statements);
     }
 
-    /** A larger program, of ever new shapes, would take compilers minutes. */
-    public static final int MOST_KERNELS = 2048;
-
     /** That a target's compiler can't be given the source of all of the program, in a line that names the operation where it became too long. */
-    public RuntimeException tooMuchSource(int operation, int most) {
+    public IrException tooMuchSource(int operation, int most) {
         return new IrException(where(operation) + ": the graph's kernels have a source of more than " + most + " characters up to here; cut the model into several");
     }
 
-    private String where(int operation) {
-        return operation < 0 ? "inputs" : operations.get(operation);
-    }
-
     /** That a target can't have kernels for all of the program, in a line that names the operation where it became too many. */
-    public RuntimeException tooManyKernels(int operation) {
+    public IrException tooManyKernels(int operation) {
         return new IrException(where(operation) + ": the graph has more than " + MOST_KERNELS
                 + " different kernels up to here; cut the model into several");
     }
 
-    /** Whether anything runs in rounds, which GPUs refuse. */
-    public boolean hasLoop() {
-        return hasLoop(statements);
-    }
-
-    private static boolean hasLoop(List<Statement> statements) {
-        return statements.stream().anyMatch(s -> s instanceof Statement.Loop
-                || s instanceof Statement.Branch branch && (hasLoop(branch.yes()) || hasLoop(branch.no())));
+    private String where(int operation) {
+        return operation < 0 ? "inputs" : operations.get(operation);
     }
 }

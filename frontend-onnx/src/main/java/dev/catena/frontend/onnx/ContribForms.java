@@ -3,7 +3,6 @@ package dev.catena.frontend.onnx;
 import dev.catena.ir.Attribute;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.LiteralWeight;
-import dev.catena.ir.Operation;
 import dev.catena.ir.Tensor;
 import dev.catena.ir.TensorType;
 import dev.catena.ir.Value;
@@ -12,7 +11,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * ONNX Runtime's contrib operations (domain com.microsoft, docs/ContribOperators.md there), said in ONNX's own. So whatever

@@ -1,6 +1,7 @@
 package dev.catena.frontend.onnx;
 
 import dev.catena.frontend.onnx.OnnxGraph.Node;
+import dev.catena.ir.StepLimit;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,9 +12,6 @@ import java.util.Objects;
  * as it is read, not once it is imported and half lowered.
  */
 final class StepEstimate {
-  /** As many as the code may have ({@code TensorBuilder}). */
-  private static final int MOST_STEPS = 1 << 17;
-
   private final String file;
   private int steps;
 
@@ -40,9 +38,8 @@ final class StepEstimate {
         // What one reader alone reads mostly becomes a part of its loops; else it is allocated, computed and given back.
         steps += computes(node) && readers.getOrDefault(output, 0) > 1 ? 4 : 0;
       }
-      if (steps > MOST_STEPS) {
-        throw new ModelTooLargeException(file + ": " + node.label() + ": the graph's code has more than " + MOST_STEPS
-            + " steps up to here; cut the model into several");
+      if (steps > StepLimit.MOST_STEPS) {
+        throw new ModelTooLargeException(file + ": " + node.label() + ": " + StepLimit.REFUSAL);
       }
       graphs(node).forEach(graph -> add(graph.nodes(), graph.outputs()));
     }

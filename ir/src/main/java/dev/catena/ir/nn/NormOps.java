@@ -2,7 +2,6 @@ package dev.catena.ir.nn;
 
 import dev.catena.ir.Attribute;
 import dev.catena.ir.Dim;
-import dev.catena.ir.EvalValue;
 import dev.catena.ir.OpDefinition;
 import dev.catena.ir.OpDefinition.Inferred;
 import dev.catena.ir.Operation;

@@ -44,7 +44,7 @@ final class CudaGpu implements Gpu {
     private final int device;
     private final GpuFacts facts;
     private final long context;
-    /** GPUs whose memory this one's context can already reach; it stays as it is when that can't be. */
+    /** GPUs whose memory this one's context was to reach; where that can't be, the driver stages what is copied. */
     private final Set<CudaGpu> peersAsked = new HashSet<>();
     private volatile DeviceLostException lost;
 
@@ -92,8 +92,11 @@ final class CudaGpu implements Gpu {
         check(driver.call(DriverFunction.SET_CONTEXT, context));
     }
 
-    /** After the first failure the context is of no use any more. */
+    /** After the first failure the context is of no use any more, but for one for want of memory: then nothing was done. */
     private void check(int result) {
+        if (result == DriverError.OUT_OF_MEMORY) {
+            throw new DeviceException(name + ": " + DriverError.words(result));
+        }
         if (result != 0) {
             DeviceLostException failure = new DeviceLostException(name + ": " + DriverError.words(result));
             lost = failure;
@@ -268,7 +271,7 @@ final class CudaGpu implements Gpu {
         check(driver.call(DriverFunction.CAN_ACCESS_PEER, driver.results(), device, other.device));
         if (driver.resultInt() != 0) {
             int result = driver.call(DriverFunction.ENABLE_PEER_ACCESS, other.context, 0);
-            check(result == DriverError.PEER_ACCESS_ALREADY_ENABLED ? 0 : result);
+            check(DriverError.HARMLESS_OF_PEERS.contains(result) ? 0 : result);
         }
     }
 
@@ -314,10 +317,19 @@ final class CudaGpu implements Gpu {
 
     @Override
     public long instantiate(List<KernelLaunch> launches, boolean dependent) {
-        boolean overlap = dependent && driver.has(DriverFunction.ADD_DEPENDENCIES);
         enter();
         check(driver.call(DriverFunction.CREATE_GRAPH, driver.results(), 0));
         long graph = driver.resultLong(0);
+        try {
+            addNodes(graph, launches, dependent && driver.has(DriverFunction.ADD_DEPENDENCIES));
+            check(driver.call(DriverFunction.INSTANTIATE_GRAPH, driver.results(), graph, 0));
+            return driver.resultLong(0);
+        } finally {
+            driver.call(DriverFunction.DESTROY_GRAPH, graph);
+        }
+    }
+
+    private void addNodes(long graph, List<KernelLaunch> launches, boolean overlap) {
         ByteBuffer nodes = ByteBuffer.allocateDirect(8 * launches.size()).order(ByteOrder.nativeOrder());
         ByteBuffer edge = ByteBuffer.allocateDirect(8).put(0, PROGRAMMATIC_PORT).put(2, PROGRAMMATIC_TYPE);      // CUgraphEdgeData
         for (int i = 0; i < launches.size(); i++) {
@@ -335,10 +347,6 @@ final class CudaGpu implements Gpu {
         }
         keep(nodes);
         keep(edge);
-        check(driver.call(DriverFunction.INSTANTIATE_GRAPH, driver.results(), graph, 0));
-        long executable = driver.resultLong(0);
-        check(driver.call(DriverFunction.DESTROY_GRAPH, graph));
-        return executable;
     }
 
     /** cuda.h: CUDA_KERNEL_NODE_PARAMS of cuGraphAddKernelNode, 56 bytes. */

@@ -1,12 +1,14 @@
 package dev.catena.runtime.cuda;
 
 import java.util.Map;
+import java.util.Set;
 
 /** The driver's results (cuda.h, CUresult) in words: what happened, and what to do where something can be done. */
 final class DriverError {
     static final int OUT_OF_MEMORY = 2;
     static final int NO_DEVICE = 100;
-    static final int PEER_ACCESS_ALREADY_ENABLED = 704;
+    /** What enabling access to a peer may give without harm: it can't be had between these two, it is there, the hardware has no more of it. */
+    static final Set<Integer> HARMLESS_OF_PEERS = Set.of(217, 704, 711);
 
     private static final Map<Integer, String> WORDS = Map.ofEntries(
             Map.entry(OUT_OF_MEMORY, "its memory is full (CUDA_ERROR_OUT_OF_MEMORY); end what else uses it, or give --device-memory"),

@@ -60,13 +60,4 @@ final class BoundProgram {
         }
         throw new DeviceException(what + " has no launches for " + stepRows + " rows");
     }
-
-    /** Launches of its longest bucket. */
-    int mostLaunches() {
-        int most = 0;
-        for (KernelLaunch[] bucket : launches) {
-            most = Math.max(most, bucket.length);
-        }
-        return most;
-    }
 }

@@ -1,5 +1,6 @@
 package dev.catena.runtime.gpu;
 
+import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.Step;
 import java.util.ArrayList;
@@ -14,13 +15,7 @@ final class ChainMemory {
     static final int STEP = 0, TOKENS = 1, POSITIONS = 2, ROW_SEQUENCE = 3, PAGE_TABLE = 4, SELECTED_ROWS = 5, STEP_VALUES = 6;
     static final int ARENA = 6, SCRATCH = 7, INPUT = 8, HANDED = 9, OUTPUT = 11, SAMPLING = 12, HISTORY = 13, SAMPLED = 14, COUNTERS = 15;
     private static final int FIRST_CACHE = 16;
-    /** 4096 int32 (docs/cuda-abi.md). */
-    private static final int COUNTER_BYTES = 4 * 4096;
-    /** A row's sampling parameters (docs/cuda-abi.md). */
-    static final int SAMPLING_BYTES = 64;
     private static final int STEP_BYTES = 16;
-    /** Positions in a page (docs/kv-layout.md). */
-    private static final int PAGE_POSITIONS = 64;
 
     private final List<Region> regions = new ArrayList<>();
     private final int sampledRows;
@@ -51,10 +46,10 @@ final class ChainMemory {
         regions.add(Region.of("output of " + last.name(), rowBytes(last.output(), step.maxRows(), liveRows)));
         outputs[stages.size() - 1] = OUTPUT;
         sampledRows = Math.min(step.maxSequences(), liveRows);
-        regions.add(Region.of("sampling", (long) SAMPLING_BYTES * sampledRows));
-        regions.add(Region.of("history", (long) PAGE_POSITIONS * 4 * step.pageTableStride() * sampledRows));
+        regions.add(Region.of("sampling", (long) KernelProgram.SAMPLING_BYTES * sampledRows));
+        regions.add(Region.of("history", (long) Manifest.Kv.PAGE_POSITIONS * 4 * step.pageTableStride() * sampledRows));
         regions.add(Region.of("sampled", 4L * sampledRows));
-        regions.add(Region.of("counters", COUNTER_BYTES));
+        regions.add(Region.of("counters", 4 * KernelProgram.COUNTERS));
         caches = new int[stages.size()];
         for (int i = 0; i < caches.length; i++) {
             Manifest.Stage stage = stages.get(i);

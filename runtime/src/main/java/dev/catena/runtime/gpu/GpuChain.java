@@ -174,8 +174,11 @@ final class GpuChain implements DeviceChain {
 
     @Override
     public void submit() {
-        ring.send(step);
         boolean selected = step.selected() > 0;
+        for (int i = 0; i < runs.size(); i++) {
+            runs.get(i).graphs.prepare(step.rows(), selected);
+        }
+        ring.send(step);
         for (int i = 0; i < runs.size(); i++) {      // each step: an iterator would be allocated
             Run run = runs.get(i);
             if (!run.graphs.hasLaunches(selected)) {
@@ -211,12 +214,13 @@ final class GpuChain implements DeviceChain {
         if (step.selected() != rows.rows() || rows.rows() < 1 || rows.rows() > mostSampledRows()) {
             throw new IllegalStateException(rows.rows() + " rows of " + step.selected() + ", at most " + mostSampledRows());
         }
+        sampling.prepare(rows.rows(), true);
         ByteBuffer bytes = samplingBytes.bytes();
         int ids = 0;
         for (int row = 0; row < rows.rows(); row++) {
             SamplingParameters p = rows.parameters(row);
             int historyLength = p.repeatPenalty() == 1 ? 0 : rows.historyLength(row); // it serves nothing else
-            int at = ChainMemory.SAMPLING_BYTES * row;
+            int at = KernelProgram.SAMPLING_BYTES * row;
             bytes.putDouble(at, p.temperature()).putDouble(at + 8, p.topP()).putDouble(at + 16, p.minP()).putDouble(at + 24, p.repeatPenalty())
                     .putLong(at + 32, p.seed()).putLong(at + 40, ids).putInt(at + 48, p.topK()).putInt(at + 52, rows.position(row))
                     .putInt(at + 56, historyLength).putInt(at + 60, 0);
@@ -225,7 +229,7 @@ final class GpuChain implements DeviceChain {
             }
         }
         gpu.forget(stream, memory.address(ChainMemory.SAMPLING));
-        gpu.copyIn(stream, memory.address(ChainMemory.SAMPLING), samplingBytes, 0, (long) ChainMemory.SAMPLING_BYTES * rows.rows());
+        gpu.copyIn(stream, memory.address(ChainMemory.SAMPLING), samplingBytes, 0, (long) KernelProgram.SAMPLING_BYTES * rows.rows());
         gpu.forget(stream, memory.address(ChainMemory.HISTORY));
         if (ids > 0) {
             gpu.copyIn(stream, memory.address(ChainMemory.HISTORY), samplingBytes, historyAt, 4L * ids);

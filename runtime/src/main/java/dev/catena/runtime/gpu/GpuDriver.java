@@ -14,10 +14,9 @@ public interface GpuDriver {
      * @param note   what a user should know of this choice, in one line, or null
      */
     record Code(Manifest.Target target, String entry, String note) {
-        /** Whether its kernels may begin before those in front of them have ended. PTX for older architectures has none that do. */
+        /** Whether its kernels may begin before those in front of them have ended. */
         boolean dependentLaunches() {
-            return target.features().contains(Manifest.Target.DEPENDENT_LAUNCHES)
-                    && (entry.equals(target.library()) || entry.matches(".*/compute_(9|1[0-9])[0-9]a?/.*"));
+            return target.features().contains(Manifest.Target.DEPENDENT_LAUNCHES);
         }
     }
 

@@ -69,7 +69,7 @@ final class GpuMemoryPlan {
         if (pages < 2) {       // page 0 is reserved
             throw new DeviceException(model.gpu().name() + ": " + String.format(Locale.ROOT, "%.0f", share * 100) + " % of the "
                     + text(Math.max(0, left)) + " that weights and activations leave is no room for a page of the cache ("
-                    + text(page) + "); " + remedy());
+                    + text(page) + "); " + remedy(false));
         }
         return (int) Math.min(pages, Integer.MAX_VALUE);
     }
@@ -83,7 +83,7 @@ final class GpuMemoryPlan {
         long bytes = 0;
         for (List<Manifest.Stage> part : parts) {
             ChainMemory memory = new ChainMemory(model, part, step, 0, liveRows);
-            bytes += memory.bytes() + graphBytes(part);
+            bytes += memory.bytes() + graphBytes(part) + samplingGraphBytes(part);
         }
         return bytes;
     }
@@ -104,16 +104,24 @@ final class GpuMemoryPlan {
         return StepGraphs.mostBytes(buckets, launches);
     }
 
-    private String refusal(long room, long activations, long cache, int pages) {
-        return model.gpu().name() + ": the model's part takes " + text(weights.allBytes()) + " of weights, " + text(cache)
-                + " of cache for " + 64L * pages + " positions and " + text(activations) + " of activations; there is room for "
-                + text(Math.max(0, room)) + (limit > 0 ? " (--device-memory), of which weights that are streamed need "
-                + text(weights.leastBytes()) : "") + "; " + remedy();
+    /** Of the program that chooses tokens, where the part ends with logits. */
+    private long samplingGraphBytes(List<Manifest.Stage> part) {
+        KernelProgram sampling = part.get(part.size() - 1).output().kind().equals("selected") ? model.samplingProgram() : null;
+        return sampling == null ? 0 : StepGraphs.mostBytes(sampling.buckets().size(),
+                sampling.buckets().stream().mapToInt(bucket -> bucket.launches().size()).max().orElse(0));
     }
 
-    private String remedy() {
-        return "spread it over more devices, compile it with fewer --wbits or --kv-bits" + (limit > 0 ? "" : ", or stream its "
-                + "weights with --device-memory " + Math.max(1, room() >> 20) + "MiB");
+    private String refusal(long room, long activations, long cache, int pages) {
+        return model.gpu().name() + ": the model's part takes " + text(weights.allBytes()) + " of weights, " + text(cache)
+                + " of cache for " + (long) Manifest.Kv.PAGE_POSITIONS * pages + " positions and " + text(activations) + " of activations; there is room for "
+                + text(Math.max(0, room)) + (limit > 0 ? " (--device-memory), of which weights that are streamed need "
+                + text(weights.leastBytes()) : "") + "; " + remedy(limit == 0 && weights.leastBytes() + activations + cache <= room);
+    }
+
+    /** @param canStream whether it would fit if no weights stayed */
+    private String remedy(boolean canStream) {
+        return "spread it over more devices, " + (canStream ? "stream its weights with --device-memory " + (room() >> 20) + "MiB, " : "")
+                + "or compile it with fewer --wbits or --kv-bits";
     }
 
     private static String text(long bytes) {

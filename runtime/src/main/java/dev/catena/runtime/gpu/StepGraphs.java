@@ -42,19 +42,31 @@ final class StepGraphs implements AutoCloseable {
         return selected || withoutSelected > 0;
     }
 
-    void launch(long stream, int rows, boolean selected) {
+    /** Makes the graph that {@link #launch} needs, if it isn't there: want of memory for it then comes before anything of a step has begun. */
+    void prepare(int rows, boolean selected) {
         if (!hasLaunches(selected)) {
             return;
         }
-        int bucket = 0;
-        while (bucket < buckets.length - 1 && buckets[bucket] < rows) {
-            bucket++;
-        }
+        int bucket = bucket(rows);
         int kind = selected ? 1 : 0;
         if (graphs[bucket][kind] == 0) {
             graphs[bucket][kind] = gpu.instantiate(launches(Math.max(rows, buckets[bucket]), selected ? programs.length : withoutSelected), dependentLaunches);
         }
-        gpu.launchGraph(stream, graphs[bucket][kind]);
+    }
+
+    /** After {@link #prepare} of the same. */
+    void launch(long stream, int rows, boolean selected) {
+        if (hasLaunches(selected)) {
+            gpu.launchGraph(stream, graphs[bucket(rows)][selected ? 1 : 0]);
+        }
+    }
+
+    private int bucket(int rows) {
+        int bucket = 0;
+        while (bucket < buckets.length - 1 && buckets[bucket] < rows) {
+            bucket++;
+        }
+        return bucket;
     }
 
     private List<KernelLaunch> launches(int rows, int count) {

@@ -33,9 +33,17 @@ final class WeightStream implements AutoCloseable {
                 .filter(passing::contains).toList()).toList();
         long bytes = entries.stream().mapToLong(list -> bytes(file, list)).max().orElse(0);
         long largest = entries.stream().flatMap(List::stream).mapToLong(file::length).max().orElse(0);
-        buffers = gpu.allocate(List.of(new Region("weights that pass through", bytes, true),
-                new Region("weights that pass through", bytes, true)));
         upload = new WeightUpload(gpu, file, largest);
+        boolean allocated = false;
+        try {
+            buffers = gpu.allocate(List.of(new Region("weights that pass through", bytes, true),
+                    new Region("weights that pass through", bytes, true)));
+            allocated = true;
+        } finally {
+            if (!allocated) {
+                upload.close();
+            }
+        }
         for (int i = 0; i < BUFFERS; i++) {
             filled[i] = gpu.newEvent();
             used[i] = gpu.newEvent();

@@ -82,11 +82,14 @@ public final class Sampler {
         }
         Objects.checkFromIndexSize(0, historyLength, history.length);
         logits.get(logits.position(), scores);
-        refuseBadLogits(position);
+        int likeliest = likeliest();
+        if (likeliest < 0 || Float.isInfinite(scores[likeliest])) {
+            throw badLogits(position);
+        }
         if (parameters.repeatPenalty() != 1) {
             penalizeRepeats(history, historyLength);
+            likeliest = likeliest();
         }
-        int likeliest = likeliest();
         if (parameters.isGreedy()) {
             return likeliest;
         }
@@ -101,18 +104,13 @@ public final class Sampler {
         return draw(position);
     }
 
-    private void refuseBadLogits(int position) {
-        boolean anyFinite = false;
+    private BadLogitsException badLogits(int position) {
         for (int id = 0; id < scores.length; id++) {
-            float score = scores[id];
-            if (!(score < Float.POSITIVE_INFINITY)) {
-                throw new BadLogitsException("the logit of token " + id + " for position " + position + " is " + score);
+            if (!(scores[id] < Float.POSITIVE_INFINITY)) {
+                return new BadLogitsException("the logit of token " + id + " for position " + position + " is " + scores[id]);
             }
-            anyFinite |= score > Float.NEGATIVE_INFINITY;
         }
-        if (!anyFinite) {
-            throw new BadLogitsException("the logits of all tokens for position " + position + " are -Infinity");
-        }
+        return new BadLogitsException("the logits of all tokens for position " + position + " are -Infinity");
     }
 
     private void penalizeRepeats(int[] history, int historyLength) {
@@ -144,11 +142,17 @@ public final class Sampler {
         }
     }
 
+    /** The lowest id that has the largest score, or −1 where a score is NaN. A single pass: all sequences of a step wait for it. */
     private int likeliest() {
         int best = 0;
-        for (int id = 1; id < scores.length; id++) {
-            if (scores[id] > scores[best]) {
+        float largest = scores[0];
+        for (int id = 0; id < scores.length; id++) {
+            float score = scores[id];
+            if (score > largest) {
+                largest = score;
                 best = id;
+            } else if (!(score <= largest)) {
+                return -1;
             }
         }
         return best;

@@ -16,6 +16,9 @@ import java.util.function.LongFunction;
  * logs nothing. All methods may be called from any thread; {@link #close()} waits for calls that run.
  */
 public final class TextTokenizer implements AutoCloseable {
+    /** How much shorter normalizing may make a text that people write: composed characters, joined spaces. */
+    private static final long MOST_SHORTENING = 4;
+
     private final TokenizersLibrary library;
     private final TokenizerJson json;
     private final Optional<TokenBytes> tokenBytes;
@@ -67,9 +70,12 @@ public final class TextTokenizer implements AutoCloseable {
      *
      * @param text              halves of surrogate pairs count as U+FFFD
      * @param addSpecialTokens whether the file's post-processor adds what it adds, mostly BOS
+     * @throws UnencodableTextException for a text on which a regular expression of the file could take minutes: tens of thousands of
+     *                                  spaces in a row, for instance
      */
     public int[] encode(String text, boolean addSpecialTokens) {
         String valid = UnicodeText.repaired(text);
+        json.patterns().requireQuick(valid);
         long[] ids = whileOpen(tokenizer -> {
             long encoding = library.encode(tokenizer, valid, addSpecialTokens);
             try {
@@ -83,6 +89,16 @@ public final class TextTokenizer implements AutoCloseable {
             narrow[i] = Math.toIntExact(ids[i]);
         }
         return narrow;
+    }
+
+    /**
+     * Whether a text has more than so many tokens, as far as its length tells: no token stands for more characters than its
+     * piece has, or four times as many where the file has a normalizer.
+     * Where a tokenizer drops white space or takes any number of unknown characters for one token, a text of little else is counted
+     * too long. Takes no time, where encoding megabytes takes minutes.
+     */
+    public boolean isSurelyLongerThan(int tokens, String text) {
+        return text.length() > (json.normalizes() ? MOST_SHORTENING : 1) * tokens * json.longestPiece();
     }
 
     /**

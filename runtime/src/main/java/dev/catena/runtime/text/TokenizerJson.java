@@ -27,6 +27,9 @@ final class TokenizerJson {
     private final List<String> pieces = new ArrayList<>();
     private final Map<String, Integer> ids = new HashMap<>();
     private final BitSet special = new BitSet();
+    private int longestPiece;
+    private boolean normalizes;
+    private TokenizerPatterns patterns;
     private JsonNode decoder = MissingNode.getInstance();
     private JsonNode postProcessor = MissingNode.getInstance();
 
@@ -73,6 +76,21 @@ final class TokenizerJson {
     /** The piece as the file writes it, or null if the id is not used. */
     String piece(int id) {
         return pieces.get(id);
+    }
+
+    /** Characters of the longest piece. */
+    int longestPiece() {
+        return longestPiece;
+    }
+
+    /** Whether texts are changed before they are cut into pieces. */
+    boolean normalizes() {
+        return normalizes;
+    }
+
+    /** The regular expressions that texts are given to. */
+    TokenizerPatterns patterns() {
+        return patterns;
     }
 
     boolean isSpecial(int id) {
@@ -126,17 +144,17 @@ final class TokenizerJson {
             throw error("is not a tokenizer: it must be a JSON object");
         }
         JsonNode added = MissingNode.getInstance();
+        JsonNode normalizer = MissingNode.getInstance();
+        JsonNode preTokenizer = MissingNode.getInstance();
         while (in.nextToken() != JsonToken.END_OBJECT) {
             String field = in.currentName();
             in.nextToken();
             switch (field) {
                 case "model" -> readModel(in);
                 case "added_tokens" -> added = in.readValueAsTree();
-                case "decoder" -> {
-                    decoder = in.readValueAsTree();
-                    TokenizerPatterns.require(decoder, name);
-                }
-                case "normalizer", "pre_tokenizer" -> TokenizerPatterns.require(in.readValueAsTree(), name);
+                case "decoder" -> decoder = in.readValueAsTree();
+                case "normalizer" -> normalizer = in.readValueAsTree();
+                case "pre_tokenizer" -> preTokenizer = in.readValueAsTree();
                 case "post_processor" -> postProcessor = in.readValueAsTree();
                 default -> in.skipChildren();
             }
@@ -144,6 +162,8 @@ final class TokenizerJson {
         if (in.nextToken() != null) {
             throw error("is not a tokenizer: something follows the JSON object");
         }
+        normalizes = normalizer.isObject();
+        patterns = TokenizerPatterns.of(normalizer, preTokenizer, decoder, name);
         // After the vocabulary, because an added token may rename one of its ids.
         addTokens(added);
     }
@@ -208,6 +228,7 @@ final class TokenizerJson {
             pieces.add(null);
         }
         pieces.set((int) id, piece);
+        longestPiece = Math.max(longestPiece, piece.length());
         ids.put(piece, (int) id);
     }
 

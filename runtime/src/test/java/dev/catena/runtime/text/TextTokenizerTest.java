@@ -18,6 +18,9 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TextTokenizerTest {
     private static TextTokenizer tale;
@@ -125,19 +128,57 @@ class TextTokenizerTest {
         assertThrows(TokenizerException.class, () -> TextTokenizer.open(folder), "a folder");
     }
 
-    /** The native library's parser of patterns would end the process. */
+    /** The native library's parser of patterns, or its matcher, would end the process. */
     @Test
-    void patternsThatAreNestedWithoutEndAreRefused() {
+    void patternsThatAreNestedWithoutEndOrTakeExponentialTimeAreRefused() {
         for (String part : new String[] {"\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"%s\"},\"behavior\":\"Isolated\",\"invert\":false}",
             "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"%s\"},\"content\":\"\"}",
             "\"decoder\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"%s\"},\"content\":\"\"}"}) {
             String json = "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}," + part + "}";
-            for (String pattern : new String[] {"(".repeat(2000) + "a" + ")".repeat(2000), "a?".repeat(50_000)}) {
+            for (String pattern : new String[] {"(".repeat(2000) + "a" + ")".repeat(2000), "a?".repeat(50_000), "(a+)+$", "(a)+\\\\1"}) {
                 byte[] content = json.formatted(pattern).getBytes(StandardCharsets.UTF_8);
                 TokenizerException e = assertThrows(TokenizerException.class, () -> TextTokenizer.of(content, "t.json").close());
-                assertTrue(e.getMessage().startsWith("t.json: has a regular expression"), e.getMessage());
+                assertTrue(e.getMessage().startsWith("t.json: has ") && e.getMessage().contains(" regular expression "), e.getMessage());
             }
             TextTokenizer.of(json.formatted("(a|[^b(])+").getBytes(StandardCharsets.UTF_8), "t.json").close();
+        }
+    }
+
+    /** Tens of seconds in one call that nobody can end, if they were encoded. */
+    @ParameterizedTest
+    @CsvSource(delimiter = ';', quoteCharacter = '"', value = {"\\s+$; ' '", "\\s+(?!\\S)|\\s+; ' '", "(?=.+x)a; b", "[^x]+x; b", "(?<a>b+)\\k<a>c; b"})
+    void textsThatWouldTakeTheMatcherMinutesAreRefused(String pattern, String repeated) {
+        String unit = repeated.replace("'", "");
+        try (TextTokenizer slow = Tokenizers.taleWithSplit(pattern)) {
+            String line = assertThrows(UnencodableTextException.class, () -> slow.encode(unit.repeat(40_000) + "y")).getMessage();
+            assertTrue(line.contains("regular expression " + pattern) && line.lines().count() == 1, line);
+            assertEquals("y", slow.decode(slow.encode("y")));
+        }
+    }
+
+    /** What Ġ stands for isn't known once bytes were made into characters, but a text of ordinary length is short enough whatever it is. */
+    @Test
+    void anExpressionBehindOneThatRewritesCountsForAllCharacters() {
+        String json = new String(Tokenizers.taleJson(), StandardCharsets.UTF_8).replace("\"pretokenizers\": [",
+                "\"pretokenizers\": [{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": false},"
+                        + "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"Ġ+$\"}, \"behavior\": \"Isolated\", \"invert\": false},");
+        try (TextTokenizer slow = TextTokenizer.of(json.getBytes(StandardCharsets.UTF_8), "t.json")) {
+            assertThrows(UnencodableTextException.class, () -> slow.encode(" ".repeat(40_000) + "y"));
+            assertTrue(slow.encode("if x:  y ".repeat(1000)).length > 1000);
+        }
+    }
+
+    /** Runs of some hundreds, and lines of ten thousand characters. */
+    @ParameterizedTest
+    @ValueSource(strings = {"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+        "[^\\r\\n\\p{L}\\p{N}]?((?=[\\p{L}])([^a-z]))*((?=[\\p{L}])([^A-Z]))+(?i:'s|'t)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+        "\\s++$|\\S+"})
+    void ordinaryTextsAreEncoded(String pattern) {
+        String code = ("if x:" + " ".repeat(500) + "y()\n".repeat(3) + "\n".repeat(40) + "東京は、日本の首都である。" + "The end. ").repeat(50);
+        String line = "iVBORw0KGgo".repeat(1000) + "-".repeat(10_000) + "字".repeat(10_000);
+        try (TextTokenizer tokenizer = Tokenizers.taleWithSplit(pattern)) {
+            assertEquals(line, tokenizer.decode(tokenizer.encode(line)));
+            assertEquals(code, tokenizer.decode(tokenizer.encode(code)));
         }
     }
 }

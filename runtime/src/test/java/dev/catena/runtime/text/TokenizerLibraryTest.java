@@ -3,6 +3,7 @@ package dev.catena.runtime.text;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -52,11 +53,16 @@ class TokenizerLibraryTest {
     }
 
     @Test
-    void aFolderThatOthersMayWriteToIsNotUsed() throws Exception {
+    void aFolderThatOthersMayWriteToBecomesOursAlone() throws Exception {
         Path open = Files.createDirectory(cache.resolve("native"));
         Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"));
-        assertEquals("round trip\n", roundTrip(cache), "a temporary copy is used instead");
-        assertEquals(0, files(open).size());
+        roundTrip(cache);
+        assertEquals("rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(open)));
+        Path library = onlyFile(open);
+        Object inode = Files.getAttribute(library, "unix:ino");
+        Files.setPosixFilePermissions(library, PosixFilePermissions.fromString("rwxrwxrwx"));
+        assertEquals("round trip\n", roundTrip(cache));
+        assertNotEquals(inode, Files.getAttribute(onlyFile(open), "unix:ino"), "what others may have written is not used");
     }
 
     @Test

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Matcher;
 
 /** The tokenizers that the tests of this package read with. */
 final class Tokenizers {
@@ -19,6 +20,14 @@ final class Tokenizers {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** That of {@link #TALE} with another regular expression to split texts by. */
+    static TextTokenizer taleWithSplit(String pattern) {
+        String json = new String(taleJson(), StandardCharsets.UTF_8);
+        String quoted = "\"" + pattern.replace("\\", "\\\\") + "\"";
+        String changed = json.replaceFirst("\"Regex\": \"'s.*\"", Matcher.quoteReplacement("\"Regex\": " + quoted));
+        return TextTokenizer.of(changed.getBytes(StandardCharsets.UTF_8), "tale");
     }
 
     /**

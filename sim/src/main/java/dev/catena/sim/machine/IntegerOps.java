@@ -135,21 +135,25 @@ final class IntegerOps {
             return Plain.of(d, a, Lanes.each(one(k, i.opcode())));
         }
         int b = k.from32(o.get(2));
-        if (o.size() == 4) {
-            int c = k.from32(o.get(3));
-            return switch (i.opcode()) {
-                case "mad" -> i.has("lo") ? Plain.of(d, a, b, c, (dd, aa, bb, cc) -> {
-                    for (int l = 0; l < 32; l++) {
-                        dd[l] = aa[l] * bb[l] + cc[l];
-                    }
-                }) : Plain.of(d, a, b, c, Lanes.each((x, y, z) -> high(x, y, signed) + z));
-                case "mad24" -> Plain.of(d, a, b, c, Lanes.each((x, y, z) -> signed ? (x << 8 >> 8) * (y << 8 >> 8) + z
-                        : (x & 0xFFFFFF) * (y & 0xFFFFFF) + z));
-                case "sad" -> Plain.of(d, a, b, c, Lanes.each((x, y, z) -> z + (signed
-                        ? Math.abs(x - y) : Integer.compareUnsigned(x, y) < 0 ? y - x : x - y)));
-                default -> throw k.unsupported("");
-            };
-        }
+        return o.size() == 4 ? wordOfThree(k, i, signed, d, a, b, k.from32(o.get(3))) : wordOfTwo(k, i, signed, d, a, b);
+    }
+
+    private static Instruction wordOfThree(KernelDecoder k, PtxInstruction i, boolean signed, int d, int a, int b, int c) {
+        return switch (i.opcode()) {
+            case "mad" -> i.has("lo") ? Plain.of(d, a, b, c, (dd, aa, bb, cc) -> {
+                for (int l = 0; l < 32; l++) {
+                    dd[l] = aa[l] * bb[l] + cc[l];
+                }
+            }) : Plain.of(d, a, b, c, Lanes.each((x, y, z) -> high(x, y, signed) + z));
+            case "mad24" -> Plain.of(d, a, b, c, Lanes.each((x, y, z) -> signed ? (x << 8 >> 8) * (y << 8 >> 8) + z
+                    : (x & 0xFFFFFF) * (y & 0xFFFFFF) + z));
+            case "sad" -> Plain.of(d, a, b, c, Lanes.each((x, y, z) -> z + (signed
+                    ? Math.abs(x - y) : Integer.compareUnsigned(x, y) < 0 ? y - x : x - y)));
+            default -> throw k.unsupported("");
+        };
+    }
+
+    private static Instruction wordOfTwo(KernelDecoder k, PtxInstruction i, boolean signed, int d, int a, int b) {
         switch (i.opcode()) {
             case "add":
                 return Plain.of(d, a, b, (dd, aa, bb) -> {

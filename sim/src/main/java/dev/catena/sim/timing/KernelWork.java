@@ -17,7 +17,7 @@ import java.util.function.Predicate;
  * @param registers    of a thread
  * @param sharedBytes  of a block, static and dynamic
  * @param busyBlocks   those that work; the others return at once
- * @param slots        machine instructions of warps by unit, about
+ * @param slots        machine instructions of the busy blocks' warps by unit, about
  * @param wavefronts   passes of 128 bytes through shared memory; a shuffle is one, too
  * @param multiplyAdds of matrix instructions, by {@code mma.sync}; one by {@code wgmma} counts as what that would do in its time
  * @param memories     global memory, by allocation
@@ -37,6 +37,10 @@ public record KernelWork(String kernel, long blocks, int threads, int registers,
         if (!sound) {
             throw new IllegalArgumentException(kernel + ": no kernel does such work");
         }
+    }
+
+    private static double sum(List<Long> slots) {
+        return slots.stream().mapToDouble(s -> s).sum();
     }
 
     private static boolean isAmount(double value) {
@@ -79,14 +83,16 @@ public record KernelWork(String kernel, long blocks, int threads, int registers,
         long blocks = product(launch.grid());
         double each = (double) blocks / sample.blocks();
         long most = sample.blockSlots().stream().mapToLong(s -> s).max().orElseThrow();
-        long busy = sample.blockSlots().stream().filter(s -> s >= IDLE * most).count();
+        List<Long> ofBusy = sample.blockSlots().stream().filter(s -> s >= IDLE * most).toList();
+        // The others' few instructions are spread over the card; beside the busy ones', on few multiprocessors, they would count many times.
+        double busyShare = most == 0 ? 1 : sum(ofBusy) / sum(sample.blockSlots());
         Map<ExecutionUnit, Double> slots = new EnumMap<>(ExecutionUnit.class);
-        sample.slots().forEach((unit, count) -> slots.put(unit, count * each));
+        sample.slots().forEach((unit, count) -> slots.put(unit, count * each * busyShare));
         long shuffles = sample.instructions().stream().filter(i -> i.name().startsWith("shfl"))
                 .mapToLong(KernelCounters.OfInstruction::executions).sum();
         long byWarpgroup = sample.multiplyAdds(i -> i.name().startsWith("wgmma"));
         return new KernelWork(sample.kernel(), blocks, (int) product(launch.block()), needs.registers(),
-                (long) needs.sharedBytes() + launch.shared(), Math.max(1, Math.round(busy * each)), slots,
+                (long) needs.sharedBytes() + launch.shared(), Math.max(1, Math.round(ofBusy.size() * each)), slots,
                 each * (sample.shared(i -> true).wavefronts() + shuffles), each * (sample.multiplyAdds() - (1 - Card.HOPPER_MMA_SHARE) * byWarpgroup),
                 sample.memories().stream().map(m -> memory(m, blocks, sample.blocks(), stays.test(m.name()))).toList(),
                 sample.memories().stream().filter(m -> !stays.test(m.name())).mapToLong(KernelCounters.OfMemory::bytesAhead).sum() / sample.blocks());
@@ -96,6 +102,11 @@ public record KernelWork(String kernel, long blocks, int threads, int registers,
     public KernelWork by(KernelProgram.Launch launch, KernelProgram.Kernel needs, long underWay) {
         return new KernelWork(needs.name(), blocks, threads, needs.registers(), (long) needs.sharedBytes() + launch.shared(), busyBlocks, slots,
                 wavefronts, multiplyAdds, memories, underWay);
+    }
+
+    /** Whether blocks leave results to the one that arrives last. */
+    boolean joinsBlocks() {
+        return memories.stream().anyMatch(memory -> memory.name().equals(StepMemory.COUNTERS) && memory.bytes() > 0);
     }
 
     static long product(List<Integer> sizes) {

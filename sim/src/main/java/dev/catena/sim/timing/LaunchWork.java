@@ -33,6 +33,7 @@ public final class LaunchWork implements AutoCloseable {
         Allocation step = machine.allocate("step", 16);
         step.writeInts(0, rows, 1, rows, 1);
         places.put("step", step);
+        places.put(StepMemory.COUNTERS, machine.allocate(StepMemory.COUNTERS, 4L * KernelProgram.COUNTERS));
     }
 
     /**
@@ -50,6 +51,9 @@ public final class LaunchWork implements AutoCloseable {
         Allocation place = places.get(plus < 0 ? argument : argument.substring(0, plus));
         if (place == null) {
             throw new DeviceException("a kernel takes " + argument + ", which isn't there");
+        }
+        if (argument.equals(StepMemory.COUNTERS)) {
+            place.writeInts(0, new int[KernelProgram.COUNTERS]);     // some blocks alone don't leave zeros behind, as all would
         }
         return place.address() + (plus < 0 ? 0 : Long.parseLong(argument.substring(plus + 1)));
     }

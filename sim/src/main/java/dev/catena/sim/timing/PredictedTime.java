@@ -53,20 +53,38 @@ public record PredictedTime(double seconds, Limit limit, Map<Limit, Double> need
      * on it, the store. Not fitted.
      */
     private static final double RAMP = 3;
+    /** Likewise where blocks join their results: until a block's are seen by all, until it has arrived, until the last one has read them. Not fitted. */
+    public static final double JOIN = 3;
 
     /** What {@code work} takes on {@code card}. */
     public static PredictedTime of(KernelWork work, Card card) {
+        return of(work, card, card.boundarySeconds(), 0);
+    }
+
+    /**
+     * Likewise behind a launch that lets it begin early (CUDA C++ Programming Guide, "Programmatic Dependent Launch and Synchronization"): on each
+     * multiprocessor a block, which has half of one at most, has asked for its first weights before it waits, and these come while boundary and ramp pass.
+     *
+     * @param boundarySeconds what is left of the card's: no source says how much, so that 0 and all of it are the bounds
+     */
+    public static PredictedTime overlapping(KernelWork work, Card card, double boundarySeconds) {
+        return of(work, card, boundarySeconds, Math.min(work.busyBlocks(), card.multiprocessors()) * (double) work.bytesUnderWay());
+    }
+
+    /** @param ahead bytes that come from memory while boundary and ramp pass, at most */
+    private static PredictedTime of(KernelWork work, Card card, double boundarySeconds, double ahead) {
         double quantization = Math.ceil(work.busyBlocks() / (double) card.multiprocessors()) * card.multiprocessors() / work.busyBlocks();
         double clocks = card.multiprocessors() * card.clock() / quantization;      // of the busiest multiprocessor, as if all were
-        double bytes = work.memories().stream().mapToDouble(m -> m.fromMemory(card.l2Bytes(), work.waves(card))).sum();
+        double bytes = work.memories().stream().mapToDouble(m -> m.fromMemory(card.memory().l2Bytes(), work.waves(card))).sum();
         double fromL2 = work.memories().stream().mapToDouble(KernelWork.Memory::blockBytes).sum();
         Map<Limit, Double> needs = new EnumMap<>(Limit.class);
         // A few blocks may take more than their share of the memory, but no more than their way to level 2 carries.
-        needs.put(Limit.MEMORY, Math.max(memory(work, card, bytes), fromL2 / (L2_BYTES * clocks)));
+        double start = boundarySeconds + (RAMP + (work.joinsBlocks() ? JOIN : 0)) * card.latencySeconds();
+        double early = Math.min(start, Math.min(bytes, ahead) / card.memory().readBytesPerSecond());
+        needs.put(Limit.MEMORY, Math.max(memory(work, card, bytes) - early, fromL2 / (L2_BYTES * clocks)));
         needs.put(Limit.ISSUE, issue(work, card) / clocks);
-        needs.put(Limit.TENSOR, work.multiplyAdds() / card.matrixMultiplyAdds() / clocks);
+        needs.put(Limit.TENSOR, work.multiplyAdds() / card.rates().matrixMultiplyAdds() / clocks);
         needs.put(Limit.SHARED, work.wavefronts() / clocks);      // 128 bytes a clock, on all cards
-        double start = card.boundarySeconds() + RAMP * card.latencySeconds();
         needs.put(Limit.START, start);
         Limit limit = Limit.MEMORY;
         double longest = 0;
@@ -84,13 +102,13 @@ public record PredictedTime(double seconds, Limit limit, Map<Limit, Double> need
      * block does, which by Little's law brings what it has under way in the time that loaded memory takes to answer.
      */
     private static double memory(KernelWork work, Card card, double bytes) {
-        double answer = (double) card.bytesUnderWay() * card.multiprocessors() / card.readBytesPerSecond();
+        double answer = (double) card.memory().bytesUnderWay() * card.multiprocessors() / card.memory().readBytesPerSecond();
         double ofBlock = bytes / work.busyBlocks();
         double alone = work.bytesUnderWay() == 0 ? 0 : ofBlock / work.bytesUnderWay() * answer;
         long together = work.blocksTogether(card);
         long rest = work.busyBlocks() % together;
-        return work.busyBlocks() / together * Math.max(alone, together * ofBlock / card.readBytesPerSecond())
-                + (rest == 0 ? 0 : Math.max(alone, rest * ofBlock / card.readBytesPerSecond()));
+        return work.busyBlocks() / together * Math.max(alone, together * ofBlock / card.memory().readBytesPerSecond())
+                + (rest == 0 ? 0 : Math.max(alone, rest * ofBlock / card.memory().readBytesPerSecond()));
     }
 
     /** Clocks of one multiprocessor that had all of the work. */
@@ -98,10 +116,10 @@ public record PredictedTime(double seconds, Limit limit, Map<Limit, Double> need
         double most = work.allSlots() / ISSUES;
         for (Map.Entry<ExecutionUnit, Double> of : work.slots().entrySet()) {
             int lanes = switch (of.getKey()) {
-                case FMA -> card.fmaLanes();
-                case ALU -> card.aluLanes();
+                case FMA -> card.rates().fmaLanes();
+                case ALU -> card.rates().aluLanes();
                 case SFU -> SFU_LANES;
-                case DOUBLE -> card.doubleLanes();
+                case DOUBLE -> card.rates().doubleLanes();
                 case LSU -> card.capability() < 80 ? LSU_LANES / 2 : LSU_LANES;
                 default -> 0;
             };

@@ -1,5 +1,6 @@
 package dev.catena.sim.timing;
 
+import dev.catena.artifact.KernelProgram;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.DeviceException;
 import dev.catena.sim.machine.Allocation;
@@ -17,10 +18,8 @@ final class StepMemory {
     private static final byte CONTENTS = 0x3C;
     private static final String WEIGHT = "weight:";
     private static final String KV = "kv";
-    private static final int SAMPLING_BYTES = 64;
-    private static final String COUNTERS = "counters";
-    /** That blocks of attention arrive at (docs/cuda-abi.md). */
-    private static final int COUNTER_COUNT = 4096;
+    /** That blocks arrive at which join their results (docs/cuda-abi.md). */
+    static final String COUNTERS = "counters";
 
     private final SimMachine machine;
     private final Map<String, Allocation> places = new HashMap<>();
@@ -33,7 +32,7 @@ final class StepMemory {
         ints("row_sequence", shape.rowSequences());
         ints("page_table", shape.pageTable());
         ints("selected_rows", shape.selectedRows());
-        ints(COUNTERS, new int[COUNTER_COUNT]);
+        ints(COUNTERS, new int[KernelProgram.COUNTERS]);
     }
 
     static StepMemory of(SimMachine machine, StepShape shape, Manifest.Stage stage, Manifest.Code code) {
@@ -56,7 +55,7 @@ final class StepMemory {
         StepMemory memory = new StepMemory(machine, shape);
         memory.filled("logits", 4L * shape.sequences() * vocabulary);
         memory.filled("scratch", (vocabulary + 31) / 32 * 4L * shape.rows());
-        memory.ints("sampling", new int[shape.sequences() * SAMPLING_BYTES / 4]);
+        memory.ints("sampling", new int[shape.sequences() * KernelProgram.SAMPLING_BYTES / 4]);
         memory.ints("history", 0);
         memory.ints("sampled", new int[shape.sequences()]);
         return memory;
@@ -88,7 +87,7 @@ final class StepMemory {
             throw new DeviceException("a kernel takes " + argument + ", which its stage doesn't have");
         }
         if (argument.equals(COUNTERS)) {
-            place.writeInts(0, new int[COUNTER_COUNT]);     // some blocks alone don't leave zeros behind, as all would
+            place.writeInts(0, new int[KernelProgram.COUNTERS]);     // some blocks alone don't leave zeros behind, as all would
         }
         return place.address() + (plus < 0 ? 0 : Long.parseLong(argument.substring(plus + 1)));
     }

@@ -1,5 +1,7 @@
 package dev.catena.sim.timing;
 
+import dev.catena.artifact.Manifest;
+
 /**
  * A step to be predicted.
  *
@@ -8,7 +10,7 @@ package dev.catena.sim.timing;
  * @param firstPosition of each sequence's first row
  */
 public record StepShape(int sequences, int rowsOfEach, int firstPosition) {
-    static final int PAGE = 64;
+    static final int PAGE = Manifest.Kv.PAGE_POSITIONS;
 
     public StepShape {
         if (sequences < 1 || rowsOfEach < 1 || firstPosition < 0 || (long) sequences * rowsOfEach > 1 << 16

@@ -16,10 +16,11 @@ import java.util.function.ToLongFunction;
  * What the launches of one step of an artifact do, found by running some blocks of each in the simulator on made-up contents. Equal
  * stages are counted once.
  *
+ * @param overlaps whether the stages' launches may begin before those in front of them have ended
  * @param launches in the order in which they run; the stages' first, then sampling
  */
-public record StepWork(StepShape shape, List<Counted> launches) {
-    /** Blocks that are run first; if they differ, more are. */
+public record StepWork(StepShape shape, boolean overlaps, List<Counted> launches) {
+    /** Blocks that are run first; if they differ, more are: these, and no fewer than the grid has layers. */
     private static final int FEW_BLOCKS = 3;
     private static final int MANY_BLOCKS = 16;
     private static final double ALIKE = 0.1;
@@ -62,7 +63,7 @@ public record StepWork(StepShape shape, List<Counted> launches) {
             StepMemory memory = StepMemory.ofSampling(machine, shape, manifest.model().vocab());
             add(machine, module, target, sampling, shape, memory, List.of(KernelProgram.SAMPLING), launches);
         }
-        return new StepWork(shape, launches);
+        return new StepWork(shape, target.features().contains(Manifest.Target.DEPENDENT_LAUNCHES), launches);
     }
 
     private static int architecture(Manifest.Target target) {
@@ -79,7 +80,7 @@ public record StepWork(StepShape shape, List<Counted> launches) {
             long least = sample.blockSlots().stream().mapToLong(s -> s).min().orElse(0);
             long most = sample.blockSlots().stream().mapToLong(s -> s).max().orElse(0);
             if (sample.blocks() == FEW_BLOCKS && most - least > ALIKE * most) {
-                sample = sample(machine, module, launch, memory::address, MANY_BLOCKS);
+                sample = sample(machine, module, launch, memory::address, manyBlocks(launch));
             }
             launches.add(new Counted(launch, stages, sample, KernelWork.of(launch, needs(target, launch), sample,
                     StepMemory::stays)));
@@ -89,6 +90,15 @@ public record StepWork(StepShape shape, List<Counted> launches) {
     private static KernelProgram.Kernel needs(Manifest.Target target, KernelProgram.Launch launch) {
         return target.kernels().stream().filter(kernel -> kernel.name().equals(launch.kernel())).findFirst()
                 .orElseThrow(() -> new DeviceException(target.name() + " says nothing of the needs of " + launch.kernel()));
+    }
+
+    /**
+     * As many of each layer (blockIdx.z): those of attention are splits of the positions, of which a short context fills the first few alone, so that a
+     * sample that falls into few layers takes one that works for many, or for none.
+     */
+    private static int manyBlocks(KernelProgram.Launch launch) {
+        int layers = launch.grid().get(2);
+        return layers * ((MANY_BLOCKS + layers - 1) / layers);
     }
 
     /** Runs blocks that lie evenly in the grid, the first among them, and in no step with its rows; all, where there are no more. */
@@ -115,6 +125,12 @@ public record StepWork(StepShape shape, List<Counted> launches) {
     /** Seconds of the whole step on a card, predicted: launches one after the other. */
     public double seconds(Card card) {
         return launches.stream().mapToDouble(l -> l.stages().size() * PredictedTime.of(l.work(), card).seconds()).sum();
+    }
+
+    /** Likewise where launches overlap. @param boundarySeconds as {@link PredictedTime#overlapping} has it */
+    public double overlappingSeconds(Card card, double boundarySeconds) {
+        return launches.stream().mapToDouble(l -> l.stages().size() * (l.stages().contains(KernelProgram.SAMPLING) ? PredictedTime.of(l.work(), card)
+                : PredictedTime.overlapping(l.work(), card, boundarySeconds)).seconds()).sum();
     }
 
     /** Bytes to and from memory of the whole step on a card, predicted. */

@@ -53,8 +53,9 @@ class InterruptedCompilationTest {
   void aSignalEndsItWithoutATrace(String signal, String moment) throws IOException {
     Files.writeString(out.resolve("m.catena"), "the one before");
     Map<String, Long> before = FolderState.of(out).files();
-    // A process that a script started in the background ignores SIGINT, and its children do: env sets it back.
-    RunningCommand command = process().under("env", "--default-signal=INT,HUP")
+    // A process that a script started in the background ignores SIGINT, and its children do: env sets it back. Code that is kept
+    // from an earlier compilation would leave no time to interrupt.
+    RunningCommand command = process().under("env", "--default-signal=INT,HUP", "CATENA_CACHE=" + folder.resolve("cache"))
         .start("compile", "model", "-o", "out/m.catena", "--wbits", 4);
     assertTrue(command.awaitOnStandardError(moment), "never said: " + moment);
     command.signal(signal);

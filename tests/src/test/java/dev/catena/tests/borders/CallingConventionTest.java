@@ -3,6 +3,10 @@ package dev.catena.tests.borders;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.catena.artifact.KernelProgram;
+import dev.catena.artifact.Manifest;
+import dev.catena.codegen.KvFormat;
+import dev.catena.codegen.cuda.CudaProgram;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -31,6 +36,16 @@ class CallingConventionTest {
     assertTrue(page.size() >= 4, page.toString());
     assertEquals(page, members(GENERATOR, struct));
     assertEquals(page, members(STUB, struct));
+  }
+
+  /** What a GPU's kernels and those who launch them have to agree on, in the compiler, in the manifest's rules, and on its page. */
+  @Test
+  void sizesOfAGpusArgumentsAreTheSameOnBothSides() throws IOException {
+    assertEquals(KernelProgram.COUNTERS, CudaProgram.COUNTERS);
+    assertEquals(Manifest.Kv.PAGE_POSITIONS, KvFormat.PAGE);
+    String page = Files.readString(Path.of("../docs/cuda-abi.md"));
+    assertTrue(page.contains("| `counters` | int32 [" + KernelProgram.COUNTERS + "]"), "counters on the page");
+    assertTrue(page.contains("| `sampling` | a structure of " + KernelProgram.SAMPLING_BYTES + " bytes"), "sampling on the page");
   }
 
   /** One entry {@code type name} for each member, in order. */

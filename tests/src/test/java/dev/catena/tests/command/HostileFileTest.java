@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Hostile files at the command line: one line, status 2, soon; what is only large is read in a heap far below 256 MB. */
+/** Hostile files at the command line: one line, status 2; what is only large is read in a heap far below 256 MB. */
 class HostileFileTest {
   private static final String SMALL_HEAP = "-Xmx160m";
 

@@ -1,5 +1,6 @@
 package dev.catena.tests.command;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.catena.tests.model.ExportStyle;
@@ -25,7 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A user's mistake when compiling: one line on standard error that names what is wrong, nothing on standard output,
- * status 2, within two seconds, and nothing left behind.
+ * status 2, and nothing left behind.
  */
 class MistakeTest {
   private static final LlamaShape SHAPE = LlamaShape.of(2, 1, 8, 24, 32, 2, 32);
@@ -173,6 +174,14 @@ class MistakeTest {
   void anOutputThatIsAFolder() throws IOException {
     Files.createDirectory(folder.resolve("taken"));
     refused(List.of("compile", "model", "-o", "taken"), "taken");
+  }
+
+  @Test
+  void anOutputThatWouldReplaceTheModel() throws IOException {
+    byte[] norm = Files.readAllBytes(pieces.norm());
+    refused(List.of("compile", "model", "-o", "model/norm.onnx"), "norm.onnx", "input");
+    refused(List.of("compile", "model/norm.onnx", "-o", "model/../model/norm.onnx"), "norm.onnx", "input");
+    assertArrayEquals(norm, Files.readAllBytes(pieces.norm()));
   }
 
   @Test

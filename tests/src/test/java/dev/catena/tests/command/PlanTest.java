@@ -51,14 +51,17 @@ class PlanTest {
   @Test
   void aGpuTakesWhatWasSaid() throws Exception {
     PieceFolder pieces = LlamaModel.write(folder.resolve("model"), LlamaShape.of(8, 4, 16, 300, 500, 3, 256), ExportStyle.F32, 3);
-    JsonNode said = plan("plan", pieces.path(), "--target", "sm_86", "--kv-bits", 8, "--max-seq-len", 200, "--device-memory", "1GiB",
-        "--json");
+    JsonNode said = plan("plan", pieces.path(), "--target", "sm_86", "--kv-bits", 8, "--max-seq-len", 200, "--step-rows", 20, "--device-memory",
+        "1GiB", "--json");
     Path artifact = folder.resolve("model.catena");
-    CatenaCommand.run("compile", pieces.path(), "-o", artifact, "--target", "sm_86", "--kv-bits", 8, "--max-seq-len", 200).succeeded();
+    CatenaCommand.run("compile", pieces.path(), "-o", artifact, "--target", "sm_86", "--kv-bits", 8, "--max-seq-len", 200, "--step-rows", 20)
+        .succeeded();
     try (CatenaModel model = CatenaModel.open(artifact);
         Session session = model.newSession(SessionOptions.defaults().withDevices(List.of("sim:0")))) {
       long taken = model.manifest().memory().weightsBytes() + session.memoryBytes();
-      assertEquals(taken, said.get("total_bytes").longValue(), TOLERANCE * taken);
+      long graphs = said.get("graph_bytes").longValue();      // the driver's, by its own account
+      assertTrue(graphs > 0);
+      assertEquals(taken, said.get("total_bytes").longValue() - graphs);
     }
   }
 

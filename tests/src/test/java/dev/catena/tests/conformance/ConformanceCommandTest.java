@@ -75,7 +75,7 @@ class ConformanceCommandTest {
     assertTrue(result.out().endsWith("1 passed, 0 failed, 1 skipped\n"), result.out());
   }
 
-  /** All but recurrent layers, which are loops: GPUs refuse these. */
+  /** All but recurrent layers, which LoopTest's loops stand for. */
   private static List<SingleNode> nodes() {
     return Stream.of(OperationBreadthTest.activations(), OperationBreadthTest.normalizations(),
         OperationBreadthTest.arrangements(), OperationBreadthTest.quantization(), OperationBreadthTest.ofTheStandard(),

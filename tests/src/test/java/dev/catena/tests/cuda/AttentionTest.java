@@ -58,6 +58,7 @@ class AttentionTest {
     // keys, values, KV heads, query heads of each, head size, window, cap, what heads have, target; positions of sequences and how many are new
     "F16,F16,2,3,80,0,0,'',sm_86,257:1 1:1 128:1 129:2 64:1 65:1",
     "F16,F16,1,1,136,0,0,sinks,sm_75,300:3",
+    "F16,F16,1,19,32,100,0,sinks,sm_90,333:2 64:1",
     "F16,U8,1,9,72,100,0,sinks,sm_86,333:2 64:1",
     "U8,U8,1,5,96,0,5,'',sm_90,193:8 63:1",
     "U8,F16,1,8,128,0,0,slopes,sm_86,150:1",

@@ -36,7 +36,7 @@ class CudaArtifactTest {
   static void compile() {
     LlamaModel.write(folder.resolve("model"), LlamaShape.of(4, 2, 20, 172, 105, 3, 40), ExportStyle.F16, 29);
     artifact = folder.resolve("m.catena");
-    CatenaCommand.run("compile", folder.resolve("model"), "-o", artifact, "--target", "sm_75,sm_86,sm_90,cpu", "--wbits", 4,
+    CatenaCommand.run("compile", folder.resolve("model"), "-o", artifact, "--target", "sm_75,sm_90,cpu", "--wbits", 4,
         "--group-size", 32).succeeded();
   }
 
@@ -44,7 +44,7 @@ class CudaArtifactTest {
   void oneCopyOfTheWeightsServesAllTargets() {
     try (ArtifactReader reader = ArtifactReader.open(artifact)) {
       Manifest m = reader.manifest();
-      assertEquals(List.of("sm_75", "sm_86", "sm_90"), m.targetNames().subList(0, 3));
+      assertEquals(List.of("sm_75", "sm_90"), m.targetNames().subList(0, 2));
       Set<String> used = m.stages().stream().flatMap(s -> s.weights().stream()).map(Manifest.Weight::entry)
           .collect(Collectors.toSet());
       Set<String> stored = reader.names().stream().filter(n -> n.startsWith("weights/")).collect(Collectors.toSet());
@@ -60,7 +60,7 @@ class CudaArtifactTest {
   void equalDecodersShareTheirProgram() {
     try (ArtifactReader reader = ArtifactReader.open(artifact)) {
       List<String> symbols = reader.manifest().stages().stream().filter(s -> s.role().equals("decoder"))
-          .map(s -> s.code().get("sm_86").symbol()).toList();
+          .map(s -> s.code().get("sm_90").symbol()).toList();
       assertEquals(3, symbols.size());
       assertEquals(1, Set.copyOf(symbols).size());
     }
@@ -69,7 +69,8 @@ class CudaArtifactTest {
   @Test
   void driversOlderThanTheCompilerTakeThePtx() throws IOException {
     try (ArtifactReader reader = ArtifactReader.open(artifact)) {
-      for (CudaTarget target : CudaTarget.known()) {
+      for (String name : List.of("sm_75", "sm_80", "sm_90", "sm_120")) {   // one of each generation
+        CudaTarget target = CudaTarget.parse(name);
         byte[] ptx = reader.bytes("code/" + target.ptxFamily() + "/model.ptx");
         Matcher version = Pattern.compile("(?m)^\\.version (.*)$").matcher(new String(ptx, StandardCharsets.UTF_8));
         assertTrue(version.find());
@@ -111,7 +112,7 @@ class CudaArtifactTest {
   @Test
   void withoutCodeForACpuItDoesNotRunOnOne() {
     Path gpuOnly = folder.resolve("gpu.catena");
-    CatenaCommand.run("compile", folder.resolve("model"), "-o", gpuOnly, "--target", "sm_86", "--wbits", 16).succeeded();
+    CatenaCommand.run("compile", folder.resolve("model"), "-o", gpuOnly, "--target", "sm_86", "--wbits", 16, "--step-rows", 1).succeeded();
     CommandResult refused = CatenaCommand.run("run", gpuOnly, "--ids", "1,2", "--max-tokens", 1);
     assertEquals(2, refused.status());
     assertTrue(refused.err().contains("has code for sm_86 and none for a CPU"), refused.err());

@@ -2,6 +2,8 @@ package dev.catena.tests.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -17,6 +19,7 @@ import dev.catena.runtime.Generation;
 import dev.catena.runtime.GenerationOptions;
 import dev.catena.runtime.Request;
 import dev.catena.runtime.Scheduler;
+import dev.catena.runtime.SchedulerFailedException;
 import dev.catena.runtime.SchedulerOptions;
 import dev.catena.runtime.Session;
 import dev.catena.runtime.SessionOptions;
@@ -26,15 +29,25 @@ import dev.catena.tests.cuda.FakeCuda.Settings;
 import dev.catena.tests.model.ExportStyle;
 import dev.catena.tests.model.LlamaModel;
 import dev.catena.tests.model.LlamaShape;
+import dev.catena.tools.serve.CompletionServer;
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -42,6 +55,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The binding to NVIDIA's driver, on one that pretends: what is called, with what, and what a user is told when it fails. What
@@ -60,7 +74,8 @@ class CudaDeviceTest {
   void compile() {
     LlamaModel.write(folder.resolve("model"), LlamaShape.of(4, 2, 16, 96, 105, 4, 64), ExportStyle.F32, 5);
     artifact = folder.resolve("model.catena");
-    CatenaCommand.run("compile", folder.resolve("model"), "-o", artifact, "--wbits", 8, "--target", "sm_80,sm_86,cpu").succeeded();
+    CatenaCommand.run("compile", folder.resolve("model"), "-o", artifact, "--wbits", 8, "--target", "sm_80,sm_86,cpu", "--step-rows", 8)
+        .succeeded();
   }
 
   private static CommandResult run(Path file, Object... more) {
@@ -259,6 +274,10 @@ class CudaDeviceTest {
       CommandResult result = run(1, file, "--device", "cuda:0");
       assertEquals(0, result.status(), result.err());
       assertEquals(List.of(target == null ? "load ptx" : "load cubin"), fake.log("load"));
+      for (Manifest.Target each : reader.manifest().targets()) {
+        boolean waits = new String(reader.bytes(each.ptx()), StandardCharsets.UTF_8).contains("griddepcontrol.wait");
+        assertEquals(each.features().contains(Manifest.Target.DEPENDENT_LAUNCHES), waits, each.name() + ": what holds of its code holds of its PTX");
+      }
       if (target != null) {
         int flags = ByteBuffer.wrap(reader.bytes(reader.manifest().target(target).library())).order(ByteOrder.LITTLE_ENDIAN).getInt(48);
         assertEquals(List.of("cubin flags " + flags), fake.log("cubin"));
@@ -292,17 +311,19 @@ class CudaDeviceTest {
     }
   }
 
-  /** The runtime, which has no compiler, names the compiler's targets. */
+  /** The runtime, which has no compiler, names the compiler's targets, these and no others: the nearest of a GPU's own generation. */
   @Test
   void messagesNameTheTargetThatTheCompilerHas() throws Exception {
-    for (CudaTarget target : CudaTarget.known()) {
-      if (target.capability() / 10 == 8) {
-        continue;     // the artifact has machine code for these
-      }
-      try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, target.capability(), GIB))) {
-        CommandResult result = run(1, artifact, "--device", "cuda:0");
-        assertTrue(result.err().contains("compile it with --target " + target.name() + "\n"), result.err());
-        assertEquals(target.capability() < 80 ? List.of() : List.of("load ptx"), fake.log("load"));
+    Path file = folder.resolve("turing.catena");
+    CatenaCommand.run("compile", folder.resolve("model"), "-o", file, "--wbits", 8, "--target", "sm_75", "--step-rows", 2).succeeded();
+    for (int capability : new int[] {80, 86, 87, 89, 90, 100, 101, 103, 110, 120, 121, 130}) {
+      try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, capability, GIB))) {
+        CommandResult result = run(1, file, "--device", "cuda:0").succeeded();
+        String named = CudaTarget.known().stream().filter(target -> target.capability() / 10 == capability / 10 && target.capability() <= capability)
+            .reduce((before, last) -> last).map(target -> "; compile it with --target " + target.name()).orElse("");
+        assertTrue(result.err().contains("(sm_" + capability + "); the driver compiles its PTX, which takes a while the first time and may be slower"
+            + named + "\n"), result.err());
+        assertEquals(List.of("load ptx"), fake.log("load"));
       }
     }
   }
@@ -332,6 +353,97 @@ class CudaDeviceTest {
     }
   }
 
+  /** A context outlives want of memory: the request ends with a line that says what to do, and the next may have more luck. */
+  @Test
+  void aGpuWithoutRoomForAGraphIsNotLost() throws Exception {
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB).failing("cuGraphInstantiateWithFlags", 0, 2))) {
+      CommandResult result = run(artifact, "--device", "cuda:0");
+      assertEquals(2, result.status(), result.err());
+      assertTrue(lastLine(result).startsWith("catena: cuda:0: its memory is full") && lastLine(result).contains("--device-memory"), result.err());
+      try (CatenaModel model = CatenaModel.open(artifact); Scheduler scheduler = model.newScheduler(SchedulerOptions.defaults()
+          .withSession(SessionOptions.defaults().withKvCapacity(512).withDevices(List.of("cuda:0"))))) {
+        for (int i = 0; i < 2; i++) {
+          Request request = scheduler.submit(PROMPT, GenerationOptions.greedy());
+          assertEquals(FinishReason.FAILED, request.await());
+          assertFalse(request.failure() instanceof DeviceLostException, "" + request.failure());
+        }
+        scheduler.requireWorking();
+      }
+      assertEquals(3, fake.log("FAILS").size());
+      fake.assertNothingLeft();
+    }
+  }
+
+  /** Before anything is on it: another process has the card, or has filled it. */
+  @ParameterizedTest
+  @CsvSource({"46,another process has it to itself", "2,its memory is full"})
+  void aGpuThatOthersHave(int error, String said) throws Exception {
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB).failing("cuDevicePrimaryCtxRetain", 0, error))) {
+      CommandResult result = run(artifact, "--device", "cuda:0");
+      assertEquals(2, result.status(), result.err());
+      assertTrue(lastLine(result).startsWith("catena: cuda:0: " + said), result.err());
+      assertEquals(List.of(), fake.log("allocate"));
+    }
+  }
+
+  /** A page that two sequences share is copied before the step that writes to it: a failure there ends the request and is told to those who come later. */
+  @Test
+  void aGpuThatFailsWhileAPageIsCopied() throws Exception {
+    int[] whole = new int[60];
+    Arrays.fill(whole, 7);
+    int[] alikeInPart = Arrays.copyOf(whole, 30);
+    alikeInPart[25] = 3;
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB).failing("cuMemcpyDtoDAsync", 0, 700)); CatenaModel model = CatenaModel.open(artifact);
+        Scheduler scheduler = model.newScheduler(SchedulerOptions.defaults().withSession(SessionOptions.defaults().withKvCapacity(512)
+            .withDevices(List.of("cuda:0"))))) {
+      GenerationOptions greedy = GenerationOptions.greedy().withMaxTokens(5).withIgnoreEos(true);
+      assertEquals(FinishReason.LENGTH, scheduler.submit(whole, greedy).await());
+      Request request = scheduler.submit(alikeInPart, greedy);
+      assertEquals(FinishReason.FAILED, request.await());
+      assertTrue(request.failure() instanceof DeviceLostException && request.failure().getMessage().contains("memory that isn't its own"),
+          "" + request.failure());
+      assertRefuses(scheduler, "cuda:0: a kernel used memory that isn't its own");
+      assertEquals(1, fake.log("FAILS").size());
+    }
+  }
+
+  private static void assertRefuses(Scheduler scheduler, String said) {
+    SchedulerFailedException refused = assertThrows(SchedulerFailedException.class, () -> scheduler.submit(PROMPT, GenerationOptions.greedy()));
+    assertTrue(refused.getMessage().startsWith("the scheduler has failed: " + said), refused.getMessage());
+    assertEquals(1, refused.getMessage().lines().count(), refused.getMessage());
+  }
+
+  /** A server goes on to answer: each request, and who asks for its health, is told in one line what the card said. */
+  @Test
+  void aServerOutlivesItsCard() throws Exception {
+    SchedulerOptions options = SchedulerOptions.defaults().withSession(SessionOptions.defaults().withKvCapacity(512).withDevices(List.of("cuda:0")));
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB).failing("cuGraphLaunch", 5, 719)); CatenaModel model = CatenaModel.open(artifact);
+        Scheduler scheduler = model.newScheduler(options);
+        CompletionServer server = new CompletionServer("m", new InetSocketAddress("127.0.0.1", 0), model.manifest().model(), Optional.empty(), scheduler, 4)) {
+      URI root = URI.create("http://127.0.0.1:" + server.address().getPort());
+      URI completions = root.resolve("/v1/completions");
+      HttpRequest health = HttpRequest.newBuilder(root.resolve("/health")).build();
+      assertEquals(200, HttpClient.newHttpClient().send(health, HttpResponse.BodyHandlers.ofString()).statusCode());
+      for (int tokens : new int[] {2, 20, 1}) {     // before the card fails, while, and after
+        HttpResponse<String> answer = HttpClient.newHttpClient().send(HttpRequest.newBuilder(completions).POST(HttpRequest.BodyPublishers.ofString(
+            "{\"prompt\": [3, 7], \"temperature\": 0, \"ignore_eos\": true, \"max_tokens\": " + tokens + "}")).build(), HttpResponse.BodyHandlers.ofString());
+        assertEquals(tokens == 2 ? 200 : tokens == 20 ? 500 : 503, answer.statusCode(), answer.body());
+        if (tokens != 2) {
+          assertSaid((tokens == 20 ? "" : "the scheduler has failed: ") + "cuda:0: a kernel failed", answer);
+        }
+      }
+      HttpResponse<String> ill = HttpClient.newHttpClient().send(health, HttpResponse.BodyHandlers.ofString());
+      assertEquals(503, ill.statusCode(), ill.body());
+      assertSaid("the scheduler has failed: cuda:0: a kernel failed", ill);
+      assertEquals(1, fake.log("FAILS").size());
+    }
+  }
+
+  private static void assertSaid(String start, HttpResponse<String> answer) throws Exception {
+    String said = new ObjectMapper().readTree(answer.body()).at("/error/message").asText();
+    assertTrue(said.startsWith(start) && said.lines().count() == 1, said);
+  }
+
   /** Only tokens come back from steps that several requests share, and a card that fails ends the requests, not the process. */
   @Test
   void aSchedulerBringsBackTokensAndEndsItsRequestsWhenTheCardFails() throws Exception {
@@ -356,11 +468,10 @@ class CudaDeviceTest {
     try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB).failing("cuGraphLaunch", 5, 719));
         CatenaModel model = CatenaModel.open(artifact)) {
       try (Scheduler scheduler = model.newScheduler(options)) {
-        for (int i = 0; i < 2; i++) {     // also one that comes afterwards
-          Request request = scheduler.submit(PROMPT, greedy);
-          assertEquals(FinishReason.FAILED, request.await());
-          assertTrue(request.failure() instanceof DeviceLostException && request.failure().getMessage().startsWith("cuda:0: "), "" + request.failure());
-        }
+        Request request = scheduler.submit(PROMPT, greedy);
+        assertEquals(FinishReason.FAILED, request.await());
+        assertTrue(request.failure() instanceof DeviceLostException && request.failure().getMessage().startsWith("cuda:0: "), "" + request.failure());
+        assertRefuses(scheduler, "cuda:0: ");
       }
       assertEquals(1, fake.log("FAILS").size());
     }
@@ -455,16 +566,21 @@ class CudaDeviceTest {
     CatenaCommand.run("compile", wide, "-o", file, "--target", "sm_86", "--step-rows", 8, "--max-seq-len", 64).succeeded();
     JsonNode all = plan(wide, "1GiB");
     long weights = all.get("weights_bytes").longValue();
-    long graphs = all.get("graph_bytes").longValue();
+    try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB)); ArtifactReader reader = ArtifactReader.open(file)) {
+      CatenaCommand.run("run", file, "--device", "cuda:0", "--ids", "1,2,3", "--print-ids", "--max-tokens", 1).succeeded();
+      Map<String, Long> entries = new TreeMap<>();
+      reader.manifest().stages().forEach(stage -> stage.weights().forEach(weight -> entries.put(weight.entry(), (weight.bytes() + 255) / 256 * 256)));
+      assertEquals(entries.values().stream().mapToLong(bytes -> bytes).sum() + all.get("kv_bytes").longValue() + all.get("activation_bytes").longValue(),
+          fake.mostBytes(), "what is taken when everything stays is what was planned");
+    }
     Set<Long> seen = new TreeSet<>();
-    for (long memory = all.get("total_bytes").longValue() + graphs; memory > 0 && seen.size() < 2; memory -= weights / 10) {
+    for (long memory = all.get("total_bytes").longValue(); memory > 0 && seen.size() < 2; memory -= weights / 10) {
       JsonNode said = plan(wide, memory / 1024 + "KiB");
       if (!said.has("streamed_bytes_per_step")) {
         continue;
       }
       long streamed = said.get("streamed_bytes_per_step").longValue();
-      // The runtime takes some KiB more than plan's sums; next to an edge that decides.
-      if (plan(wide, memory / 1024 - 16 + "KiB").path("streamed_bytes_per_step").asLong() != streamed || !seen.add(streamed)) {
+      if (!seen.add(streamed)) {
         continue;
       }
       try (FakeCuda fake = new FakeCuda(folder, Settings.of(1, 86, GIB))) {
@@ -489,11 +605,15 @@ class CudaDeviceTest {
         memory, "--json").succeeded().out());
   }
 
-  @Test
-  void rowsGoFromOneGpuToTheNextDirectly() throws Exception {
-    try (FakeCuda fake = new FakeCuda(folder, Settings.of(2, 86, GIB))) {
+  /** By the driver's copy from GPU to GPU, which it stages itself where one can't reach the other. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 217, 704, 711})
+  void rowsGoFromOneGpuToTheNext(int noAccess) throws Exception {
+    Settings settings = Settings.of(2, 86, GIB);
+    try (FakeCuda fake = new FakeCuda(folder, noAccess == 0 ? settings : settings.failing("cuCtxEnablePeerAccess", 0, noAccess))) {
       run(artifact, "--device", "cuda:0,cuda:1", "--split", "3,1").succeeded();
-      assertEquals(List.of("peer 1 reaches 0"), fake.log("peer"));
+      assertEquals(noAccess == 0 ? List.of("peer 1 reaches 0") : List.of(), fake.log("peer"));
+      assertEquals(noAccess == 0 ? 0 : 1, fake.log("FAILS").size());
       assertEquals(List.of("from 0 to 1: peer " + 5 * 4 * 64, "from 0 to 1: peer " + 4 * 64, "from 0 to 1: peer " + 4 * 64),
           fake.log("from").stream().map(line -> line.replaceAll(" to \\d+ of.*", "")).toList());
       fake.assertNothingLeft();

@@ -45,7 +45,7 @@ class DeviceSamplingTest {
   void open(@TempDir Path folder) {
     LlamaModel.write(folder.resolve("model"), LlamaShape.of(2, 1, 8, 24, VOCABULARY, 1, 64), ExportStyle.F32, 5);
     Path artifact = folder.resolve("model.catena");
-    CatenaCommand.run("compile", folder.resolve("model"), "-o", artifact, "--wbits", 8, "--target", "sm_86").succeeded();
+    CatenaCommand.run("compile", folder.resolve("model"), "-o", artifact, "--wbits", 8, "--target", "sm_86", "--step-rows", 8).succeeded();
     model = CatenaModel.open(artifact);
   }
 

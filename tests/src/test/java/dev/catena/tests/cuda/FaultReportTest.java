@@ -29,7 +29,7 @@ class FaultReportTest {
   void compile() {
     LlamaModel.write(folder.resolve("model"), LlamaShape.of(2, 1, 8, 24, 105, 1, 64), ExportStyle.F32, 5);
     artifact = folder.resolve("model.catena");
-    CatenaCommand.run("compile", folder.resolve("model"), "-o", artifact, "--wbits", 32, "--target", "sm_86").succeeded();
+    CatenaCommand.run("compile", folder.resolve("model"), "-o", artifact, "--wbits", 32, "--target", "sm_86", "--step-rows", 2).succeeded();
   }
 
   @ParameterizedTest

@@ -43,8 +43,8 @@ class OverlappingLaunchesTest {
   void touchNothingTooEarly(int rows) throws IOException {
     KvFormat kv = new KvFormat(Element.F16, Element.U8, 2, 16);
     List<Launch> layer = layer(kv);
-    float[] apart = run(SimulatedStage.ofLargestBucket(layer, rows, Untried.NOTHING, "sm_90", 3), kv, rows);
-    float[] overlapping = run(SimulatedStage.ofLargestBucket(layer, rows, Untried.BULK, "sm_90", 3), kv, rows);
+    float[] apart = run(SimulatedStage.untried(layer, rows, Untried.NOTHING, "sm_90", 3), kv, rows);
+    float[] overlapping = run(SimulatedStage.untried(layer, rows, Untried.BULK, "sm_90", 3), kv, rows);
     // Weights that come in bulk are multiplied in another order: the last bits are others.
     double largest = 0;
     for (float value : apart) {

@@ -1,9 +1,10 @@
 package dev.catena.tests.cuda;
 
+import dev.catena.codegen.CodeStore;
 import dev.catena.codegen.Launch;
-import dev.catena.codegen.cuda.CodeStore;
 import dev.catena.codegen.cuda.CudaLibrary;
 import dev.catena.codegen.cuda.CudaProgram;
+import dev.catena.codegen.cuda.CudaSource;
 import dev.catena.codegen.cuda.CudaStage;
 import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.codegen.cuda.KernelLaunch;
@@ -16,6 +17,7 @@ import dev.catena.sim.machine.KernelCounters;
 import dev.catena.sim.machine.SimMachine;
 import dev.catena.sim.machine.SimModule;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -24,52 +26,62 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A few launches as one stage, compiled by NVRTC and run by the simulator, which checks every access of every thread. */
+/**
+ * A few launches as one stage, compiled by NVRTC and run by the simulator, which checks every access of every thread. A bucket's kernels are
+ * compiled when it first runs: those that a test doesn't run would take most of its time.
+ */
 final class SimulatedStage {
   private final CudaProgram program;
+  private final String ptxFamily;
   private final SimMachine machine;
-  private final SimModule module;
+  private final Map<List<String>, SimModule> modules = new HashMap<>();
   private final Map<String, Allocation> memory = new HashMap<>();
 
   /**
    * @param seed       of the order of lanes, warps and blocks
    * @param vocabulary of the sampling program
    */
-  SimulatedStage(List<Launch> launches, int maxRows, int vocabulary, String target, long seed) throws IOException {
+  SimulatedStage(List<Launch> launches, int maxRows, int vocabulary, String target, long seed) {
     this(CudaProgram.of(List.of(launches), maxRows, vocabulary), CudaTarget.parse(target), seed);
   }
 
   /** With products of many rows by wgmma, as sm_90a gets them. */
-  static SimulatedStage byWarpgroups(List<Launch> launches, int maxRows, long seed) throws IOException {
-    return ofLargestBucket(launches, maxRows, Untried.WARPGROUPS, "sm_90a", seed);
+  static SimulatedStage byWarpgroups(List<Launch> launches, int maxRows, long seed) {
+    return untried(launches, maxRows, Untried.WARPGROUPS, "sm_90a", seed);
   }
 
-  /** For steps of the largest bucket alone, since compiling what smaller ones need would take most of a test's time. */
-  static SimulatedStage ofLargestBucket(List<Launch> launches, int maxRows, Untried untried, String target, long seed) throws IOException {
-    CudaProgram whole = CudaProgram.of(List.of(launches), maxRows, 32, TunedKernels.none(), untried);
-    CudaStage stage = whole.stages().get(0);
-    RowBucket largest = bucket(stage.buckets(), maxRows);
-    List<String> names = largest.launches().stream().map(KernelLaunch::kernel).toList();
-    StringBuilder source = new StringBuilder();
-    for (String part : whole.source().split("(?=/\\* [^\n]* \\*/\nextern \"C\" __global__)")) {
-      if (!part.contains("extern \"C\" __global__") || names.stream().anyMatch(name -> part.contains(" " + name + "(\n"))) {
-        source.append(part);
-      }
-    }
-    CudaStage only = new CudaStage(stage.name(), stage.arenaBytes(), stage.scratchBytes(), List.of(largest));
-    return new SimulatedStage(new CudaProgram(source.toString(), names, List.of(only), List.of(), whole.dependentLaunches(),
-        whole.needsHopper()), CudaTarget.parse(target), seed);
+  /** With kernels that may do what no GPU has run yet. */
+  static SimulatedStage untried(List<Launch> launches, int maxRows, Untried untried, String target, long seed) {
+    return new SimulatedStage(CudaProgram.of(List.of(launches), maxRows, 32, TunedKernels.none(), untried), CudaTarget.parse(target), seed);
   }
 
-  private SimulatedStage(CudaProgram program, CudaTarget architecture, long seed) throws IOException {
+  private SimulatedStage(CudaProgram program, CudaTarget architecture, long seed) {
     this.program = program;
-    byte[] ptx = CudaLibrary.ptx(program.code(), program.ptxFamily(architecture), new NvrtcCompiler(CodeStore.none()));
+    ptxFamily = program.ptxFamily(architecture);
     machine = new SimMachine(SimMachine.Settings.defaults().withSeed(seed).withArchitecture(architecture.capability()));
-    module = machine.load(new String(ptx, StandardCharsets.UTF_8));
     CudaStage stage = program.stages().get(0);
     allocate("arena", Math.max(1, stage.arenaBytes()));
     allocate("scratch", Math.max(1, stage.scratchBytes()));
     ints("counters", new int[CudaProgram.COUNTERS]);
+  }
+
+  private SimModule module(RowBucket bucket) {
+    return modules.computeIfAbsent(bucket.launches().stream().map(KernelLaunch::kernel).distinct().sorted().toList(), this::compile);
+  }
+
+  private SimModule compile(List<String> kernels) {
+    StringBuilder source = new StringBuilder();
+    for (String part : program.source().split("(?=/\\* [^\n]* \\*/\nextern \"C\" __global__)")) {
+      if (!part.contains("extern \"C\" __global__") || kernels.stream().anyMatch(name -> part.contains(" " + name + "(\n"))) {
+        source.append(part);
+      }
+    }
+    try {
+      byte[] ptx = CudaLibrary.ptx(new CudaSource(source.toString(), kernels, List.of()), ptxFamily, new NvrtcCompiler(CodeStore.none()));
+      return machine.load(new String(ptx, StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Read-only memory that holds one byte everywhere. */
@@ -108,7 +120,9 @@ final class SimulatedStage {
   /** Runs the stage's bucket for so many rows in lockstep. @return what each launch did */
   List<KernelCounters> count(int rows) {
     List<KernelCounters> counters = new ArrayList<>();
-    for (KernelLaunch launch : bucket(program.stages().get(0).buckets(), rows).launches()) {
+    RowBucket bucket = bucket(program.stages().get(0).buckets(), rows);
+    SimModule module = module(bucket);
+    for (KernelLaunch launch : bucket.launches()) {
       long[] pointers = launch.arguments().stream().mapToLong(this::address).toArray();
       counters.add(machine.count(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()), launch.sharedBytes(),
           null, Long.MAX_VALUE, pointers));
@@ -122,6 +136,7 @@ final class SimulatedStage {
 
   private int run(List<RowBucket> buckets, int rows) {
     RowBucket bucket = bucket(buckets, rows);
+    SimModule module = module(bucket);
     for (KernelLaunch launch : bucket.launches()) {
       long[] pointers = launch.arguments().stream().mapToLong(this::address).toArray();
       machine.launch(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()), launch.sharedBytes(),

@@ -33,7 +33,7 @@ class SimulatedGpuTest {
   void compile(@TempDir Path folder) {
     var pieces = LlamaModel.write(folder.resolve("model"), SHAPE, ExportStyle.F32, 19);
     judge = ModelBench.judge(pieces, ModelBench.prompt(9, SHAPE.vocab(), 23), 4);
-    artifact = ModelBench.compile(pieces, folder.resolve("model.catena"), "--wbits", 32, "--target", "sm_75,sm_86,cpu");
+    artifact = ModelBench.compile(pieces, folder.resolve("model.catena"), "--wbits", 32, "--target", "sm_75,sm_86,cpu", "--step-rows", 16);
   }
 
   @ParameterizedTest

@@ -17,7 +17,7 @@ public final class OnnxReaderFuzz {
   private static final Path FILE = ScratchFolder.create("onnx").resolve("m.onnx");
   private static final Pipeline GRAPH_PASSES = Pipeline.parse("fold,clean");
   private static final Pipeline PASSES = Pipeline.parse(DefaultPipeline.text(
-      new DefaultPipeline.Settings(4, 128, false, 16, 8, 16, 16, 256, 4096, "range", "")));
+      new DefaultPipeline.Settings(DefaultPipeline.WeightStorage.of(4, 128).withScales("range"), 16, 16, 256, 4096)));
 
   private OnnxReaderFuzz() {}
 

@@ -76,7 +76,7 @@ class PassMeaningTest {
     }
     int bits = half ? 16 : 32;
     Pipeline pipeline = Pipeline.parse(
-        DefaultPipeline.text(new DefaultPipeline.Settings(bits, 128, false, bits, bits, bits, bits, 256, 64, "search", "")));
+        DefaultPipeline.text(new DefaultPipeline.Settings(DefaultPipeline.WeightStorage.of(bits, 128), bits, bits, 256, 64)));
     List<String> judged = new ArrayList<>();
     try (ImportedModel imported = OnnxImporter.importModel(pieces.path())) {
       pipeline.run(imported.module(), new PassContext(), true, (step, pass, module) -> {

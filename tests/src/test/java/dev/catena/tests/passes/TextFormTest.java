@@ -56,7 +56,7 @@ class TextFormTest {
 
   private static void roundTrips(PieceFolder pieces) {
     Pipeline pipeline = Pipeline.parse(
-        DefaultPipeline.text(new DefaultPipeline.Settings(4, 32, false, 16, 8, 16, 16, 256, 64, "search", "")));
+        DefaultPipeline.text(new DefaultPipeline.Settings(DefaultPipeline.WeightStorage.of(4, 32), 16, 16, 256, 64)));
     try (ImportedModel imported = OnnxImporter.importModel(pieces.path())) {
       pipeline.run(imported.module(), new PassContext().verifyEach(true).observe(r -> {
         var read = CirReader.parse(r.text(), r.label(), WeightFiles.NONE);
@@ -93,7 +93,7 @@ class TextFormTest {
   @Test
   void eachPassGoesOnFromTheTextBeforeIt() throws IOException {
     List<Path> dumps = dumps();
-    List<String> steps = List.of(DefaultPipeline.text(new DefaultPipeline.Settings(4, 128, false, 16, 8, 16, 16, 256, 4096, "search", ""))
+    List<String> steps = List.of(DefaultPipeline.text(new DefaultPipeline.Settings(DefaultPipeline.WeightStorage.of(4, 128), 16, 16, 256, 4096))
         .split(",(?![^{]*\\})"));
     for (int i = 0; i < steps.size(); i++) {
       Path out = folder.resolve("out.cir");

@@ -161,7 +161,7 @@ class SchedulerTest {
     LlamaShape small = LlamaShape.of(4, 2, 16, 40, 50, 1, 128);
     Path artifact = folder.resolve("gpu.catena");
     CatenaCommand.run("compile", LlamaModel.write(folder.resolve("small"), small, ExportStyle.F32, 5).path(), "-o", artifact,
-        "--target", "sm_86", "--wbits", 4, "--kv-bits", 8).succeeded();
+        "--target", "sm_86", "--wbits", 4, "--kv-bits", 8, "--step-rows", 8).succeeded();
     SessionOptions devices = SessionOptions.defaults().withDevices(List.of("sim:0"));
     GenerationOptions three = GenerationOptions.greedy().withIgnoreEos(true).withMaxTokens(3);
     try (CatenaModel model = CatenaModel.open(artifact);

@@ -41,7 +41,7 @@ record CompletionCall(int[] prompt, GenerationOptions options, List<String> stop
     if (chat) {
       TextTokenizer texts = tokenizer.orElseThrow(() -> Refusal.badRequest("this model has no tokenizer: use /v1/completions with ids"));
       ChatFormat format = ChatFormat.of(texts);
-      prompt = TokenIds.encode(format.text(body.get("messages")), texts, model, format.start().isEmpty());
+      prompt = TokenIds.encodePrompt(format.text(body.get("messages")), texts, model, format.start().isEmpty());
       OptionalInt end = format.end() == null ? OptionalInt.empty() : texts.id(format.end());
       stopIds = end.isPresent() ? Set.of(end.getAsInt()) : stopIds;
     } else {
@@ -60,7 +60,15 @@ record CompletionCall(int[] prompt, GenerationOptions options, List<String> stop
       throw Refusal.badRequest("stop: this model has no tokenizer");
     }
     return new CompletionCall(prompt, options, stops, chat, flag(body, "stream"),
-        body.path("stream_options").path("include_usage").asBoolean(), tokenizer.isEmpty() || flag(body, "return_token_ids"));
+        flag(streamOptions(body), "include_usage"), tokenizer.isEmpty() || flag(body, "return_token_ids"));
+  }
+
+  private static JsonNode streamOptions(JsonNode body) throws Refusal {
+    JsonNode options = body.path("stream_options");
+    if (options.isMissingNode() || options.isNull() || options.isObject()) {
+      return options;
+    }
+    throw Refusal.badRequest("stream_options: must be an object");
   }
 
   private static void refuseWhatIsMissing(JsonNode body) throws Refusal {
@@ -81,7 +89,7 @@ record CompletionCall(int[] prompt, GenerationOptions options, List<String> stop
   private static int[] prompt(JsonNode prompt, Manifest.Model model, Optional<TextTokenizer> tokenizer) throws Refusal {
     if (prompt != null && prompt.isTextual()) {
       TextTokenizer texts = tokenizer.orElseThrow(() -> Refusal.badRequest("prompt: this model has no tokenizer; give a list of token ids"));
-      return TokenIds.encode(prompt.textValue(), texts, model, true);
+      return TokenIds.encodePrompt(prompt.textValue(), texts, model, true);
     }
     if (prompt == null || !prompt.isArray()) {
       throw Refusal.badRequest("prompt: expected a text or a list of token ids");
@@ -99,7 +107,7 @@ record CompletionCall(int[] prompt, GenerationOptions options, List<String> stop
 
   private static SamplingParameters sampling(JsonNode body) throws Refusal {
     JsonNode seed = body.path("seed");
-    if (!seed.isMissingNode() && !seed.isNull() && !seed.canConvertToLong()) {
+    if (!seed.isMissingNode() && !seed.isNull() && !(seed.isIntegralNumber() && seed.canConvertToLong())) {
       throw Refusal.badRequest("seed: must be a whole number");
     }
     return new SamplingParameters(number(body, "temperature", 1, 0, 100), integer(body, "top_k", 0, 0, Integer.MAX_VALUE),

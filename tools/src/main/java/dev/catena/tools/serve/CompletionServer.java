@@ -1,8 +1,10 @@
 package dev.catena.tools.serve;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
@@ -11,14 +13,20 @@ import dev.catena.artifact.Manifest;
 import dev.catena.runtime.QueueFullException;
 import dev.catena.runtime.Scheduler;
 import dev.catena.runtime.SchedulerCounters;
+import dev.catena.runtime.SchedulerFailedException;
 import dev.catena.runtime.text.TextTokenizer;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -28,10 +36,13 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 public final class CompletionServer implements AutoCloseable {
   static final int MOST_BODY_BYTES = 8 << 20;
+  private static final int LONG_BODY_BYTES = 64 << 10;
   private static final int REQUEST_SECONDS = 30;
   private static final int RESPONSE_SECONDS = 3600;
   private static final int BACKLOG = 256;
+  static final int SLOW_CLIENTS = 512;
   private static final ObjectMapper JSON = new ObjectMapper();
+  private static final ObjectReader DOCUMENT = JSON.reader(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
   static {
     // Read once, by the first server of the process. https://docs.oracle.com/en/java/javase/17/docs/api/jdk.httpserver/module-summary.html
@@ -46,6 +57,9 @@ public final class CompletionServer implements AutoCloseable {
   private final Scheduler scheduler;
   private final HttpServer http;
   private final ExecutorService threads;
+  /** Whose bodies may take memory at once. */
+  private final Semaphore longBodies;
+  private final Semaphore longTexts = new Semaphore(1);
   private final long started = System.currentTimeMillis() / 1000;
 
   /**
@@ -55,7 +69,8 @@ public final class CompletionServer implements AutoCloseable {
    * @param address   port 0 takes a free one
    * @param tokenizer without one, prompts are lists of ids
    * @param scheduler is the caller's to close, after this
-   * @param clients   that are served at once; more wait for a thread
+   * @param clients   that are served at once; more wait for a thread. Besides there are threads for {@value #SLOW_CLIENTS} whose requests
+   *                  come slowly, so that they don't keep the others out
    * @throws IOException when the address can't be had
    */
   public CompletionServer(String name, InetSocketAddress address, Manifest.Model model, Optional<TextTokenizer> tokenizer,
@@ -66,11 +81,15 @@ public final class CompletionServer implements AutoCloseable {
     this.scheduler = scheduler;
     http = HttpServer.create(address, BACKLOG);
     AtomicInteger count = new AtomicInteger();
-    threads = Executors.newFixedThreadPool(clients, task -> {
-      Thread thread = new Thread(task, "catena-http-" + count.incrementAndGet());
-      thread.setDaemon(true);
-      return thread;
-    });
+    longBodies = new Semaphore(clients);
+    ThreadPoolExecutor pool = new ThreadPoolExecutor(clients + SLOW_CLIENTS, clients + SLOW_CLIENTS, REQUEST_SECONDS, TimeUnit.SECONDS,
+        new LinkedBlockingQueue<>(), task -> {
+          Thread thread = new Thread(task, "catena-http-" + count.incrementAndGet());
+          thread.setDaemon(true);
+          return thread;
+        });
+    pool.allowCoreThreadTimeOut(true);
+    threads = pool;
     http.setExecutor(threads);
     http.createContext("/", this::handle);
     http.start();
@@ -98,8 +117,13 @@ public final class CompletionServer implements AutoCloseable {
         refuse(exchange, 503, "the server is busy: " + e.getMessage());
       } catch (CatenaException | IllegalArgumentException e) {
         refuse(exchange, 400, e.getMessage());
+      } catch (SchedulerFailedException e) {
+        refuse(exchange, 503, e.getMessage());
       } catch (InterruptedException | IllegalStateException e) {
         refuse(exchange, 503, "the server is going down");
+      } catch (RuntimeException | Error e) {   // else the client would see a broken connection, and nobody why
+        System.err.println("catena: " + exchange.getRequestURI().getPath() + ": " + e);
+        refuse(exchange, 500, "the server failed at this request: " + e.getClass().getSimpleName());
       }
     } catch (IOException e) {
       // The client is gone; what it asked for was cancelled.
@@ -119,6 +143,7 @@ public final class CompletionServer implements AutoCloseable {
       }
       case "/health" -> {
         require(exchange, "GET");
+        scheduler.requireWorking();
         SchedulerCounters counters = scheduler.counters();
         send(exchange, 200, JSON.createObjectNode().put("status", "ok").put("running", counters.running())
             .put("waiting", counters.waiting()).put("steps", counters.steps()).put("prefilled_rows", counters.prefilledRows())
@@ -139,7 +164,8 @@ public final class CompletionServer implements AutoCloseable {
 
   private void complete(HttpExchange exchange, boolean chat) throws IOException, Refusal, InterruptedException {
     require(exchange, "POST");
-    CompletionCall call = CompletionCall.of(body(exchange), chat, model, tokenizer);
+    scheduler.requireWorking();   // before a long prompt is read for nothing
+    CompletionCall call = call(exchange, chat);
     TokenFeed feed = new TokenFeed(scheduler, call, tokenizer);
     Answer answer = new Answer(name, call);
     if (call.stream()) {
@@ -149,18 +175,52 @@ public final class CompletionServer implements AutoCloseable {
     }
   }
 
-  private static JsonNode body(HttpExchange exchange) throws IOException, Refusal {
+  /** Of long requests one at a time becomes tokens: for megabytes that takes a processor minutes, which others want too. */
+  private CompletionCall call(HttpExchange exchange, boolean chat) throws IOException, Refusal, InterruptedException {
     // Not closed here: that would wait for the rest of a body that is too large.
-    byte[] bytes = exchange.getRequestBody().readNBytes(MOST_BODY_BYTES + 1);
-    if (bytes.length > MOST_BODY_BYTES) {
-      exchange.getResponseHeaders().set("Connection", "close");
-      throw new Refusal(413, "the body has more than " + MOST_BODY_BYTES + " bytes");
+    InputStream in = exchange.getRequestBody();
+    byte[] start = in.readNBytes(LONG_BODY_BYTES);
+    if (start.length < LONG_BODY_BYTES) {
+      return CompletionCall.of(json(start), chat, model, tokenizer);
     }
+    acquire(longBodies, exchange);
     try {
-      JsonNode body = JSON.readTree(bytes);
+      byte[] rest = in.readNBytes(MOST_BODY_BYTES + 1 - start.length);   // takes memory as it comes
+      if (start.length + rest.length > MOST_BODY_BYTES) {
+        exchange.getResponseHeaders().set("Connection", "close");
+        throw new Refusal(413, "the body has more than " + MOST_BODY_BYTES + " bytes");
+      }
+      acquire(longTexts, exchange);
+      try {
+        return CompletionCall.of(json(joined(start, rest)), chat, model, tokenizer);
+      } finally {
+        longTexts.release();
+      }
+    } finally {
+      longBodies.release();
+    }
+  }
+
+  private static byte[] joined(byte[] start, byte[] rest) {
+    byte[] whole = Arrays.copyOf(start, start.length + rest.length);
+    System.arraycopy(rest, 0, whole, start.length, rest.length);
+    return whole;
+  }
+
+  private static void acquire(Semaphore place, HttpExchange exchange) throws Refusal, InterruptedException {
+    if (!place.tryAcquire(REQUEST_SECONDS, TimeUnit.SECONDS)) {
+      exchange.getResponseHeaders().set("Retry-After", Integer.toString(REQUEST_SECONDS));
+      throw new Refusal(503, "the server is busy with other long prompts");
+    }
+  }
+
+  private static JsonNode json(byte[] bytes) throws Refusal {
+    try {
+      JsonNode body = DOCUMENT.readTree(bytes);
       return body == null ? JSON.missingNode() : body;
-    } catch (JsonProcessingException e) {
-      throw Refusal.badRequest("the body is not JSON: " + e.getOriginalMessage().lines().findFirst().orElse(""));
+    } catch (IOException e) {   // also of bytes that are no text in any encoding
+      String reason = e instanceof JsonProcessingException json ? json.getOriginalMessage() : e.getMessage();
+      throw Refusal.badRequest("the body is not JSON: " + String.valueOf(reason).lines().findFirst().orElse(""));
     }
   }
 
@@ -174,7 +234,11 @@ public final class CompletionServer implements AutoCloseable {
   private static void send(HttpExchange exchange, int status, ObjectNode answer) throws IOException {
     byte[] bytes = answer.toString().getBytes(StandardCharsets.UTF_8);
     exchange.getResponseHeaders().set("Content-Type", "application/json");
-    exchange.sendResponseHeaders(status, bytes.length);
+    boolean bodiless = exchange.getRequestMethod().equals("HEAD");
+    exchange.sendResponseHeaders(status, bodiless ? -1 : bytes.length);
+    if (bodiless) {
+      return;   // the JDK's server would log a warning
+    }
     try (OutputStream out = exchange.getResponseBody()) {
       out.write(bytes);
     }

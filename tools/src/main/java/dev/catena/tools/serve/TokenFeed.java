@@ -1,5 +1,6 @@
 package dev.catena.tools.serve;
 
+import dev.catena.runtime.DeviceException;
 import dev.catena.runtime.FinishReason;
 import dev.catena.runtime.Request;
 import dev.catena.runtime.Scheduler;
@@ -41,8 +42,8 @@ final class TokenFeed implements AutoCloseable {
     if (!request.hasNext()) {
       reason = request.await();
       if (reason == FinishReason.FAILED) {
-        throw new Refusal(500, request.failure() instanceof BadLogitsException ? request.failure().getMessage()
-            : "the model failed: " + request.failure());
+        throw new Refusal(500, request.failure() instanceof BadLogitsException || request.failure() instanceof DeviceException
+            ? request.failure().getMessage() : "the model failed: " + request.failure());
       } else if (reason == FinishReason.CANCELLED) {
         throw new Refusal(503, "the server is going down");
       }

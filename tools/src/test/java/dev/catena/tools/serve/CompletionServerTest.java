@@ -218,6 +218,11 @@ class CompletionServerTest {
     refused("[]", "the body must be a JSON object");
     refused("", "the body must be a JSON object");
     refused("[".repeat(5000), "the body is not JSON: ");
+    refused("{\"prompt\": \"a\"} {}", "the body is not JSON: ");
+    refused("\u0000\u0000\u0000{\u0000\u0011\u0000\u0000", "the body is not JSON: ");   // UTF-32 with a number that is no character
+    refused("{\"prompt\": \"a\", \"seed\": 1.5}", "seed: must be a whole number");
+    refused("{\"prompt\": \"a\", \"stream_options\": true}", "stream_options: must be an object");
+    refused("{\"prompt\": \"a\", \"stream_options\": {\"include_usage\": 1}}", "include_usage: must be true or false");
     refused("{}", "prompt: expected a text or a list of token ids");
     refused("{\"prompt\": \"a\", \"max_tokens\": 0}", "max_tokens: must be a whole number from 1");
     refused("{\"prompt\": []}", "the prompt is empty: there is no token to start from");
@@ -249,6 +254,9 @@ class CompletionServerTest {
     HttpResponse<String> response = send(post("/v1/completions", "{\"prompt\": " + java.util.Collections.nCopies(CONTEXT + 1, 5) + "}"));
     assertEquals(400, response.statusCode());
     assertTrue(response.body().contains("301 tokens do not fit in the context's 300 positions"), response.body());
+    HttpResponse<String> text = send(post("/v1/completions", "{\"prompt\": \"" + " ".repeat(4_000_000) + "\"}"));   // minutes, if it were encoded
+    assertEquals(400, text.statusCode());
+    assertTrue(text.body().contains("4000000 characters"), text.body());
   }
 
   @Test
@@ -325,6 +333,22 @@ class CompletionServerTest {
       socket.getOutputStream().write("POST /v1/completions HTTP/1.1\r\nContent-Le".getBytes(StandardCharsets.US_ASCII));
     }
     assertEquals(200, send(post("/v1/completions", "{\"prompt\": \"a\", \"max_tokens\": 1}")).statusCode());
+  }
+
+  @Test
+  void requestsThatNeverArriveKeepNobodyOut() throws Exception {
+    List<Socket> slow = new ArrayList<>();
+    try {
+      for (int i = 0; i < 60; i++) {   // three times as many as are served at once
+        slow.add(new Socket("127.0.0.1", server.address().getPort()));
+        slow.get(i).getOutputStream().write("POST /v1/completions HTTP/1.1\r\nContent-Le".getBytes(StandardCharsets.US_ASCII));
+      }
+      assertEquals(200, send(HttpRequest.newBuilder(uri("/health")).build()).statusCode());
+    } finally {
+      for (Socket each : slow) {
+        each.close();
+      }
+    }
   }
 
   private static void waitUntilIdle() throws Exception {

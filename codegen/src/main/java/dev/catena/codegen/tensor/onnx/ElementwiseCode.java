@@ -8,7 +8,6 @@ import static dev.catena.codegen.tensor.onnx.Scalars.less;
 import static dev.catena.codegen.tensor.onnx.Scalars.multiply;
 import static dev.catena.codegen.tensor.onnx.Scalars.rounded;
 import static dev.catena.codegen.tensor.onnx.Scalars.select;
-import static dev.catena.codegen.tensor.onnx.Scalars.subtract;
 
 import dev.catena.codegen.tensor.Array;
 import dev.catena.codegen.tensor.BinaryFunction;

@@ -8,7 +8,9 @@ import static dev.catena.codegen.tensor.onnx.Scalars.subtract;
 
 import dev.catena.codegen.tensor.Array;
 import dev.catena.codegen.tensor.BinaryFunction;
+import dev.catena.codegen.tensor.Buffer;
 import dev.catena.codegen.tensor.Index;
+import dev.catena.codegen.tensor.Nest;
 import dev.catena.codegen.tensor.OperationCode;
 import dev.catena.codegen.tensor.OperationSite;
 import dev.catena.codegen.tensor.Scalar;
@@ -16,6 +18,7 @@ import dev.catena.codegen.tensor.ScalarType;
 import dev.catena.codegen.tensor.TensorBuilder;
 import dev.catena.ir.ElementType;
 import dev.catena.ir.Tensor;
+import dev.catena.ir.WeightData;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -43,9 +46,9 @@ final class MatMulCode {
         TensorBuilder b = site.builder();
         Array left = site.operand(0);
         Array right = site.operand(1);
-        Tensor columns = left.rank() < 2 || right.rank() != 2 || !isSimple(site, 2, left) || !isSimple(site, 3, right)
-                ? null : b.columnSums(right);
-        if (columns == null) {
+        WeightData matrix = left.rank() < 2 || right.rank() != 2 || !isSimple(site, 2, left) || !isSimple(site, 3, right)
+                ? null : b.constantElements(right);
+        if (matrix == null) {
             return product(site, withoutZero(site, left, 2), withoutZero(site, right, 3));
         }
         Array codes = b.inMemory(left);
@@ -56,15 +59,23 @@ final class MatMulCode {
         Scalar zero = constant(ScalarType.I32, 0);
         Scalar p = site.has(2) ? b.define(OperationSite.convert(only(site.operand(2)), ScalarType.I32)) : zero;
         Scalar k = OperationSite.convert(codes.dim(-1), ScalarType.I32);
-        boolean[] last = new boolean[codes.rank()];
-        last[codes.rank() - 1] = true;
-        List<Scalar> rowDims = new ArrayList<>(codes.dims());
-        rowDims.set(codes.rank() - 1, Index.ONE);
-        Array rows = b.reduce(codes, last, true, ElementType.I32, rowDims, BinaryFunction.ADD, zero,
-                x -> OperationSite.convert(x, ScalarType.I32), sum -> subtract(sum, multiply(k, p)));
+        Array rows = rowSums(b, codes, multiply(k, p));
         Array q = site.has(3) ? site.operand(3) : b.constant(Tensor.ofLongs(right.element(), new long[] {0}));
-        return b.elementwise(ElementType.I32, raw.dims(), List.of(raw, b.constant(columns), q, rows), v -> subtract(
+        return b.elementwise(ElementType.I32, raw.dims(), List.of(raw, b.constant(ColumnSums.of(matrix)), q, rows), v -> subtract(
                 subtract(v.get(0), multiply(p, v.get(1))), multiply(OperationSite.convert(v.get(2), ScalarType.I32), v.get(3))));
+    }
+
+    /** The sums of the last axis, which becomes 1, less what zero points make of each. */
+    private static Array rowSums(TensorBuilder b, Array codes, Scalar less) {
+        int last = codes.rank() - 1;
+        List<Scalar.Loop> loops = b.loops(codes.dims());
+        List<Scalar> dims = new ArrayList<>(codes.dims());
+        dims.set(last, Index.ONE);
+        Buffer output = b.allocate(ElementType.I32, dims);
+        Scalar code = OperationSite.convert(codes.at(TensorBuilder.counters(loops)), ScalarType.I32);
+        Scalar sum = new Scalar.Reduce(BinaryFunction.ADD, constant(ScalarType.I32, 0), loops.subList(last, last + 1), code);
+        b.compute(Nest.of(output, loops.subList(0, last), subtract(sum, less)));
+        return Array.of(output);
     }
 
     /** A zero point for all of the left codes, or for all or each column of the right ones. */

@@ -1,4 +1,4 @@
-package dev.catena.codegen.cuda;
+package dev.catena.codegen;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -45,7 +45,7 @@ public final class CodeStore {
     }
 
     /** 64 hexadecimal digits that stand for all that decides the code. */
-    static String key(String... parts) {
+    public static String key(String... parts) {
         MessageDigest digest = sha256();
         for (String part : parts) {
             byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
@@ -55,8 +55,8 @@ public final class CodeStore {
         return HexFormat.of().formatHex(digest.digest());
     }
 
-    /** A file is the digest of what follows, the log's length, the log, the code. */
-    Optional<CompiledCode> find(String key) {
+    /** What was kept under the key. A file is the digest of what follows, the log's length, the log, the code. */
+    public Optional<CompiledCode> find(String key) {
         try {
             byte[] file = files.read(key).orElse(null);
             if (file == null || file.length < DIGEST_BYTES + 4) {
@@ -79,7 +79,7 @@ public final class CodeStore {
         }
     }
 
-    void keep(String key, CompiledCode compiled) {
+    public void keep(String key, CompiledCode compiled) {
         byte[] log = compiled.log().getBytes(StandardCharsets.UTF_8);
         ByteBuffer file = ByteBuffer.allocate(DIGEST_BYTES + 4 + log.length + compiled.code().length);
         file.position(DIGEST_BYTES).putInt(log.length).put(log).put(compiled.code());
