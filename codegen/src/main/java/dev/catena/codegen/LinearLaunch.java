@@ -19,7 +19,7 @@ public record LinearLaunch(RowCount rows, View x, View y, MatrixType type, Buffe
     public enum Activations {
         /** Within f32's rounding. */
         F32,
-        /** Both operands as bf16 where the target multiplies that; elsewhere, and with matrices that are quantized, at least as exact. */
+        /** Both operands as bf16 where the target multiplies that; elsewhere, and with matrices that are quantized, at least as exact: a GPU takes f16. */
         BF16,
         /** Activations as int8 in blocks of some 64 to 128 columns with an f32 scale; has no effect on matrices that aren't quantized. */
         INT8

@@ -1,11 +1,11 @@
 package dev.catena.tools;
 
+import dev.catena.codegen.DefaultActivations;
 import dev.catena.codegen.Launch;
 import dev.catena.codegen.StageLaunches;
 import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuLibrary;
 import dev.catena.codegen.cpu.CpuTarget;
-import dev.catena.codegen.cpu.DefaultActivations;
 import dev.catena.codegen.cuda.CudaProgram;
 import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.codegen.cuda.TunedKernels;
@@ -24,13 +24,13 @@ import java.util.stream.Collectors;
 
 /** From the launches of all stages to code for each target, several targets at a time. */
 final class CodeGeneration {
-  private final List<List<Launch>> stages;
+  private final List<List<Launch>> onCpu;
+  private final List<List<Launch>> onGpu;
   private final int maxRows;
   private final int vocabulary;
   private final Map<Target, TunedKernels> tuned;
   private final Optional<String> card;
   private final boolean experimental;
-  private final boolean defaultActivations;
 
   /**
    * @param defaultActivations whether linear layers multiply in what their target does by default, where the stages say f32
@@ -39,11 +39,12 @@ final class CodeGeneration {
    * @param experimental whether GPU code may do what no GPU has run yet
    */
   CodeGeneration(List<StageLaunches> stages, boolean defaultActivations, Map<Target, TunedKernels> tuned, Optional<String> card, boolean experimental) {
-    this.defaultActivations = defaultActivations;
     this.tuned = tuned;
     this.card = card;
     this.experimental = experimental;
-    this.stages = stages.stream().map(StageLaunches::launches).toList();
+    List<List<Launch>> launches = stages.stream().map(StageLaunches::launches).toList();
+    this.onCpu = defaultActivations ? DefaultActivations.onCpu(launches) : launches;
+    this.onGpu = defaultActivations ? DefaultActivations.onGpu(launches) : launches;
     this.maxRows = stages.get(0).maxRows();
     this.vocabulary = stages.get(stages.size() - 1).outputWidth();
   }
@@ -56,7 +57,7 @@ final class CodeGeneration {
       GpuPrograms gpus = new GpuPrograms(workers);
       List<Future<? extends TargetCode>> started = new ArrayList<>();
       for (Target target : targets) {
-        started.add(target instanceof CpuTarget cpu ? workers.submit(() -> new CpuCode(CpuLibrary.build(cpuLaunches(), cpu, CachedFiles.store("cpu"))))
+        started.add(target instanceof CpuTarget cpu ? workers.submit(() -> new CpuCode(CpuLibrary.build(onCpu, cpu, CachedFiles.store("cpu"))))
             : gpus.start((CudaTarget) target));
       }
       List<TargetCode> code = new ArrayList<>();
@@ -68,10 +69,6 @@ final class CodeGeneration {
     } finally {
       workers.shutdownNow();
     }
-  }
-
-  private List<List<Launch>> cpuLaunches() {
-    return defaultActivations ? DefaultActivations.of(stages) : stages;
   }
 
   /**
@@ -90,7 +87,7 @@ final class CodeGeneration {
     Future<CudaCode> start(CudaTarget target) {
       Untried untried = experimental ? Untried.of(target) : Untried.NOTHING;
       TunedKernels measured = tuned.getOrDefault(target, TunedKernels.none()).fitting(target);
-      CudaProgram program = program(PredictedKernels.addedTo(measured, stages, maxRows, target, untried.compareTo(Untried.BULK) >= 0, card), untried);
+      CudaProgram program = program(PredictedKernels.addedTo(measured, onGpu, maxRows, target, untried.compareTo(Untried.BULK) >= 0, card), untried);
       boolean shared = program.source().equals(program(TunedKernels.none(), Untried.NOTHING).source());
       String ptxEntry = "code/" + (shared ? "" : target.name() + "/") + program.ptxFamily(target) + "/model.ptx";
       return compilations.computeIfAbsent(program.source(), source -> new CudaCompilation(program.code(), program::ptxFamily, workers))
@@ -98,7 +95,7 @@ final class CodeGeneration {
     }
 
     private CudaProgram program(TunedKernels table, Untried untried) {
-      return programs.computeIfAbsent(Map.entry(table, untried), its -> CudaProgram.of(stages, maxRows, vocabulary, table, untried));
+      return programs.computeIfAbsent(Map.entry(table, untried), its -> CudaProgram.of(onGpu, maxRows, vocabulary, table, untried));
     }
   }
 

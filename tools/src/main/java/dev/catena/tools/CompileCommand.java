@@ -67,8 +67,8 @@ final class CompileCommand implements Callable<Integer> {
   @Option(names = "--kv-bits", paramLabel = "N|K,V", description = "Bits of the KV cache: 32, 16, 8, 4. Default: 16 (32 at --wbits 32)")
   private String kvBits;
 
-  @Option(names = "--activations", description = "What linear layers multiply in: f32, bf16, int8. Default: f32; with AMX bf16 for "
-      + "quantized matrices, which meet whole numbers of 16 bits then")
+  @Option(names = "--activations", description = "What linear layers multiply in: f32, bf16, int8. Default: on a CPU f32, but "
+      + "bf16 for quantized matrices, which meet whole numbers of 16 bits then; on a GPU f16, but f32 for f32 matrices")
   private Activations activations;
 
   @Option(names = "--quant", paramLabel = "METHOD", description = "How codes are chosen: rtn (round to nearest), gptq or awq "

@@ -1,10 +1,14 @@
 package dev.catena.tools;
 
 import dev.catena.artifact.Manifest;
+import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.codegen.cuda.TunedKernels;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -33,18 +37,51 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
     Quantization quantization, Map<Target, TunedKernels> tuned, Optional<String> card, boolean experimental) {
   /** The artifact's setting that stands where GPU code does what no GPU has run yet. */
   static final String EXPERIMENTAL = "experimental";
+  private static final String ACTIVATIONS = "activations";
 
   /** What linear layers multiply in. */
-  public enum Activations { F32, BF16, INT8 }
+  public enum Activations {
+    F32, BF16, INT8;
+
+    String text() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+
+    LinearLaunch.Activations ofLaunches() {
+      return switch (this) {
+        case F32 -> LinearLaunch.Activations.F32;
+        case BF16 -> LinearLaunch.Activations.BF16;
+        case INT8 -> LinearLaunch.Activations.INT8;
+      };
+    }
+
+    /** Those that an artifact with these settings was asked for, or empty: what each target does by default. */
+    static Optional<Activations> chosenIn(Map<String, String> settings) {
+      return Arrays.stream(values()).filter(each -> each.text().equals(settings.get(ACTIVATIONS))).findFirst();
+    }
+  }
 
   /** Whether there is only a model's shape, without weights. */
   boolean fromShape() {
     return ModelShape.isOne(input);
   }
 
+  /** What {@link dev.catena.codegen.DefaultActivations} does for these targets. */
   private String defaultActivations() {
-    String cpus = targets.stream().filter(CpuTarget.class::isInstance).map(Target::name).collect(Collectors.joining(" and "));
-    return cpus.isEmpty() || weightBits >= 16 && headBits >= 16 ? "f32" : "f32, bf16 for quantized matrices on " + cpus;
+    List<String> chosen = new ArrayList<>(List.of("f32"));
+    String cpus = names(CpuTarget.class);
+    if (!cpus.isEmpty() && (weightBits < 16 || headBits < 16)) {
+      chosen.add("bf16 for quantized matrices on " + cpus);
+    }
+    String gpus = names(CudaTarget.class);
+    if (!gpus.isEmpty() && (weightBits < 32 || headBits < 32)) {
+      chosen.add("f16 for matrices of 16 bits and less on " + gpus);
+    }
+    return String.join(", ", chosen);
+  }
+
+  private String names(Class<? extends Target> kind) {
+    return targets.stream().filter(kind::isInstance).map(Target::name).collect(Collectors.joining(" and "));
   }
 
   /** Name to value as printed and as the artifact records them; no paths. {@code positions} and bits of the embedding are the effective ones. */
@@ -58,7 +95,7 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
     s.put("embed_bits", Integer.toString(embedBits));
     s.put("head_bits", Integer.toString(headBits));
     s.put("kv_bits", keyBits == valueBits ? Integer.toString(keyBits) : keyBits + "," + valueBits);
-    s.put("activations", activations.map(chosen -> chosen.name().toLowerCase(Locale.ROOT)).orElseGet(this::defaultActivations));
+    s.put(ACTIVATIONS, activations.map(Activations::text).orElseGet(this::defaultActivations));
     quantization.describe(s, quantizes);
     s.put("max_seq_len", Integer.toString(positions));
     s.put("step_rows", Integer.toString(maxRows));

@@ -6,7 +6,9 @@ import dev.catena.artifact.Manifest;
 import dev.catena.codegen.EmbeddingLaunch;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.StageLaunches;
+import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuTarget;
+import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.frontend.onnx.ImportedModel;
 import dev.catena.frontend.onnx.ModelTooLargeException;
 import dev.catena.frontend.onnx.OnnxException;
@@ -273,23 +275,25 @@ final class ModelCompiler {
   }
 
   private LinearLaunch.Activations activations() {
-    return switch (settings.activations().orElse(CompileSettings.Activations.F32)) {
-      case F32 -> LinearLaunch.Activations.F32;
-      case INT8 -> {
-        if (settings.weightBits() >= 16) {
-          Console.warn("--activations int8 has no effect on weights of " + settings.weightBits() + " bits");
-        }
-        yield LinearLaunch.Activations.INT8;
-      }
-      case BF16 -> {
-        if (settings.weightBits() >= 16) {
-          settings.targets().stream().filter(t -> t instanceof CpuTarget cpu && !cpu.has("avx512bf16")).forEach(t ->
-              Console.warn("--activations bf16 has no effect on weights of " + settings.weightBits() + " bits on " + t.name()
-                  + ": it has no products of bf16"));
-        }
-        yield LinearLaunch.Activations.BF16;
-      }
-    };
+    CompileSettings.Activations chosen = settings.activations().orElse(CompileSettings.Activations.F32);
+    if (chosen != CompileSettings.Activations.F32) {
+      settings.targets().forEach(target -> whyWithoutEffect(chosen, target).ifPresent(why ->
+          Console.warn("--activations " + chosen.text() + " has no effect on weights of " + settings.weightBits() + " bits on " + target.name() + ": " + why)));
+    }
+    return chosen.ofLaunches();
+  }
+
+  private Optional<String> whyWithoutEffect(CompileSettings.Activations chosen, Target target) {
+    if (settings.weightBits() >= 32 && target instanceof CudaTarget) {
+      return Optional.of("they are multiplied in f32");
+    } else if (target instanceof CudaTarget) {
+      return Optional.of("it multiplies f16, as by default");
+    } else if (settings.weightBits() < 16) {
+      return Optional.empty();
+    } else if (chosen == CompileSettings.Activations.INT8) {
+      return Optional.of("only codes are multiplied by codes");
+    }
+    return target instanceof CpuTarget cpu && cpu.has("avx512bf16") ? Optional.empty() : Optional.of("it has no products of bf16");
   }
 
   private CompileReport write(ImportedModel imported, Module module, ModelFacts facts, List<StageLaunches> stages,

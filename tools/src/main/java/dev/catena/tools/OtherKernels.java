@@ -32,10 +32,12 @@ record OtherKernels(Manifest manifest, Manifest.Target target, byte[] ptx) {
 
   /** @param planned the module after the last pass; no weight is read */
   static OtherKernels of(Manifest manifest, Module planned, Manifest.Target target) {
-    List<StageLaunches> stages = planned.stages().stream().map(stage -> StageLaunches.of(stage, LinearLaunch.Activations.F32)).toList();
+    Optional<CompileSettings.Activations> chosen = CompileSettings.Activations.chosenIn(manifest.settings());
+    LinearLaunch.Activations activations = chosen.orElse(CompileSettings.Activations.F32).ofLaunches();
+    List<StageLaunches> stages = planned.stages().stream().map(stage -> StageLaunches.of(stage, activations)).toList();
     TargetCode code;
     try {
-      code = new CodeGeneration(stages, true, Map.of(), Optional.empty(), !isExperimental(manifest)).of(List.of(CudaTarget.parse(target.name()))).get(0);
+      code = new CodeGeneration(stages, chosen.isEmpty(), Map.of(), Optional.empty(), !isExperimental(manifest)).of(List.of(CudaTarget.parse(target.name()))).get(0);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -1,12 +1,12 @@
 package dev.catena.tools;
 
+import dev.catena.codegen.DefaultActivations;
 import dev.catena.codegen.Launch;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.StageLaunches;
 import dev.catena.codegen.Target;
 import dev.catena.codegen.cpu.CpuLibrary;
 import dev.catena.codegen.cpu.CpuTarget;
-import dev.catena.codegen.cpu.DefaultActivations;
 import dev.catena.codegen.cuda.CudaProgram;
 import dev.catena.codegen.cuda.CudaTarget;
 import dev.catena.codegen.cuda.TunedKernels;
@@ -110,11 +110,12 @@ final class PlanCommand implements Callable<Integer> {
     List<List<Launch>> launches = stages.stream().map(StageLaunches::launches).toList();
     if (code instanceof CpuTarget cpu) {
       int team = threads != null ? threads : Devices.list().get(0).cores();
-      return MemoryForecast.onCpu(stages, CpuLibrary.facts(DefaultActivations.of(launches), cpu), vocabulary, team);
+      return MemoryForecast.onCpu(stages, CpuLibrary.facts(DefaultActivations.onCpu(launches), cpu), vocabulary, team);
     }
     int maxRows = stages.get(0).maxRows();
-    TunedKernels kernels = PredictedKernels.addedTo(TunedKernels.none(), launches, maxRows, (CudaTarget) code, false, Optional.empty());
-    return MemoryForecast.onGpu(stages, CudaProgram.of(launches, maxRows, vocabulary, kernels, Untried.NOTHING), vocabulary);
+    List<List<Launch>> onGpu = DefaultActivations.onGpu(launches);
+    TunedKernels kernels = PredictedKernels.addedTo(TunedKernels.none(), onGpu, maxRows, (CudaTarget) code, false, Optional.empty());
+    return MemoryForecast.onGpu(stages, CudaProgram.of(onGpu, maxRows, vocabulary, kernels, Untried.NOTHING), vocabulary);
   }
 
   private void check() {

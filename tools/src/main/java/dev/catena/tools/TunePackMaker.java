@@ -2,6 +2,7 @@ package dev.catena.tools;
 
 import dev.catena.codegen.Buffer;
 import dev.catena.codegen.CodeStore;
+import dev.catena.codegen.DefaultActivations;
 import dev.catena.codegen.Launch;
 import dev.catena.codegen.LinearLaunch;
 import dev.catena.codegen.RmsNormLaunch;
@@ -78,12 +79,12 @@ final class TunePackMaker {
     return new TunePack(target.name(), packed, code);
   }
 
-  /** Stages of one layer: all layers have the same. */
+  /** Stages of one layer: all layers have the same; with what a GPU multiplies in where nobody chose. */
   private static List<List<Launch>> launches(ModelShape shape, int bits) {
     Module module = ShapeModel.of(shape.withLayers(1));
     Pipeline.parse(DefaultPipeline.afterRaising(new DefaultPipeline.Settings(DefaultPipeline.WeightStorage.of(bits, GROUP).withScales("range"),
         16, 16, MOST_ROWS, shape.positions()))).run(module, new PassContext());
-    return module.stages().stream().map(stage -> StageLaunches.of(stage, LinearLaunch.Activations.F32).launches()).toList();
+    return DefaultActivations.onGpu(module.stages().stream().map(stage -> StageLaunches.of(stage, LinearLaunch.Activations.F32).launches()).toList());
   }
 
   private List<Made> compile(List<LinearCase> cases) throws IOException {

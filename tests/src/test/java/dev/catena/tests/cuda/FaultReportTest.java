@@ -36,7 +36,8 @@ class FaultReportTest {
   @CsvSource(delimiter = '|', value = {
     // The kernel that chooses a token; it runs because the device samples.
     "sample_v105 | st\\.global\\.u32\\s+\\[(%rd\\d+)\\] | st.global.u32 [$1+4096] | access out of bounds",
-    "rms_norm_c16 | bar\\.sync\\s+0; | | data race",
+    // What of a missing barrier is met first depends on which of two blocks, each in an order of its own, is faster.
+    "rms_norm_c16 | bar\\.sync\\s+0; | | (data race|read of memory never written)",
     "rms_norm_c16 | ld\\.global\\.f32\\s+(%f\\d+), \\[(%rd\\d+)\\] | ld.global.f32 $1, [$2+2] | misaligned access"})
   void isOneLine(String kernel, String instruction, String planted, String expected) {
     Path wrong = plant(kernel, instruction, planted == null ? "" : planted);
@@ -44,7 +45,7 @@ class FaultReportTest {
     assertEquals(1, result.status(), result.err());
     String[] lines = result.err().strip().split("\n");
     String report = lines[lines.length - 1];
-    assertTrue(report.startsWith("catena: " + expected + " in " + kernel + " at model.cu:"), result.err());
+    assertTrue(report.matches("catena: " + expected + " in " + kernel + " at model.cu:.*"), result.err());
     assertTrue(report.matches(".*, block \\d+, thread \\d+, .*"), report);
     assertTrue(lines[0].contains("slow"), "the line that says how slow sim is: " + result.err());
     assertTrue(!result.err().contains("\tat "), result.err());
