@@ -94,37 +94,41 @@ public record CudaProgram(String source, List<String> kernelNames, List<CudaStag
         List<KernelLaunch> list = new ArrayList<>();
         for (int i = 0; i < launches.size();) {
             Optional<TokenLinear> linear = TokenLinear.at(launches, i, rows);
+            Optional<HalfRows> many = HalfRows.at(launches, i, rows);
             Optional<StepAttention> attention = StepAttention.at(launches, i, rows);
             if (linear.isPresent()) {
                 list.add(LinearKernels.fewTokens(linear.get(), rows, kernels));
                 i += linear.get().launches();
+            } else if (many.isPresent()) {
+                list.addAll(LinearKernels.of(many.get(), rows, maxRows, kernels));
+                i += many.get().launches();
             } else if (attention.isPresent()) {
                 list.add(AttentionKernels.of(attention.get(), rows, kernels));
                 i += StepAttention.LAUNCHES;
             } else {
-                list.addAll(launches(launches.get(i++), rows, maxRows, kernels));
+                list.add(launch(launches.get(i++), rows, kernels));
             }
         }
         return list;
     }
 
-    private static List<KernelLaunch> launches(Launch launch, int rows, int maxRows, KernelSet kernels) {
+    private static KernelLaunch launch(Launch launch, int rows, KernelSet kernels) {
         if (launch instanceof LinearLaunch linear) {
-            return LinearKernels.of(linear, rows, maxRows, kernels);
+            return LinearKernels.fewRows(linear, rows, kernels);
         } else if (launch instanceof AttentionLaunch attention) {
-            return List.of(AttentionKernels.of(attention, rows, kernels));
+            return AttentionKernels.of(attention, rows, kernels);
         } else if (launch instanceof RopeAppendLaunch append) {
-            return List.of(AttentionKernels.of(append, rows, kernels));
+            return AttentionKernels.of(append, rows, kernels);
         } else if (launch instanceof RmsNormLaunch norm) {
-            return List.of(RowKernels.of(norm, rows, kernels));
+            return RowKernels.of(norm, rows, kernels);
         } else if (launch instanceof LayerNormLaunch norm) {
-            return List.of(RowKernels.of(norm, rows, kernels));
+            return RowKernels.of(norm, rows, kernels);
         } else if (launch instanceof EmbeddingLaunch embedding) {
-            return List.of(RowKernels.of(embedding, rows, kernels));
+            return RowKernels.of(embedding, rows, kernels);
         } else if (launch instanceof SelectRowsLaunch select) {
-            return List.of(RowKernels.of(select, rows, kernels));
+            return RowKernels.of(select, rows, kernels);
         }
-        return List.of(LoopNestKernel.of((LoopNestLaunch) launch, rows, kernels));
+        return LoopNestKernel.of((LoopNestLaunch) launch, rows, kernels);
     }
 
     static long scratchBytes(Launch launch, int maxRows) {

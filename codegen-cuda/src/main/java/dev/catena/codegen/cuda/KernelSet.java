@@ -17,8 +17,8 @@ import java.util.Set;
 final class KernelSet {
     /** The resources, each after those that it builds on; only the ones that are used become part of a program. */
     private static final List<String> TEMPLATES = List.of("prelude.cuh", "functions.cuh", "embedding.cuh", "rms_norm.cuh", "layer_norm.cuh",
-            "select_rows.cuh", "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh", "bulk_copies.cuh",
-            "linear_warpgroup.cuh", "linear_few_tokens.cuh", "linear_few_tokens_bulk.cuh", "kv_cache.cuh", "rope_append.cuh", "attention.cuh", "attention_scalar.cuh", "attention_matrix.cuh", "attention_step.cuh", "sampling.cuh");
+            "select_rows.cuh", "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh", "half_rows.cuh",
+            "bulk_copies.cuh", "linear_warpgroup.cuh", "linear_few_tokens.cuh", "linear_few_tokens_bulk.cuh", "kv_cache.cuh", "rope_append.cuh", "attention.cuh", "attention_scalar.cuh", "attention_matrix.cuh", "attention_step.cuh", "sampling.cuh");
 
     private final TunedKernels tuned;
     private final Untried untried;

@@ -9,7 +9,7 @@ import java.util.List;
 
 /**
  * Matrix products with packed weights ({@link MatrixLayout}). Products go through tensor cores, an element of
- * x as two halves, with f32 sums: up to {@value #MOST_FEW_ROWS} rows while the weights stream by, more in tiles. f32 weights, and groups that no
+ * x as one half or two, with f32 sums: up to {@value #MOST_FEW_ROWS} rows while the weights stream by, more in tiles. f32 weights, and groups that no
  * chunk of 32 columns fits, are multiplied in f32 for any number of rows.
  */
 final class LinearKernels {
@@ -25,12 +25,12 @@ final class LinearKernels {
 
     private LinearKernels() {}
 
-    static List<KernelLaunch> of(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
-        if (kernels.untried() == Untried.WARPGROUPS && WarpgroupLinear.takes(launch, rows)) {
-            return WarpgroupLinear.of(launch, rows, maxRows, kernels);
+    /** Many rows, with what is computed on their way to halves. */
+    static List<KernelLaunch> of(HalfRows fused, int rows, int maxRows, KernelSet kernels) {
+        if (kernels.untried() == Untried.WARPGROUPS && WarpgroupLinear.takes(fused.linear(), rows)) {
+            return WarpgroupLinear.of(fused, rows, maxRows, kernels);
         }
-        return kind(launch, rows) == LinearConfiguration.Kind.FEW_ROWS ? List.of(fewRows(launch, rows, kernels))
-                : List.of(rowsToHalf(launch, rows, maxRows, kernels), manyRows(launch, rows, maxRows, kernels));
+        return List.of(rowsToHalf(fused, rows, maxRows, kernels), manyRows(fused.linear(), rows, maxRows, kernels));
     }
 
     /** What the launches need of the device's scratch for steps of up to so many rows. */
@@ -42,6 +42,11 @@ final class LinearKernels {
     static boolean fitsTensorCores(MatrixType type) {
         return type.element() != MatrixType.Element.F32
                 && (!type.element().quantized() || type.groups() == 1 || type.group() % 32 == 0);
+    }
+
+    /** Whether steps of so many rows are multiplied in tiles, x as halves. */
+    static boolean takesManyRows(LinearLaunch launch, int rows) {
+        return kind(launch, rows) == LinearConfiguration.Kind.MANY_ROWS;
     }
 
     /** Whether a few rows of x are multiplied with it on tensor cores. */
@@ -92,7 +97,8 @@ final class LinearKernels {
         return (new MatrixLayout(launch.type()).blocks() * MatrixLayout.BLOCK_ROWS + TOKEN_OUTPUTS - 1) / TOKEN_OUTPUTS;
     }
 
-    private static KernelLaunch fewRows(LinearLaunch launch, int rows, KernelSet kernels) {
+    /** Any number of rows, in f32. */
+    static KernelLaunch fewRows(LinearLaunch launch, int rows, KernelSet kernels) {
         int together = Math.min(rows, MOST_F32_ROWS);
         String body = """
                 constexpr bool ALIGNED = %s;
@@ -111,18 +117,15 @@ final class LinearKernels {
                 .launch(kernels, new MatrixLayout(launch.type()).blocks(), (rows + together - 1) / together);
     }
 
-    private static KernelLaunch rowsToHalf(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
+    private static KernelLaunch rowsToHalf(HalfRows fused, int rows, int maxRows, KernelSet kernels) {
+        LinearLaunch launch = fused.linear();
         int columns = launch.type().columns();
         int threads = CudaKernel.threadsForRow(columns);
-        return new CudaKernel("rows_to_half_c" + columns + CudaKernel.selected(launch.rows()),
-                "Rows of " + columns + " as scaled f16, for tensor cores.", threads,
-                "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh")
-                .step().read("x", launch.x()).parameter("uint16 *x_half", "scratch+0")
-                .parameter("float *row_scale", "scratch+" + scalesOffset(launch, maxRows))
-                .size("COLUMNS", columns).size("PADDED", paddedColumns(launch.type())).size("PARTS", parts(launch))
-                .size("X_STRIDE", launch.x().rowStride()).size("WARPS", threads / 32)
-                .body("rows_to_half<COLUMNS, PADDED, PARTS, X_STRIDE, WARPS>(%s, x, x_half, row_scale);".formatted(
-                        CudaKernel.rows(launch.rows())))
+        CudaKernel kernel = fused.kernel("half", "", ", for tensor cores.", threads);
+        String row = fused.row(kernel);
+        return kernel.parameter("uint16 *x_half", "scratch+0").parameter("float *row_scale", "scratch+" + scalesOffset(launch, maxRows))
+                .size("COLUMNS", columns).size("PADDED", paddedColumns(launch.type())).size("PARTS", parts(launch)).size("WARPS", threads / 32)
+                .body(row + "rows_to_half<COLUMNS, PADDED, PARTS, WARPS>(%s, x_row, x_half, row_scale);".formatted(CudaKernel.rows(launch.rows())))
                 .launch(kernels, rows);
     }
 

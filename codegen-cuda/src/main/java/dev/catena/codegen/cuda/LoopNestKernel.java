@@ -34,14 +34,27 @@ final class LoopNestKernel {
         String name = name(launch.nest());
         CudaKernel kernel = new CudaKernel(name + "_c" + columns, "Each element by itself; rows of " + columns + ".", THREADS,
                 "functions.cuh").step();
-        for (int i = 0; i < launch.operands().size(); i++) {
-            kernel.readAliased(operandName(i), launch.operands().get(i));
-        }
+        readOperands(launch, kernel);
         return kernel.write("y", launch.y()).body(new LoopNestKernel(launch).body())
                 .launch(kernels, rows, (columns + THREADS - 1) / THREADS);
     }
 
-    private static String name(LoopNest nest) {
+    /** A function of row and column that is a nest's value there, in place of a kernel; its operands become parameters. */
+    static String element(LoopNestLaunch launch, CudaKernel kernel) {
+        LoopNestKernel its = new LoopNestKernel(launch);
+        its.countUses(launch.nest().value());
+        String result = its.text(launch.nest().value());
+        readOperands(launch, kernel);
+        return "[&](int64 row, int column) {\n%s  return %s;\n}".formatted(its.statements.toString().indent(2), withoutParentheses(result));
+    }
+
+    private static void readOperands(LoopNestLaunch launch, CudaKernel kernel) {
+        for (int i = 0; i < launch.operands().size(); i++) {
+            kernel.readAliased(operandName(i), launch.operands().get(i));
+        }
+    }
+
+    static String name(LoopNest nest) {
         if (nest.equals(LoopNest.add(nest.columns()))) {
             return "add";
         }

@@ -26,8 +26,8 @@ final class WarpgroupLinear {
         return rows >= FEWEST_ROWS && LinearKernels.fitsTensorCores(launch.type()) && launch.type().element().bits() >= FEWEST_BITS;
     }
 
-    static List<KernelLaunch> of(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
-        return List.of(rowsToTiles(launch, rows, maxRows, kernels), multiply(launch, rows, maxRows, kernels));
+    static List<KernelLaunch> of(HalfRows fused, int rows, int maxRows, KernelSet kernels) {
+        return List.of(rowsToTiles(fused, rows, maxRows, kernels), multiply(fused.linear(), rows, maxRows, kernels));
     }
 
     /** What the launches need of the device's scratch for steps of up to so many rows. */
@@ -35,16 +35,15 @@ final class WarpgroupLinear {
         return takes(launch, maxRows) ? scalesOffset(launch, maxRows) + 4L * maxRows : 0;
     }
 
-    private static KernelLaunch rowsToTiles(LinearLaunch launch, int rows, int maxRows, KernelSet kernels) {
+    private static KernelLaunch rowsToTiles(HalfRows fused, int rows, int maxRows, KernelSet kernels) {
+        LinearLaunch launch = fused.linear();
         int columns = launch.type().columns();
-        return new CudaKernel("rows_to_tiles_c" + columns + "_w" + launch.type().element().bits() + CudaKernel.selected(launch.rows()),
-                "Rows of " + columns + " as scaled f16 in images of shared memory, for wgmma.", ROWS_OF_BLOCK * 32,
-                "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh", "bulk_copies.cuh", "linear_warpgroup.cuh")
-                .step().read("x", launch.x()).parameter("uint16 *x_tiles", "scratch+0")
-                .parameter("float *row_scale", "scratch+" + scalesOffset(launch, maxRows))
+        CudaKernel kernel = fused.kernel("tiles", "_w" + launch.type().element().bits(), " in images of shared memory, for wgmma.", ROWS_OF_BLOCK * 32,
+                "bulk_copies.cuh", "linear_warpgroup.cuh");
+        String row = fused.row(kernel);
+        return kernel.parameter("uint16 *x_tiles", "scratch+0").parameter("float *row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .size("COLUMNS", columns).size("WORD_COLUMNS", wordColumns(launch.type())).size("PARTS", LinearKernels.parts(launch))
-                .size("X_STRIDE", launch.x().rowStride())
-                .body("rows_to_tiles<COLUMNS, WORD_COLUMNS, PARTS, X_STRIDE, %d>(%s, x, x_tiles, row_scale);".formatted(ROWS_OF_BLOCK,
+                .body(row + "rows_to_tiles<COLUMNS, WORD_COLUMNS, PARTS, %d>(%s, x_row, x_tiles, row_scale);".formatted(ROWS_OF_BLOCK,
                         CudaKernel.rows(launch.rows())))
                 .launch(kernels, tiles(rows) * TILE / ROWS_OF_BLOCK);
     }
@@ -53,7 +52,7 @@ final class WarpgroupLinear {
         MatrixType type = launch.type();
         CudaKernel kernel = new CudaKernel(LinearKernels.name(launch) + "_warpgroup", LinearKernels.purpose(launch) + ", " + TILE
                 + " rows at a time, by wgmma.", THREADS, "tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh",
-                "bulk_copies.cuh", "linear_warpgroup.cuh").sharedBytes(STAGES * stageBytes(launch))
+                "half_rows.cuh", "bulk_copies.cuh", "linear_warpgroup.cuh").sharedBytes(STAGES * stageBytes(launch))
                 .step().parameter("const uint16 *__restrict__ x_tiles", "scratch+0")
                 .parameter("const float *__restrict__ row_scale", "scratch+" + scalesOffset(launch, maxRows))
                 .weight("weight", launch.weight()).vector("bias", launch.bias());

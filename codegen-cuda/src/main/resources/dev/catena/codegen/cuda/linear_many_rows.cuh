@@ -14,30 +14,6 @@ inline RowScaling scaling_of(float largest) {
   return {power_of_two(shift / 2), power_of_two(shift - shift / 2), power_of_two(-shift / 2) * power_of_two(shift / 2 - shift)};
 }
 
-/* Rows of x as [rows][PARTS][PADDED] halves, each row scaled by a power of two so that its largest element is near 2^14:
-   nothing overflows, and what is small beside the row's largest stays normal down to 2^-28 of it. Columns are padded with
-   zeros. A block is a row. */
-template <int COLUMNS, int PADDED, int PARTS, int X_STRIDE, int WARPS>
-void rows_to_half(int rows, const float *x, uint16 *x_half, float *row_scale) {
-  const int64 r = blockIdx.x;
-  if (r >= rows) return;
-  x += r * X_STRIDE;
-  x_half += r * PARTS * PADDED;
-  float largest = 0;
-  for (int c = threadIdx.x; c < COLUMNS; c += WARPS * 32) largest = fmaxf(largest, fabsf(x[c]));
-  const RowScaling scaling = scaling_of(block_max<WARPS>(largest));
-  for (int c = threadIdx.x; c < PADDED; c += WARPS * 32) {
-    float rest = c < COLUMNS ? scaling.scaled(x[c]) : 0;
-#pragma unroll
-    for (int part = 0; part < PARTS; part++) {
-      const uint16 half = half_of_float(rest);
-      x_half[part * PADDED + c] = half;
-      rest -= float_of_half(half);
-    }
-  }
-  if (threadIdx.x == 0) row_scale[r] = scaling.back;
-}
-
 /* 16 bytes from global to shared memory, behind the block's back where the GPU can; zeros if not `present`. */
 inline void copy_16_bytes(void *to, const void *from, bool present) {
 #if __CUDA_ARCH__ >= 800

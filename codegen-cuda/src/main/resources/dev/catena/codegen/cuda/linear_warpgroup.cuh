@@ -8,17 +8,17 @@ template <int PARTS> constexpr int TILE_BYTES = PARTS * STAGE_COLUMNS * WARPGROU
 
 /* Rows of x as images of shared memory, [tile of 128 rows][64 columns], scaled as rows_to_half does it. Rows behind the last one are zeros up
    to the tile's end. Of 32 columns, lane t of four multiplies every fourth run of WORD_COLUMNS (two_outputs of the matrix). A warp has a row. */
-template <int COLUMNS, int WORD_COLUMNS, int PARTS, int X_STRIDE, int WARPS>
-void rows_to_tiles(int rows, const float *x, uint16 *tiles, float *row_scale) {
+template <int COLUMNS, int WORD_COLUMNS, int PARTS, int WARPS, class Row>
+void rows_to_tiles(int rows, Row row, uint16 *tiles, float *row_scale) {
   constexpr int DEPTH = divide_up(COLUMNS, STAGE_COLUMNS);
   const int r = blockIdx.x * WARPS + warp_id();
   if (r >= divide_up(rows, WARPGROUP_ROWS) * WARPGROUP_ROWS) return;
   const bool present = r < rows;
-  x += (int64)r * X_STRIDE;
-  float largest = 0;
-  if (present)
-    for (int c = lane_id(); c < COLUMNS; c += 32) largest = fmaxf(largest, fabsf(x[c]));
-  const RowScaling scaling = scaling_of(warp_max(largest));
+  RowScaling scaling = scaling_of(0);
+  if (present) {
+    row.template begin<WarpTeam>(r);
+    scaling = scaling_of_row<COLUMNS, WarpTeam>(row);
+  }
   tiles += ((int64)(r / WARPGROUP_ROWS) * DEPTH * PARTS * STAGE_COLUMNS * WARPGROUP_ROWS) + r % WARPGROUP_ROWS * 8;
   for (int eight = lane_id(); eight < DEPTH * 8; eight += 32) {
     float rest[8];
@@ -26,7 +26,7 @@ void rows_to_tiles(int rows, const float *x, uint16 *tiles, float *row_scale) {
     for (int i = 0; i < 8; i++) {
       const int of_lane = eight % 4 * 2 + i % 2; /* of the 8 columns that lane t of four multiplies */
       const int c = eight / 4 * 32 + (of_lane / WORD_COLUMNS * 4 + i / 2) * WORD_COLUMNS + of_lane % WORD_COLUMNS;
-      rest[i] = present && c < COLUMNS ? scaling.scaled(x[c]) : 0;
+      rest[i] = present && c < COLUMNS ? scaling.scaled(row[c]) : 0;
     }
 #pragma unroll
     for (int part = 0; part < PARTS; part++) {
