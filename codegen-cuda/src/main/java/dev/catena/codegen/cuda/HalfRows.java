@@ -17,6 +17,11 @@ import java.util.Optional;
 record HalfRows(LinearLaunch linear, Optional<Launch> before) {
     private static final String[] TEMPLATES = {"tensor_cores.cuh", "weights.cuh", "linear_few_rows.cuh", "linear_many_rows.cuh", "half_rows.cuh"};
 
+    /** The layer alone. */
+    static HalfRows of(LinearLaunch linear) {
+        return new HalfRows(linear, Optional.empty());
+    }
+
     /** How many launches it stands for. */
     int launches() {
         return before.isPresent() ? 2 : 1;
@@ -25,7 +30,7 @@ record HalfRows(LinearLaunch linear, Optional<Launch> before) {
     /** What begins with the launch at {@code index}, if that, or the one behind it, is such a layer in steps of so many rows. */
     static Optional<HalfRows> at(List<Launch> launches, int index, int rows) {
         if (launches.get(index) instanceof LinearLaunch linear) {
-            return LinearKernels.takesManyRows(linear, rows) ? Optional.of(new HalfRows(linear, Optional.empty())) : Optional.empty();
+            return LinearKernels.takesManyRows(linear, rows) ? Optional.of(of(linear)) : Optional.empty();
         }
         return index + 1 < launches.size() && launches.get(index + 1) instanceof LinearLaunch linear && LinearKernels.takesManyRows(linear, rows)
                 && makesRowsOf(linear, launches.get(index)) && linear.residual().stream().noneMatch(view -> Liveness.overlap(view, linear.x()))

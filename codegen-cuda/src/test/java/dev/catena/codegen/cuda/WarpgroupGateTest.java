@@ -38,7 +38,7 @@ class WarpgroupGateTest {
         LinearLaunch linear = new LinearLaunch(RowCount.STEP, View.of(new Buffer.StageInput(), SIZE),
                 View.of(new Buffer.StageOutput(), SIZE), type, new Buffer.Weight(0), Optional.empty(), Optional.empty(), activations);
         KernelSet kernels = new KernelSet(TunedKernels.none(), Untried.WARPGROUPS);
-        List<KernelLaunch> launches = WarpgroupLinear.of(linear, 2048, 2048, kernels);
+        List<KernelLaunch> launches = WarpgroupLinear.of(HalfRows.of(linear), 2048, 2048, kernels);
         CompiledCode code = new NvrtcCompiler(CodeStore.none()).cubin("model.cu", new CudaSource(kernels.source(), kernels.names(), List.of()), target);
         assertFalse(code.log().contains("serialized"), code.log());
         Map<String, KernelFacts> facts = KernelFacts.of(code.log());
