@@ -148,7 +148,7 @@ final class LinearKernels {
                 .size("ROW_WARPS", tile.rowWarps()).size("STAGES", chosen.inFlight()).size("PARTS", parts(launch))
                 .size("Y_STRIDE", launch.y().rowStride()).size("RESIDUAL_STRIDE", residualStride(launch))
                 .body(matrix(launch.type()) + body)
-                .launch(kernels, (launch.type().rows() + tile.outputs() - 1) / tile.outputs(), (rows + tile.rows() - 1) / tile.rows());
+                .launch(kernels, tile.grid(launch.type().rows(), rows));
     }
 
     static String tokensName(TokenLinear fused, int rows) {

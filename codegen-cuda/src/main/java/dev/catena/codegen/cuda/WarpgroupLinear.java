@@ -63,7 +63,7 @@ final class WarpgroupLinear {
                         linear_warpgroup<Matrix, PARTS, Y_STRIDE, RESIDUAL_STRIDE, VECTOR, STAGES>(%s, x_tiles, row_scale, weight, %s, %s, y);"""
                         .formatted(CudaKernel.vectorAligned(launch.y()), CudaKernel.rows(launch.rows()), LinearKernels.bias(launch),
                                 LinearKernels.residual(launch)))
-                .launch(kernels, (type.rows() + TILE - 1) / TILE, tiles(rows));
+                .launch(kernels, ManyRowTile.grid(type.rows(), TILE, rows, TILE));
     }
 
     private static int tiles(int rows) {
