@@ -3,6 +3,7 @@ package dev.catena.sim.timing;
 import dev.catena.artifact.KernelProgram;
 import dev.catena.sim.machine.ExecutionUnit;
 import dev.catena.sim.machine.KernelCounters;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
@@ -50,26 +51,67 @@ public record KernelWork(String kernel, long blocks, int threads, int registers,
     /** A block with less than this share of the busiest one's instructions only looked and left. */
     private static final double IDLE = 0.1;
     private static final int SECTOR = 32;
+    /** No card that is known has less (a T4's). */
+    private static final double SMALL_L2_BYTES = 4 << 20;
+    /** Blocks that touch so many times the bytes that there are share them. */
+    private static final double SHARED = 1.05;
 
     /**
      * @param bytes      different ones that the launch touches
      * @param blockBytes the sum over blocks of the different ones that each touches: what goes between level 2 and the multiprocessors
      * @param stays      whether the launch before left it in level 2, if it fits
+     * @param order      how blocks that follow each other share it, by the dimensions of the grid, the fastest first; empty: not counted
      */
-    public record Memory(String name, double bytes, double blockBytes, boolean stays) {
+    public record Memory(String name, double bytes, double blockBytes, boolean stays, List<Along> order) {
         public Memory {
+            order = order == null ? List.of() : List.copyOf(order);
             if (!isAmount(bytes) || !isAmount(blockBytes)) {
                 throw new IllegalArgumentException(name + ": no memory has such bytes");
             }
         }
 
         /**
+         * A dimension of the grid.
+         *
+         * @param blocks along it
+         * @param fresh  what share of the bytes that a block touches the one before it along this dimension doesn't
+         */
+        public record Along(int blocks, double fresh) {
+            public Along {
+                if (blocks < 1 || !(fresh >= 0 && fresh <= 1)) {
+                    throw new IllegalArgumentException("no dimension has " + blocks + " blocks of which " + fresh + " is new");
+                }
+            }
+        }
+
+        /**
          * What goes to and from memory with so much level 2 cache. Blocks that run side by side find there what they share; where the
          * cache is too small for it all, those of the next wave don't any more.
+         *
+         * @param blocks   of the launch
+         * @param together of them that run at a time
          */
-        double fromMemory(long l2Bytes, long waves) {
-            boolean fits = bytes <= l2Bytes / 2.0;
-            return !fits ? Math.min(blockBytes, bytes * waves) : stays ? 0 : bytes;
+        double fromMemory(long l2Bytes, long blocks, long together) {
+            if (bytes <= l2Bytes / 2.0) {
+                return stays ? 0 : bytes;
+            }
+            double all = blocks / together * ofWave(together, blocks) + (blocks % together == 0 ? 0 : ofWave(blocks % together, blocks));
+            return Math.min(blockBytes, Math.max(bytes, all));
+        }
+
+        /** Different bytes that so many blocks touch that follow each other: all there are, where nobody counted. */
+        private double ofWave(long together, long blocks) {
+            double touched = order.isEmpty() ? bytes : blockBytes / blocks;
+            long left = together;
+            for (Along dimension : order) {
+                touched *= 1 + (Math.min(left, dimension.blocks) - 1) * dimension.fresh;
+                left = (left + dimension.blocks - 1) / dimension.blocks;
+            }
+            return Math.min(touched, bytes);
+        }
+
+        private Memory inOrder(List<Along> counted) {
+            return new Memory(name, bytes, blockBytes, stays, counted);
         }
     }
 
@@ -130,7 +172,33 @@ public record KernelWork(String kernel, long blocks, int threads, int registers,
         double shared = m.touchedByBlocks() - ofBlock;
         double fresh = shared > 0 ? (m.touchedSectors() - ofBlock) / shared : 1;
         double sectors = ofBlock * (1 + (blocks - 1) * Math.max(0, fresh));
-        return new Memory(m.name(), Math.min(sectors * SECTOR, m.bytes()), ofBlock * blocks * SECTOR, stays);
+        return new Memory(m.name(), Math.min(sectors * SECTOR, m.bytes()), ofBlock * blocks * SECTOR, stays, List.of());
+    }
+
+    /** Whether it matters which blocks run together: they share something that some card's level 2 has no room for. */
+    boolean dependsOnOrder() {
+        return memories.stream().anyMatch(m -> m.bytes > SMALL_L2_BYTES / 2 && m.blockBytes > SHARED * m.bytes);
+    }
+
+    /**
+     * The same work, with how blocks share memory along each dimension of the grid.
+     *
+     * @param neighbours by dimension, counters of two blocks that follow each other along it; null where there is one block
+     */
+    KernelWork inOrder(List<Integer> grid, List<KernelCounters> neighbours) {
+        List<Memory> ordered = memories.stream().map(memory -> {
+            List<Memory.Along> order = new ArrayList<>();
+            for (int d = 0; d < grid.size(); d++) {
+                order.add(new Memory.Along(grid.get(d), neighbours.get(d) == null ? 0 : fresh(neighbours.get(d), memory.name)));
+            }
+            return memory.inOrder(order);
+        }).toList();
+        return new KernelWork(kernel, blocks, threads, registers, sharedBytes, busyBlocks, slots, wavefronts, multiplyAdds, ordered, bytesUnderWay);
+    }
+
+    private static double fresh(KernelCounters two, String memory) {
+        return two.memories().stream().filter(m -> m.name().equals(memory) && m.touchedByBlocks() > 0).findFirst()
+                .map(m -> Math.min(1, Math.max(0, 2.0 * m.touchedSectors() / m.touchedByBlocks() - 1))).orElse(1.0);
     }
 
     /** Machine instructions of warps, about. */

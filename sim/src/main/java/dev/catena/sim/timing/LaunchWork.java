@@ -43,7 +43,7 @@ public final class LaunchWork implements AutoCloseable {
      */
     public KernelWork of(KernelProgram.Launch launch, KernelProgram.Kernel needs) {
         KernelCounters sample = StepWork.sample(machine, module, launch, this::address, BLOCKS);
-        return KernelWork.of(launch, needs, sample, StepMemory::stays);
+        return StepWork.inOrder(machine, module, launch, this::address, KernelWork.of(launch, needs, sample, StepMemory::stays));
     }
 
     private long address(String argument) {

@@ -75,7 +75,7 @@ public record PredictedTime(double seconds, Limit limit, Map<Limit, Double> need
     private static PredictedTime of(KernelWork work, Card card, double boundarySeconds, double ahead) {
         double quantization = Math.ceil(work.busyBlocks() / (double) card.multiprocessors()) * card.multiprocessors() / work.busyBlocks();
         double clocks = card.multiprocessors() * card.clock() / quantization;      // of the busiest multiprocessor, as if all were
-        double bytes = work.memories().stream().mapToDouble(m -> m.fromMemory(card.memory().l2Bytes(), work.waves(card))).sum();
+        double bytes = work.memories().stream().mapToDouble(m -> m.fromMemory(card.memory().l2Bytes(), work.blocks(), work.blocksTogether(card))).sum();
         double fromL2 = work.memories().stream().mapToDouble(KernelWork.Memory::blockBytes).sum();
         Map<Limit, Double> needs = new EnumMap<>(Limit.class);
         // A few blocks may take more than their share of the memory, but no more than their way to level 2 carries.

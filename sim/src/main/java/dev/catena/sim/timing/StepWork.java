@@ -82,8 +82,8 @@ public record StepWork(StepShape shape, boolean overlaps, List<Counted> launches
             if (sample.blocks() == FEW_BLOCKS && most - least > ALIKE * most) {
                 sample = sample(machine, module, launch, memory::address, manyBlocks(launch));
             }
-            launches.add(new Counted(launch, stages, sample, KernelWork.of(launch, needs(target, launch), sample,
-                    StepMemory::stays)));
+            launches.add(new Counted(launch, stages, sample, inOrder(machine, module, launch, memory::address,
+                    KernelWork.of(launch, needs(target, launch), sample, StepMemory::stays))));
         }
     }
 
@@ -109,6 +109,30 @@ public record StepWork(StepShape shape, boolean overlaps, List<Counted> launches
         for (int i = 0; i < taken; i++) {
             chosen[i] = i * blocks / taken + 7L * i % (blocks / taken);
         }
+        return count(machine, module, launch, address, chosen);
+    }
+
+    /** A launch's work with how its blocks share memory, counted of neighbours in the middle of the grid where that matters. */
+    static KernelWork inOrder(SimMachine machine, SimModule module, KernelProgram.Launch launch, ToLongFunction<String> address, KernelWork work) {
+        if (!work.dependsOnOrder()) {
+            return work;
+        }
+        List<KernelCounters> neighbours = new ArrayList<>();
+        long middle = 0;
+        long step = 1;
+        for (int extent : launch.grid()) {
+            middle += (extent - 1) / 2 * step;
+            step *= extent;
+        }
+        step = 1;
+        for (int extent : launch.grid()) {
+            neighbours.add(extent == 1 ? null : count(machine, module, launch, address, middle, middle + step));
+            step *= extent;
+        }
+        return work.inOrder(launch.grid(), neighbours);
+    }
+
+    private static KernelCounters count(SimMachine machine, SimModule module, KernelProgram.Launch launch, ToLongFunction<String> address, long... chosen) {
         return machine.count(module.kernel(launch.kernel()), ints(launch.grid()), ints(launch.block()), launch.shared(), chosen, LIMIT,
                 launch.args().stream().mapToLong(address).toArray());
     }

@@ -17,7 +17,7 @@ class PredictedTimeTest {
     private static KernelWork oneBlockEach(double bytesOfBlock, long underWay) {
         double bytes = bytesOfBlock * CARD.multiprocessors();
         return new KernelWork("k", CARD.multiprocessors(), 256, 128, 1 << 10, CARD.multiprocessors(), Map.of(), 0, 0,
-                List.of(new KernelWork.Memory("weight:0", bytes, bytes, false)), underWay);
+                List.of(new KernelWork.Memory("weight:0", bytes, bytes, false, List.of())), underWay);
     }
 
     /** Little's law: half of what the bandwidth wants under way is half of the bandwidth. */
@@ -46,5 +46,27 @@ class PredictedTimeTest {
                 }
             }
         }
+    }
+
+    /**
+     * A product of 16 tiles of rows and 96 of outputs, in two groups of 8 tiles of rows, 128 blocks at a time: these have 16 tiles of outputs, so that all
+     * weights come once for each group, and each of twelve waves takes 8 tiles of rows. In another order a wave takes all of the weights.
+     */
+    @Test
+    void blocksThatRunTogetherShareMemory() {
+        double tile = 1 << 20;
+        long blocks = 8 * 96 * 2;
+        KernelWork.Memory weights = new KernelWork.Memory("weight:0", 96 * tile, blocks * tile, false, order(8, 0, 96, 1, 2, 0));
+        KernelWork.Memory rows = new KernelWork.Memory("scratch", 16 * tile, blocks * tile, true, order(8, 1, 96, 0, 2, 1));
+        KernelWork.Memory outputsFirst = new KernelWork.Memory("weight:0", 96 * tile, blocks * tile, false, order(96, 1, 16, 0, 1, 0));
+        assertEquals(2 * 96 * tile, weights.fromMemory(4 << 20, blocks, 128));
+        assertEquals(12 * 8 * tile, rows.fromMemory(4 << 20, blocks, 128));
+        assertEquals(12 * 96 * tile, outputsFirst.fromMemory(4 << 20, blocks, 128));
+        assertEquals(96 * tile, weights.fromMemory(1L << 30, blocks, 128));
+        assertEquals(0, rows.fromMemory(1L << 30, blocks, 128));
+    }
+
+    private static List<KernelWork.Memory.Along> order(int x, double freshX, int y, double freshY, int z, double freshZ) {
+        return List.of(new KernelWork.Memory.Along(x, freshX), new KernelWork.Memory.Along(y, freshY), new KernelWork.Memory.Along(z, freshZ));
     }
 }
