@@ -37,7 +37,7 @@ class FaultReportTest {
     // The kernel that chooses a token; it runs because the device samples.
     "sample_v105 | st\\.global\\.u32\\s+\\[(%rd\\d+)\\] | st.global.u32 [$1+4096] | access out of bounds",
     // What of a missing barrier is met first is for the order to say in which the simulator runs warps.
-    "rms_norm_c16 | bar\\.sync\\s+0; | | (data race|read of memory never written)",
+    "rms_norm_c16 | bar\\.sync\\s+0; | | '(data race|read of memory never written)'",
     "rms_norm_c16 | ld\\.global\\.f32\\s+(%f\\d+), \\[(%rd\\d+)\\] | ld.global.f32 $1, [$2+2] | misaligned access"})
   void isOneLine(String kernel, String instruction, String planted, String expected) {
     Path wrong = plant(kernel, instruction, planted == null ? "" : planted);
