@@ -43,7 +43,8 @@ class CompileSettingsTest {
   }
 
   private static Map<String, String> described(int bits, String targets, Optional<Activations> activations) {
-    List<Target> parsed = Arrays.stream(targets.split(" ")).<Target>map(name -> name.startsWith("sm_") ? CudaTarget.parse(name) : CpuTarget.parse(name)).toList();
+    List<Target> parsed = Arrays.stream(targets.split(" "))
+        .<Target>map(name -> name.startsWith("sm_") ? CudaTarget.parse(name) : CpuTarget.parse(name)).toList();
     return new CompileSettings(Path.of("model"), Path.of("model.catena"), parsed, bits, 128, false, Math.max(16, bits), Math.max(8, bits), true, 16, 16,
         activations, Optional.empty(), 0, Optional.empty(), new PipelineOptions(), 256, Quantization.roundToNearest(), Map.of(), Optional.empty(), false)
         .described(64, Math.max(16, bits));

@@ -62,7 +62,8 @@ class OtherKernelsTest {
 
   private static JsonNode inspected(String name, List<Object> way, Object... options) throws IOException {
     Path artifact = folder.resolve(name);
-    List<Object> compile = new ArrayList<>(List.of("compile", folder.resolve("m.shape"), "-o", artifact, "--target", "sm_90", "--wbits", 4, "--step-rows", 1));
+    List<Object> compile = new ArrayList<>(List.of("compile", folder.resolve("m.shape"), "-o", artifact, "--target", "sm_90", "--wbits", 4,
+        "--step-rows", 1));
     compile.addAll(way);
     compile.addAll(List.of(options));
     CatenaCommand.run(compile.toArray()).succeeded();
