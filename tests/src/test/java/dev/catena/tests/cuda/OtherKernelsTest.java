@@ -67,7 +67,8 @@ class OtherKernelsTest {
     compile.addAll(way);
     compile.addAll(List.of(options));
     CatenaCommand.run(compile.toArray()).succeeded();
-    return new ObjectMapper().readTree(CatenaCommand.run("inspect", artifact, "--kernels", "--experimental", "--json", "--batch", 1, "--context", 8).succeeded().out());
+    return new ObjectMapper().readTree(CatenaCommand.run("inspect", artifact, "--kernels", "--experimental", "--json",
+        "--batch", 1, "--context", 8).succeeded().out());
   }
 
   private static double bytes(JsonNode cards) {
