@@ -13,7 +13,7 @@ public final class DefaultActivations {
 
     /**
      * A CPU's codes meet two digits, whole numbers of 15 bits and a sign beside the largest of 128 columns. A third digit would cost half
-     * as much again; one of these is off by at most 2^-16 of that largest value, where f16 would be off by 2^-12 of its own. Matrices of
+     * as much again; one of these is off by at most 2^-16 of that largest value, where f16 would be off by 2^-11 of its own. Matrices of
      * 16 bits stay with f32, in which a CPU without matrix units multiplies anyway.
      */
     public static List<List<Launch>> onCpu(List<List<Launch>> stages) {

@@ -74,7 +74,7 @@ public record CompileSettings(Path input, Path output, List<Target> targets, int
       chosen.add("bf16 for quantized matrices on " + cpus);
     }
     String gpus = names(CudaTarget.class);
-    if (!gpus.isEmpty() && (weightBits < 32 || headBits < 32)) {
+    if (!gpus.isEmpty()) {      // whatever --wbits says: a matrix may come in 16 bits and less
       chosen.add("f16 for matrices of 16 bits and less on " + gpus);
     }
     return String.join(", ", chosen);

@@ -8,9 +8,9 @@ import dev.catena.codegen.View;
 import java.util.List;
 
 /**
- * Matrix products with packed weights ({@link MatrixLayout}). Products go through tensor cores, an element of
- * x as one half or two, with f32 sums: up to {@value #MOST_FEW_ROWS} rows while the weights stream by, more in tiles. f32 weights, and groups that no
- * chunk of 32 columns fits, are multiplied in f32 for any number of rows.
+ * Matrix products with packed weights ({@link MatrixLayout}). Products go through tensor cores, an element of x as one half by default and as two
+ * for f32, with f32 sums: up to {@value #MOST_FEW_ROWS} rows while the weights stream by, more in tiles. f32 weights, and groups that no chunk of
+ * 32 columns fits, are multiplied in f32 for any number of rows.
  */
 final class LinearKernels {
     static final int MOST_FEW_ROWS = 16;
