@@ -60,20 +60,15 @@ final class NativeLibrary implements AutoCloseable {
         }
     }
 
-    /** Runs a stage on {@code threads} threads, {@code times} times. */
-    static void run(long function, long stage, int threads, int times) {
-        onThreads(threads, (team, id) -> call(function, stage, team, id, threads, times));
-    }
-
     /**
      * Runs a stage once on {@code threads} threads.
      *
      * @return how many units of work were shared out in the last launch that is shared out in chunks
      */
-    static int runAndCountUnits(long function, long stage, int threads) {
+    static int run(long function, long stage, int threads) {
         int[] units = new int[1];
         onThreads(threads, (team, id) -> {
-            call(function, stage, team, id, threads, 1);
+            call(function, stage, team, id, threads);
             if (id == 0) {   // all have ended theirs
                 long[] words = IntStream.range(0, threads).mapToLong(i -> shareOf(team, i)).toArray();
                 long lastLaunch = LongStream.of(words).map(word -> word >> 20).max().orElseThrow();
@@ -179,7 +174,7 @@ final class NativeLibrary implements AutoCloseable {
 
     private static native void close(long library);
 
-    private static native void call(long function, long stage, long team, int id, int count, int times);
+    private static native void call(long function, long stage, long team, int id, int count);
 
     private static native void callLate(long function, long stage, long team, int id, int count, int late);
 
