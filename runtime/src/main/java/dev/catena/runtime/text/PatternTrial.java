@@ -16,7 +16,8 @@ import java.util.regex.PatternSyntaxException;
  */
 final class PatternTrial {
     /** Escapes, groups, classes and counts that Oniguruma reads otherwise, and repeated groups. */
-    private static final Pattern OTHERWISE = Pattern.compile("\\\\[^sSdDwWrntpP\\W]|\\(\\?(?![:=!]|<[=!]|i:)|\\[:|\\[[^\\]]*\\[|&&|\\{[\\d,]+\\}[?+]|\\)[*+{]|\\\\[pP]\\{\\^");
+    private static final Pattern OTHERWISE = Pattern.compile(String.join("|", "\\\\[^sSdDwWrntpP\\W]", "\\\\[pP]\\{\\^", "\\(\\?(?![:=!]|<[=!]|i:)",
+            "\\)[*+{]", "\\[:", "\\[[^\\]]*\\[", "&&", "\\{[\\d,]+\\}[?+]"));
 
     private final Pattern pattern;
 
