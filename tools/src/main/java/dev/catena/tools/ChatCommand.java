@@ -4,6 +4,7 @@ import dev.catena.runtime.FinishReason;
 import dev.catena.runtime.GenerationOptions;
 import dev.catena.runtime.Session;
 import dev.catena.runtime.text.TextStream;
+import dev.catena.runtime.text.UnencodableTextException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -82,10 +83,11 @@ final class ChatCommand implements Callable<Integer> {
   }
 
   private void answer(String line, OpenModel model, Session session, GenerationOptions options, StopConditions stop) {
-    int[] added = TokenIds.encode(line, model.requireTokenizer(), model.facts(), sequence.length == 0);
-    if (sequence.length + added.length > session.maxSequenceLength()) {
-      Console.note("the line does not fit: " + sequence.length + " of the context's " + session.maxSequenceLength()
-          + " positions are taken (/reset starts afresh)");
+    int[] added;
+    try {
+      added = fittingTokens(line, model, session.maxSequenceLength());
+    } catch (UserError | UnencodableTextException e) {
+      Console.note(e.getMessage());
       return;
     }
     append(added);
@@ -105,6 +107,27 @@ final class ChatCommand implements Callable<Integer> {
         Console.note("the context of " + session.maxSequenceLength() + " positions is full (/reset starts afresh)");
       }
     }
+  }
+
+  /** @throws UserError where the line doesn't fit behind the sequence, or gives the model nothing to start from */
+  private int[] fittingTokens(String line, OpenModel model, int context) {
+    int left = context - sequence.length;
+    if (left <= 0) {
+      throw new UserError("the context's " + context + " tokens are taken (/reset starts afresh)");
+    }
+    String ofContext = " left of the context's " + context;
+    if (model.requireTokenizer().isSurelyLongerThan(left, line)) {   // to count them would take minutes
+      throw new UserError("the line has " + line.length() + " characters, more than the " + left + " tokens" + ofContext
+          + " can hold (/reset starts afresh)");
+    }
+    int[] ids = TokenIds.encode(line, model.requireTokenizer(), model.facts(), sequence.length == 0);
+    if (ids.length > left) {
+      throw new UserError("the line has " + ids.length + " tokens, more than the " + left + ofContext + " (/reset starts afresh)");
+    }
+    if (ids.length == 0 && sequence.length == 0) {
+      throw new UserError("the line has no token to start from");
+    }
+    return ids;
   }
 
   private void append(int... ids) {

@@ -2,6 +2,7 @@ package dev.catena.tools;
 
 import dev.catena.artifact.ArtifactException;
 import dev.catena.artifact.CatenaException;
+import dev.catena.codegen.ToolInterruptedException;
 import dev.catena.frontend.onnx.OnnxException;
 import dev.catena.ir.IrException;
 import dev.catena.ir.text.CirException;
@@ -47,6 +48,10 @@ final class Failures {
         || cause instanceof BadLogitsException || cause instanceof SimFault || cause instanceof DeviceLostException) {
       line(cause.getMessage());
       return 1;
+    }
+    if (cause instanceof ToolInterruptedException e) {
+      line(e.getMessage());
+      return e.status();
     }
     if (BAD_INPUT.stream().anyMatch(c -> c.isInstance(cause))) {
       line(cause.getMessage() == null ? cause.toString() : cause.getMessage());

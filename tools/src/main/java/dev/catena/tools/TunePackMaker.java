@@ -23,7 +23,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -93,18 +92,10 @@ final class TunePackMaker {
       List<Future<Made>> started = cases.stream().map(each -> workers.submit(() -> compile(each))).toList();
       List<Made> done = new ArrayList<>();
       for (Future<Made> each : started) {
-        done.add(each.get());
+        done.add(CodeGeneration.result(each));
         progress.step(1);
       }
       return done;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted while kernels were compiled", e);
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof RuntimeException failure) {
-        throw failure;
-      }
-      throw new IOException("kernels can't be compiled: " + e.getCause(), e.getCause());
     } finally {
       workers.shutdownNow();
     }

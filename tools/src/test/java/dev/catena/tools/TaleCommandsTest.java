@@ -97,19 +97,40 @@ class TaleCommandsTest {
         .max((a, b) -> Float.compare(m.values()[row * m.columns() + a], m.values()[row * m.columns() + b])).orElseThrow();
   }
 
-  @Test
-  void chatGoesOnWithTheSequenceUntilReset() {
+  private static CommandRun chat(String... lines) {
     InputStream before = System.in;
     try {
-      System.setIn(new ByteArrayInputStream((PROMPT + "\n and\n/reset\n" + PROMPT + "\n/exit\nnever read\n")
-          .getBytes(StandardCharsets.UTF_8)));
-      CommandRun chat = done("chat", artifact, "--max-tokens", "5");
-      String first = done("run", artifact, "--prompt", PROMPT, "--max-tokens", "5").out();
-      String second = done("run", artifact, "--prompt", PROMPT + first.stripTrailing() + " and", "--max-tokens", "5").out();
-      assertEquals(first + second + first, chat.out());
+      System.setIn(new ByteArrayInputStream(String.join("\n", lines).getBytes(StandardCharsets.UTF_8)));
+      return done("chat", artifact, "--max-tokens", "5");
     } finally {
       System.setIn(before);
     }
+  }
+
+  @Test
+  void chatGoesOnWithTheSequenceUntilReset() {
+    String first = done("run", artifact, "--prompt", PROMPT, "--max-tokens", "5").out();
+    String second = done("run", artifact, "--prompt", PROMPT + first.stripTrailing() + " and", "--max-tokens", "5").out();
+    assertEquals(first + second + first, chat(PROMPT, " and", "/reset", PROMPT, "/exit", "never read").out());
+  }
+
+  @Test
+  void chatRefusesALineThatDoesNotFitAndGoesOn() {
+    // BOS, the prompt's four tokens and five generated: 1014 are left. " time" is one token.
+    CommandRun run = chat(PROMPT, " time".repeat(1015), "a".repeat(10_000_000), " and", "/exit");
+    assertEquals(chat(PROMPT, " and", "/exit").out(), run.out());
+    assertEquals(List.of("the line has 1015 tokens, more than the 1014 left of the context's 1024 (/reset starts afresh)",
+        "the line has 10000000 characters, more than the 1014 tokens left of the context's 1024 can hold (/reset starts afresh)"),
+        run.err().lines().map(line -> line.replaceAll("^(> )+", "")).filter(line -> line.startsWith("the line")).toList());
+  }
+
+  @Test
+  void chatWithAFullContextRefusesUntilReset() {
+    CommandRun run = chat(PROMPT, " time".repeat(1014), " and", "/reset", PROMPT, "/exit");
+    String answer = done("run", artifact, "--prompt", PROMPT, "--max-tokens", "5").out();
+    assertTrue(run.out().startsWith(answer) && run.out().endsWith(answer), run.out());
+    assertTrue(run.err().contains("the context of 1024 positions is full"), run.err());
+    assertTrue(run.err().contains("> the context's 1024 tokens are taken (/reset starts afresh)"), run.err());
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.catena.codegen.cpu;
 
+import dev.catena.codegen.ToolInterruptedException;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -46,6 +47,7 @@ final class BuildFolder implements AutoCloseable {
      *
      * @param log file that gets what it prints
      * @return its exit status, or −1 if it didn't end in ten minutes
+     * @throws ToolInterruptedException if a signal asked it to end
      * @throws IOException also while the process ends
      */
     int run(List<String> command, String log) throws IOException, InterruptedException {
@@ -64,7 +66,11 @@ final class BuildFolder implements AutoCloseable {
             synchronized (this) {
                 requireKept();
             }
-            return ended ? process.exitValue() : -1;
+            if (!ended) {
+                return -1;
+            }
+            ToolInterruptedException.check(Path.of(command.get(0)).getFileName().toString(), process.exitValue());
+            return process.exitValue();
         } finally {
             process.destroyForcibly();
         }

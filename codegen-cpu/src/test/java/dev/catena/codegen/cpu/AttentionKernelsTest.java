@@ -14,10 +14,10 @@ import dev.catena.codegen.RopeAppendLaunch;
 import dev.catena.codegen.View;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
-import java.util.stream.IntStream;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -151,7 +151,9 @@ class AttentionKernelsTest {
                 Shape.unturned(3, new KvFormat(Element.U8, Element.U8, 3, 48), 2e-4, 0.01f, 0, 0, 0),
                 Shape.unturned(2, new KvFormat(Element.F16, Element.F16, 1, 24), 1e-5, 0, -0.5f, 530, 0),
                 Shape.unturned(1, new KvFormat(Element.F32, Element.F32, 1, 8), 2e-6, 0, 0, 0, 3));
-        int[] lengths = {600, 700, 1500, 4200}; // of the last a segment has eight pages
+        int[] lengths = {600, 700, 1500, 4200};
+        // Of four pages, or of eight where sixteen of those wouldn't do: 10 and 11 pages; from the 14th to the 23rd; 66 pages.
+        int[] segments = {3, 3, 3, 9};
         List<List<Launch>> stages = shapes.stream().map(Shape::launches).toList();
         try (StageFixture.Loaded loaded = StageFixture.load(stages, target)) {
             for (int i = 0; i < shapes.size(); i++) {
@@ -172,19 +174,25 @@ class AttentionKernelsTest {
                 Arrays.fill(single, 1);
                 for (int threads : new int[] {1, 2, 7}) {
                     for (int[] steps : List.of(new int[] {20}, single)) {
-                        float[] y = lastRows(loaded.stage(i), shape, input, last, steps, threads);
+                        List<Integer> units = new ArrayList<>();
+                        float[] y = lastRows(loaded.stage(i), shape, input, last, steps, threads, units);
+                        if (steps == single) {
+                            int work = shape.kv().heads() * (threads == 1 ? 1 : segments[i]);
+                            assertEquals(Collections.nCopies(20, work), units, shape + ", " + threads + " threads");
+                        }
                         for (int j = 0; j < y.length; j++) {
                             assertEquals(expected[j], y[j], 3 * shape.tolerance(), shape + ", element " + j);
                         }
-                        assertArrayEquals(lastRows(loaded.stage(i), shape, input, last, new int[] {2, 17, 1}, 3), y, shape.toString());
+                        assertArrayEquals(lastRows(loaded.stage(i), shape, input, last, new int[] {2, 17, 1}, 3, new ArrayList<>()), y, shape.toString());
                     }
                 }
             }
         }
     }
 
-    private static float[] lastRows(StageFixture unused, Shape shape, float[] input, int first, int[] rowsOfStep, int threads)
-            throws Exception {
+    /** @param units gets each step's units of work */
+    private static float[] lastRows(StageFixture unused, Shape shape, float[] input, int first, int[] rowsOfStep, int threads,
+            List<Integer> units) throws Exception {
         try (StageFixture stage = unused) {
             int[] pages = IntStream.range(0, input.length / shape.width() / 64 + 1).map(p -> 1 + (p ^ 1)).toArray();
             stage.cache(stage.memory.allocate((pages.length + 2) * shape.kv().pageBytes())).weight(new float[1]).weight(new float[1])
@@ -196,6 +204,7 @@ class AttentionKernelsTest {
             int at = first;
             for (int rows : rowsOfStep) {
                 float[] part = step(stage, shape, input, at, rows, pages, threads);
+                units.add(stage.unitsOfWork());
                 System.arraycopy(part, 0, y, (at - first) * shape.outWidth(), part.length);
                 at += rows;
             }

@@ -5,6 +5,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 
@@ -58,9 +60,22 @@ final class NativeLibrary implements AutoCloseable {
         }
     }
 
-    /** Runs a stage on {@code threads} threads, {@code times} times. */
-    static void run(long function, long stage, int threads, int times) {
-        onThreads(threads, (team, id) -> call(function, stage, team, id, threads, times));
+    /**
+     * Runs a stage once on {@code threads} threads.
+     *
+     * @return how many units of work were shared out in the last launch that is shared out in chunks
+     */
+    static int run(long function, long stage, int threads) {
+        int[] units = new int[1];
+        onThreads(threads, (team, id) -> {
+            call(function, stage, team, id, threads);
+            if (id == 0) {   // all have ended theirs
+                long[] words = IntStream.range(0, threads).mapToLong(i -> shareOf(team, i)).toArray();
+                long lastLaunch = LongStream.of(words).map(word -> word >> 20).max().orElseThrow();
+                units[0] = LongStream.of(words).filter(word -> word >> 20 == lastLaunch).mapToInt(word -> front(word) + back(word)).sum();
+            }
+        });
+        return units[0];
     }
 
     /**
@@ -98,11 +113,20 @@ final class NativeLibrary implements AutoCloseable {
             if (id == 0) {
                 for (int i = 0; i < threads; i++) {
                     long word = shareOf(team, i);
-                    taken[i] = new int[] {(int) (word >> 10 & 1023), (int) (word & 1023)};
+                    taken[i] = new int[] {front(word), back(word)};
                 }
             }
         });
         return taken;
+    }
+
+    // A share's word as chunks.c writes it: the launch, and the units that were taken from the share's front and its back.
+    private static int front(long word) {
+        return (int) (word >> 10 & 1023);
+    }
+
+    private static int back(long word) {
+        return (int) (word & 1023);
     }
 
     private interface TeamMember {
@@ -150,7 +174,7 @@ final class NativeLibrary implements AutoCloseable {
 
     private static native void close(long library);
 
-    private static native void call(long function, long stage, long team, int id, int count, int times);
+    private static native void call(long function, long stage, long team, int id, int count);
 
     private static native void callLate(long function, long stage, long team, int id, int count, int late);
 

@@ -18,6 +18,7 @@ final class StageFixture implements AutoCloseable {
     private int[][] pageTables = {{}};
     private int[] selected = {};
     private int rows;
+    private int unitsOfWork;
 
     StageFixture(NativeLibrary library, StageFacts facts) {
         this.function = library.function(facts.symbol());
@@ -80,11 +81,16 @@ final class StageFixture implements AutoCloseable {
         GuardedMemory.Block output = memory.allocate(4L * outputFloats);
         long[] addresses = weights.stream().mapToLong(GuardedMemory.Block::address).toArray();
         GuardedMemory.Block stage = stage(threads, memory.of(input), output, addresses);
-        NativeLibrary.run(function, stage.address(), threads, 1);
+        unitsOfWork = NativeLibrary.run(function, stage.address(), threads);
         memory.checkGuards();
         float[] result = new float[outputFloats];
         output.buffer().asFloatBuffer().get(result);
         return result;
+    }
+
+    /** Into how many units the last run's work was cut, by the last launch that is shared out in chunks. */
+    int unitsOfWork() {
+        return unitsOfWork;
     }
 
     /** Runs the stage's single launch while thread {@code late} waits for all others to end theirs; what was taken of each share. */

@@ -53,14 +53,12 @@ static void barrier(void *shared, int32_t id) {
     if (spins > 1000) sched_yield();
 }
 
-/* Calls a stage function `times` times as thread `id` of `count`, with a barrier after each. */
-void JAVA(call)(void *env, void *cls, int64_t function, int64_t stage, int64_t shared, int32_t id, int32_t count, int32_t times) {
+/* Calls a stage function as thread `id` of `count`, with a barrier after it. */
+void JAVA(call)(void *env, void *cls, int64_t function, int64_t stage, int64_t shared, int32_t id, int32_t count) {
   ((team *)shared)->count = count;
   const catena_thread thread = {id, count, barrier, (void *)shared, ((team *)shared)->shares[0]};
-  for (int32_t i = 0; i < times; i++) {
-    ((void (*)(const void *, const catena_thread *))function)((const void *)stage, &thread);
-    barrier((void *)shared, id);
-  }
+  ((void (*)(const void *, const catena_thread *))function)((const void *)stage, &thread);
+  barrier((void *)shared, id);
 }
 
 /* Calls a stage function once as thread `id` of `count`; thread `late` begins when all others wait for it. */

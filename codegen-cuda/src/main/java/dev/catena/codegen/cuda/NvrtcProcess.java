@@ -1,6 +1,7 @@
 package dev.catena.codegen.cuda;
 
 import dev.catena.codegen.CompiledCode;
+import dev.catena.codegen.ToolInterruptedException;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -19,7 +20,10 @@ import java.util.List;
 final class NvrtcProcess {
     private NvrtcProcess() {}
 
-    /** @throws IOException if the process can't be started, or ends before it has answered */
+    /**
+     * @throws ToolInterruptedException if a signal asked the process to end
+     * @throws IOException if it can't be started, or ends before it has answered
+     */
     static NvrtcProgram.Outcome compile(NvrtcProgram program) throws IOException {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xms8m", "-XX:-UsePerfData", "-Xshare:auto"));
@@ -42,17 +46,27 @@ final class NvrtcProcess {
         }
     }
 
-    private static IOException ended(Process process, IOException cause) {
+    private static IOException ended(Process process, IOException cause) throws ToolInterruptedException {
         try {
-            return new IOException("NVRTC's process ended with status " + process.waitFor() + " before its code was there", cause);
+            int status = process.waitFor();
+            ToolInterruptedException.check("NVRTC's process", status);
+            return new IOException("NVRTC's process ended with status " + status + " before its code was there", cause);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return cause;
         }
     }
 
-    /** The process itself; public because {@code java} starts no other. */
-    public static void main(String[] arguments) throws IOException {
+    /** The process itself; public because {@code java} starts no other. Who started it may be gone before: then nobody wants to hear of it. */
+    public static void main(String[] arguments) {
+        try {
+            answer();
+        } catch (IOException e) {
+            System.exit(1);
+        }
+    }
+
+    private static void answer() throws IOException {
         try (OutputStream out = new FileOutputStream(FileDescriptor.out)) {
             NvrtcProgram.Outcome outcome = readProgram(new DataInputStream(new BufferedInputStream(System.in))).compile();
             DataOutputStream to = new DataOutputStream(out);

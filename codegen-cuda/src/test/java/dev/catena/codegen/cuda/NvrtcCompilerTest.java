@@ -122,4 +122,14 @@ class NvrtcCompilerTest {
         assertArrayEquals(first.code(), cubin(DOUBLE_ALL).code());
         assertEquals(++writtenBefore, written);
     }
+
+    /** Who asked for code was interrupted: the process ends without a word on the terminal that both share. */
+    @Test
+    void aProcessWhoseStarterIsGoneEndsSilently() throws Exception {
+        Process process = new ProcessBuilder(ProcessHandle.current().info().command().orElse("java"), "-cp", System.getProperty("java.class.path"),
+                NvrtcProcess.class.getName()).start();
+        process.getOutputStream().close();
+        assertEquals("", new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8));
+        assertEquals(1, process.waitFor());
+    }
 }

@@ -70,8 +70,8 @@ public final class TextTokenizer implements AutoCloseable {
      *
      * @param text              halves of surrogate pairs count as U+FFFD
      * @param addSpecialTokens whether the file's post-processor adds what it adds, mostly BOS
-     * @throws UnencodableTextException for a text on which a regular expression of the file could take minutes: tens of thousands of
-     *                                  spaces in a row, for instance
+     * @throws UnencodableTextException for a text on which a regular expression of the file could take minutes, as {@code \s+$} does on
+     *                                  tens of thousands of spaces in a row
      */
     public int[] encode(String text, boolean addSpecialTokens) {
         String valid = UnicodeText.repaired(text);

@@ -9,9 +9,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * The facts of a {@code tokenizer.json} that the native library doesn't give away: which id is which piece, which
@@ -163,7 +165,9 @@ final class TokenizerJson {
             throw error("is not a tokenizer: something follows the JSON object");
         }
         normalizes = normalizer.isObject();
-        patterns = TokenizerPatterns.of(normalizer, preTokenizer, decoder, name);
+        Set<String> written = new HashSet<>();
+        added.forEach(token -> written.add(token.path("content").asText()));
+        patterns = TokenizerPatterns.of(normalizer, preTokenizer, decoder, new AddedTokens(written), name);
         // After the vocabulary, because an added token may rename one of its ids.
         addTokens(added);
     }

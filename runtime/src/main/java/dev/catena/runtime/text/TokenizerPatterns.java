@@ -5,12 +5,13 @@ import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 
 /**
  * What regular expressions of a tokenizer are given to the native library, and what texts to them. Its parser ends the process where
  * they are nested too deep, and so does its matcher where one takes it too many tries ({@link PatternAmbiguity}); nobody can end
- * it where it only takes long ({@link PatternSteps}).
+ * it where it only takes long ({@link PatternSteps}, {@link PatternTrial}).
  */
 final class TokenizerPatterns {
     /** Ten times the longest in use. */
@@ -30,38 +31,45 @@ final class TokenizerPatterns {
     /** A normalizer or pre-tokenizer, and those of its expressions whose time isn't in proportion to the text's length. */
     private record Part(String type, List<Slow> slow) {}
 
-    private record Slow(String pattern, PatternSteps steps) {}
+    /** @param trial none where nobody knows here what texts the expression is given, or what it means */
+    private record Slow(String pattern, PatternSteps steps, Optional<PatternTrial> trial) {}
 
     /** In the order in which a text goes through them, to the last with a slow expression. */
     private final List<Part> parts = new ArrayList<>();
+    private final AddedTokens added;
 
-    private TokenizerPatterns() {}
+    private TokenizerPatterns(AddedTokens added) {
+        this.added = added;
+    }
 
     /**
      * Looks at all expressions of a tokenizer, such as {@code {"type": "Split", "pattern": {"Regex": "\\s+"}}}.
      *
+     * @param added what texts are cut at before they are given to any
      * @throws TokenizerException naming the file, where one is too long, nested too deep or of exponential time
      */
-    static TokenizerPatterns of(JsonNode normalizer, JsonNode preTokenizer, JsonNode decoder, String file) {
+    static TokenizerPatterns of(JsonNode normalizer, JsonNode preTokenizer, JsonNode decoder, AddedTokens added, String file) {
         for (JsonNode each : List.of(normalizer, preTokenizer, decoder)) {
             require(each, file);
         }
         List<JsonNode> all = new ArrayList<>();
         flatten(normalizer, all);
         flatten(preTokenizer, all);
-        TokenizerPatterns patterns = new TokenizerPatterns();
+        TokenizerPatterns patterns = new TokenizerPatterns(added);
         boolean known = true;
+        boolean whole = added.areFew();
         for (JsonNode part : all) {
             String type = part.path("type").asText();
             List<Slow> slow = new ArrayList<>();
             for (JsonNode pattern : part.findValues("Regex")) {
                 PatternSteps steps = steps(pattern.asText(), known);
                 if (!steps.isLinear()) {
-                    slow.add(new Slow(pattern.asText(), steps));
+                    slow.add(new Slow(pattern.asText(), steps, whole ? PatternTrial.of(pattern.asText()) : Optional.empty()));
                 }
             }
             patterns.parts.add(new Part(type, slow));
             known &= CUTS.contains(type) || UNICODE_FORMS.contains(type) || type.equals("Lowercase");
+            whole &= UNICODE_FORMS.contains(type);
         }
         while (!patterns.parts.isEmpty() && patterns.parts.get(patterns.parts.size() - 1).slow().isEmpty()) {
             patterns.parts.remove(patterns.parts.size() - 1);
@@ -78,14 +86,20 @@ final class TokenizerPatterns {
         String seen = text;
         for (Part part : parts) {
             for (Slow slow : part.slow()) {
-                int at = slow.steps().exceeds(MOST_STEPS + MOST_STEPS_PER_CHARACTER * seen.length(), seen);
-                if (at >= 0) {
+                double most = MOST_STEPS + MOST_STEPS_PER_CHARACTER * seen.length();
+                int at = slow.steps().exceeds(most, seen);
+                if (at >= 0 && !endsInTime(slow, most, seen)) {
                     throw new UnencodableTextException("the text's characters up to the " + at + "th have too long a run of one kind, such as white"
                             + " space, which could keep the tokenizer's regular expression " + shown(slow.pattern()) + " busy for minutes; break it up");
                 }
             }
             seen = rewritten(seen, part.type());
         }
+    }
+
+    /** What the steps are an upper bound of may be far less: then the search is tried, with a matcher that can be stopped. */
+    private boolean endsInTime(Slow slow, double most, String text) {
+        return slow.trial().isPresent() && slow.trial().get().ends(most, added.between(text));
     }
 
     private static String rewritten(String text, String type) {

@@ -13,7 +13,7 @@ class PatternAmbiguityTest {
     @ParameterizedTest
     @ValueSource(strings = {"(a+)+$", "([a-zA-Z]+)*!", "(a|aa)+x", "(a|a?)+$", "(.*a){5,}b", "(\\w+\\s?)+$", "(?:a*)*b", "(?:(?:x|y)+z?)+(?!\\S)",
         "^(([a-z])+.)+[A-Z]([a-z])+$", "(a?b?)*c", "(?i:(K|k)+)$", "(\\p{L}|[é])+\\d", "x(?=(b+)+c)", "(\\p{N}{1,3})+,", "(?x: ( a + ) + ) $",
-        "((?:a|b|ab)*)#", "(?<word>[^,]+)++;", "([[:alpha:]]|z)+\\b", "(\\p{Han}|一)+$"})
+        "((?:a|b|ab)*)#", "(?<word>[^,]+)++;", "([[:alpha:]]|z)+\\b", "(\\p{Han}|一)+$", "(?:(?=b)?a|a)+$"})
     void takesExponentialTime(String pattern) {
         assertTrue(PatternAmbiguity.isExponential(pattern));
     }

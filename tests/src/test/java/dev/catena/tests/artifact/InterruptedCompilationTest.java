@@ -1,6 +1,7 @@
 package dev.catena.tests.artifact;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -63,6 +64,27 @@ class InterruptedCompilationTest {
     assertNotEquals(0, result.status(), result.err());
     assertNothingIsLeft(before);
     assertEquals("the one before", Files.readString(out.resolve("m.catena")));
+  }
+
+  /** Ctrl-C reaches the command and the compilers that it started; these may end before it hears of it, as where they alone are signalled. */
+  @ParameterizedTest
+  @CsvSource({"cpu,-ffreestanding,group", "cpu,-ffreestanding,compiler", "sm_80,NvrtcProcess,compiler"})
+  void controlCWhileACompilerRunsEndsItWithStatus130(String target, String argument, String signalled) {
+    RunningCommand command = process().under("env", "--default-signal=INT", "CATENA_CACHE=" + folder.resolve("cache"), "setsid")
+        .start("compile", "model", "-o", "out/m.catena", "--wbits", 4, "--target", target);
+    if (signalled.equals("group")) {
+      assertTrue(command.awaitStartedProgram(argument) > 0, "no compiler ran");
+      command.signalGroup("INT");
+    } else {
+      // Until the command ends: a Java process that begins may lose a signal.
+      for (long id = command.awaitStartedProgram(argument); id > 0; id = command.awaitStartedProgram(argument)) {
+        RunningCommand.signal("INT", id);
+      }
+    }
+    CommandResult result = command.await();
+    assertEquals(130, result.status(), result.err());
+    assertFalse(result.err().contains("\tat ") || result.err().contains("Exception"), result.err());
+    assertNothingIsLeft(Map.of("", -1L));
   }
 
   @Test

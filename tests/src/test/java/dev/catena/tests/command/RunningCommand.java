@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -38,10 +39,43 @@ public final class RunningCommand {
     }
   }
 
+  /**
+   * Waits until a program runs that the command started. Returns its process id, or −1 where the command ended before.
+   *
+   * @param argument what is in its command line: before it runs, its process has those of this command and of Java's helper
+   */
+  public long awaitStartedProgram(String argument) {
+    while (process.isAlive()) {
+      OptionalLong started = process.children().mapToLong(ProcessHandle::pid).filter(id -> commandLine(id).contains(argument)).findAny();
+      if (started.isPresent()) {
+        return started.getAsLong();
+      }
+    }
+    return -1;
+  }
+
+  private static String commandLine(long id) {
+    try {
+      return Files.readString(Path.of("/proc/" + id + "/cmdline"));
+    } catch (IOException e) {
+      return "";   // it has ended
+    }
+  }
+
   /** Sends a signal such as {@code INT}. */
   public void signal(String name) {
+    signal(name, process.pid());
+  }
+
+  /** Sends it to the command and all that it started, as a terminal does: the command was started under {@code setsid}. */
+  public void signalGroup(String name) {
+    signal(name, -process.pid());
+  }
+
+  /** @param target a process's id, or that of a group's first, negative */
+  public static void signal(String name, long target) {
     try {
-      new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).inheritIO().start().waitFor();
+      new ProcessBuilder("kill", "-" + name, "--", Long.toString(target)).inheritIO().start().waitFor();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
