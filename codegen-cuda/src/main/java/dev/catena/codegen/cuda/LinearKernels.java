@@ -9,8 +9,8 @@ import java.util.List;
 
 /**
  * Matrix products with packed weights ({@link MatrixLayout}). Products go through tensor cores, an element of
- * x as two halves, with f32 sums: up to {@value #MOST_FEW_ROWS} rows while the weights stream by, more in tiles. f32 weights, and groups that no
- * chunk of 32 columns fits, are multiplied in f32 for any number of rows.
+ * x as one half or two ({@link #parts}), with f32 sums: up to {@value #MOST_FEW_ROWS} rows while the weights stream by, more in tiles.
+ * f32 weights, and groups that no chunk of 32 columns fits, are multiplied in f32 for any number of rows.
  */
 final class LinearKernels {
     static final int MOST_FEW_ROWS = 16;
@@ -153,7 +153,10 @@ final class LinearKernels {
                 + tokenRows(rows);
     }
 
-    /** Rows that the kernel of linear_few_tokens.cuh for a step of so many has columns for: up to 4 share a product's 8 columns with their halves. */
+    /**
+     * Rows that the kernel of linear_few_tokens.cuh for a step of so many has columns for: up to 4 share a product's 8 columns with two halves of an
+     * element of x, up to 8 with one.
+     */
     static int tokenRows(int rows) {
         return rows <= 4 ? 4 : rows <= 8 ? 8 : MOST_FEW_ROWS;
     }

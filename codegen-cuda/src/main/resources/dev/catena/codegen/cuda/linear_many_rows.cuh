@@ -88,6 +88,17 @@ template <int OUTPUTS, bool VECTOR> void finish_four(const float (&four)[4], int
   }
 }
 
+/* A block's place among the tiles of a grid [outputs][rows]. Blocks that run side by side have neighbouring outputs of up to eight tiles of rows: their x stays
+   in level 2, and weights that don't fit there come from memory once for eight tiles of rows, not for each. */
+struct BlockTile { int outputs, rows; };
+
+inline BlockTile tile_of_block() {
+  constexpr int TOGETHER = 8;
+  const int block = blockIdx.y * gridDim.x + blockIdx.x, of_group = TOGETHER * gridDim.x;
+  const int first = block / of_group * TOGETHER, count = least(gridDim.y - first, TOGETHER), of_first = block % of_group;
+  return {of_first / count, first + of_first % count};
+}
+
 /* A block has TILE_ROWS rows of x and OUTPUT_WARPS * 32 outputs; a warp 32 outputs and TILE_ROWS / ROW_WARPS rows. Rows of x go
    through shared memory in STAGES stages of 32 columns, copied behind the block's back. Weights go from memory to the
    registers of the warps that need them, AHEAD stages early, 128 bits of codes at a time: a lane's are 8 columns of 4 outputs, rows
@@ -102,7 +113,8 @@ void linear_many_rows(int rows, const uint16 *x_half, const float *row_scale, co
   constexpr int WARP_ROWS = TILE_ROWS / ROW_WARPS, TILES = WARP_ROWS / 8;
   constexpr int BLOCKS = divide_up(MATRIX::OUTPUTS, 16), THREADS = OUTPUT_WARPS * ROW_WARPS * 32;
   static_assert(MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % 32 == 0, "a stage of 32 columns lies in one group");
-  const int first_row = blockIdx.y * TILE_ROWS;
+  const BlockTile place = tile_of_block();
+  const int first_row = place.rows * TILE_ROWS;
   rows = least(rows - first_row, TILE_ROWS);
   if (rows <= 0) return;
   x_half += (int64)first_row * PARTS * PADDED;
@@ -130,7 +142,7 @@ void linear_many_rows(int rows, const uint16 *x_half, const float *row_scale, co
 
   /* Lane (g, t): rows g and g + 8 of A and C, columns 2 t, 2 t + 1 of C; weights of the outputs 4 g ... 4 g + 3 of the warp's. */
   const int g = lane_id() / 4, t = lane_id() % 4, quarter = g % 4;
-  const int first_block = (blockIdx.x * OUTPUT_WARPS + warp_id() % OUTPUT_WARPS) * 2;
+  const int first_block = (place.outputs * OUTPUT_WARPS + warp_id() % OUTPUT_WARPS) * 2;
   const int row_of_warp = warp_id() / OUTPUT_WARPS * WARP_ROWS;
   /* A warp without outputs or rows still copies and meets the barriers; it reads some other warp's weights. */
   const uint8 *block = weight + least(first_block + g / 4, BLOCKS - 1) * MATRIX::BLOCK_BYTES;

@@ -97,7 +97,8 @@ void linear_warpgroup(int rows, const uint16 *x_tiles, const float *row_scale, c
   static_assert(MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % 32 == 0, "half a stage lies in one group");
   alignas(128) extern __shared__ uint8 stages[];
   __shared__ alignas(8) uint64 full[STAGES], empty[STAGES];
-  const int first_row = blockIdx.y * WARPGROUP_ROWS;
+  const BlockTile place = tile_of_block();
+  const int first_row = place.rows * WARPGROUP_ROWS;
   rows = least(rows - first_row, WARPGROUP_ROWS);
   if (rows <= 0) return;
   if (threadIdx.x == 0) {
@@ -109,7 +110,7 @@ void linear_warpgroup(int rows, const uint16 *x_tiles, const float *row_scale, c
   if (warp_id() < 4) {
     asm volatile("setmaxnreg.dec.sync.aligned.u32 40;");
     if (threadIdx.x != 0) return;
-    x_tiles += (int64)blockIdx.y * DEPTH * (X_BYTES / 2);
+    x_tiles += (int64)place.rows * DEPTH * (X_BYTES / 2);
     for (int depth = 0, stage = 0, round = 0; depth < DEPTH; depth++) {
       if (round > 0) await_phase(shared_address(empty + stage), round - 1 & 1);
       const int bytes = least(WEIGHT_BYTES, MATRIX::CODE_BYTES - depth * WEIGHT_BYTES);
@@ -117,7 +118,7 @@ void linear_warpgroup(int rows, const uint16 *x_tiles, const float *row_scale, c
       arrive_and_announce(landed, X_BYTES + OF_BLOCK * bytes);
       copy_in_bulk(to, x_tiles + (int64)depth * (X_BYTES / 2), X_BYTES, landed);
       for (int b = 0; b < OF_BLOCK; b++)
-        copy_in_bulk(to + X_BYTES + b * WEIGHT_BYTES, weight + least(blockIdx.x * OF_BLOCK + b, BLOCKS - 1) * MATRIX::BLOCK_BYTES + depth * WEIGHT_BYTES,
+        copy_in_bulk(to + X_BYTES + b * WEIGHT_BYTES, weight + least(place.outputs * OF_BLOCK + b, BLOCKS - 1) * MATRIX::BLOCK_BYTES + depth * WEIGHT_BYTES,
                      bytes, landed);
       if (++stage == STAGES) stage = 0, round++;
     }
@@ -127,7 +128,7 @@ void linear_warpgroup(int rows, const uint16 *x_tiles, const float *row_scale, c
   asm volatile("setmaxnreg.inc.sync.aligned.u32 232;");
   /* Lane (g, t): rows g and g + 8 of A and C are the outputs 2 g and 2 g + 1 of the warp's; columns 2 t, 2 t + 1 of C. */
   const int g = lane_id() / 4, t = lane_id() % 4, warp = warp_id() - 4;
-  const int block_of_warp = blockIdx.x * OF_BLOCK + warp;
+  const int block_of_warp = place.outputs * OF_BLOCK + warp;
   const uint8 *block = weight + least(block_of_warp, BLOCKS - 1) * MATRIX::BLOCK_BYTES;
   float sums[64], group_sums[64];
 #pragma unroll

@@ -22,7 +22,7 @@ import java.util.Optional;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What is put down of blocks of few rows' kernels against what the simulator counts of them now. A change of the template that misses it asks for new numbers. */
+/** What is put down of blocks of few rows' kernels, against what the simulator counts of them now: a template that has changed asks for new numbers. */
 class FewRowClocksTest {
     private static final int COLUMNS = 4096;
     private static final int OUTPUTS = 4096;

@@ -49,7 +49,8 @@ class HotKernelGateTest {
 
     /** @param kibInFlight that a multiprocessor has to have asked for to keep the architecture's fastest card busy */
     @ParameterizedTest
-    @CsvSource({"sm_75, 4, 4 3, BF16", "sm_80, 12, 4 2 16, BF16", "sm_86, 8, 8 3, F32", "sm_89, 8, 4 16, BF16", "sm_90, 40, 4 8 16 3 2, BF16", "sm_100, 40, 4 8, F32", "sm_120, 8, 4 2 16, BF16"})
+    @CsvSource({"sm_75, 4, 4 3, BF16", "sm_80, 12, 4 2 16, BF16", "sm_86, 8, 8 3, F32", "sm_89, 8, 4 16, BF16",
+        "sm_90, 40, 4 8 16 3 2, BF16", "sm_100, 40, 4 8, F32", "sm_120, 8, 4 2 16, BF16"})
     void hotKernels(String name, int kibInFlight, String bits, LinearLaunch.Activations activations) throws IOException {
         CudaTarget target = CudaTarget.parse(name);
         List<Integer> storages = Arrays.stream(bits.split(" ")).map(Integer::valueOf).toList();
