@@ -113,8 +113,8 @@ final class TunePackMaker {
     double most = WORTH_MEASURING * forecast.seconds(fastestFirst.get(0));
     List<LinearConfiguration> chosen = new ArrayList<>(List.of(untuned(of)));
     for (LinearConfiguration each : fastestFirst) {
-      if (chosen.size() < configurations && forecast.seconds(each) <= most && each.leavesRegisters(of.rows())
-          && chosen.stream().noneMatch(before -> each.becomesTheCodeOf(before, of.rows()))) {
+      if (chosen.size() < configurations && forecast.seconds(each) <= most && each.leavesRegisters(of.linear(), of.rows())
+          && chosen.stream().noneMatch(before -> each.becomesTheCodeOf(before, of.linear(), of.rows()))) {
         chosen.add(each);
       }
     }

@@ -1,7 +1,7 @@
 package dev.catena.codegen.cuda;
 
 /**
- * What of a card decides how kernels of few rows divide their work ({@link ColumnSplits}).
+ * What of a card decides how kernels of few rows divide their work ({@link ReckonedConfigurations}).
  *
  * @param clock              in Hz
  * @param readBytesPerSecond of its memory

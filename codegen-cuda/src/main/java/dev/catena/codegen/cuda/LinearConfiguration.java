@@ -71,10 +71,11 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
     /** What is taken where nothing was measured. @param rows of the step */
     static LinearConfiguration standard(Kind kind, LinearLaunch launch, int rows) {
         return switch (kind) {
-            // 16 rows take more registers than two blocks of 8 warps leave them; 3 bits are loaded three times in a row. Blocks that are alone
-            // have to keep their multiprocessor's share of the memory busy by themselves.
+            // Two halves of 16 rows take more registers than 16 warps of a multiprocessor leave them; 3 bits are loaded three times in a row. Blocks that
+            // are alone have to keep their multiprocessor's share of the memory busy by themselves.
             case TOKENS -> rows <= 8 ? new LinearConfiguration(kind, 8, 8, 2, 1)
-                    : new LinearConfiguration(kind, 4, launch.type().element() == MatrixType.Element.U3 || LinearKernels.tokenBlocks(launch) <= FEW_BLOCKS ? 16 : 8, 3, 1);
+                    : new LinearConfiguration(kind, 4, launch.type().element() == MatrixType.Element.U3 || LinearKernels.tokenBlocks(launch) <= FEW_BLOCKS ? 16 : 8,
+                            LinearKernels.parts(launch) == 1 ? 4 : 3, 1);
             // So many stages that a block alone keeps a multiprocessor's share of the memory busy; of f16 fewer warps have room for two. What each warp
             // does beside its columns is less of the work where fewer warps share them.
             case BULK -> {
@@ -258,20 +259,25 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
         return Math.min(MOST_REGISTERS, REGISTERS_OF_MULTIPROCESSOR / (warps * 32 * resident) / 8 * 8);
     }
 
-    /** What ptxas takes for a kernel of few rows where nothing limits it, on sm_90: 108 to 125 and 152 to 168. */
-    private static int registersTaken(int rows) {
-        return LinearKernels.tokenRows(rows) == 4 ? 128 : 168;
+    /**
+     * What ptxas takes for a kernel of few rows where nothing limits it, on sm_90: 108 to 125 where a product's eight columns hold all rows, with all their
+     * halves; else 141 to 153, and of 16 rows of two halves 152 to 168.
+     */
+    private static int registersTaken(LinearLaunch launch, int rows) {
+        int columns = LinearKernels.tokenRows(rows) * LinearKernels.parts(launch);
+        return columns <= 8 ? 128 : 168;
     }
 
     /** Whether it leaves a kernel for so many rows what it needs; else a good part of that goes to memory and back. */
-    public boolean leavesRegisters(int rows) {
-        return kind == Kind.FEW_ROWS || kind == Kind.MANY_ROWS || 3 * registersLeft() >= 2 * registersTaken(rows);
+    public boolean leavesRegisters(LinearLaunch launch, int rows) {
+        return kind == Kind.FEW_ROWS || kind == Kind.MANY_ROWS || 3 * registersLeft() >= 2 * registersTaken(launch, rows);
     }
 
     /** Whether both become one code for so many rows, but for a few registers: they differ in blocks that would have had room anyway. */
-    public boolean becomesTheCodeOf(LinearConfiguration other, int rows) {
+    public boolean becomesTheCodeOf(LinearConfiguration other, LinearLaunch launch, int rows) {
+        int taken = registersTaken(launch, rows);
         return kind == other.kind && warps == other.warps && inFlight == other.inFlight && splits == other.splits
-                && Math.min(registersLeft(), registersTaken(rows)) == Math.min(other.registersLeft(), registersTaken(rows));
+                && Math.min(registersLeft(), taken) == Math.min(other.registersLeft(), taken);
     }
 
     /** Such as {@code tokens_w8_f8_r2}, or {@code tokens_w4_f8_r4_k2} with the columns split in two; {@link #parse} reads it. */

@@ -156,7 +156,10 @@ final class LinearKernels {
                 + tokenRows(rows);
     }
 
-    /** Rows that the kernel of linear_few_tokens.cuh for a step of so many has columns for: up to 4 share a product's 8 columns with their halves. */
+    /**
+     * Rows that the kernel of linear_few_tokens.cuh for a step of so many has columns for: up to 4 share a product's 8 columns with two halves of an
+     * element of x, up to 8 with one.
+     */
     static int tokenRows(int rows) {
         return rows <= 4 ? 4 : rows <= 8 ? 8 : MOST_FEW_ROWS;
     }

@@ -13,7 +13,8 @@ import java.util.Map;
  * warps a block has and how deep their rings of weights are. A block has 32 outputs, so that 4096 are 128 blocks: of 108 multiprocessors twenty have
  * twice as much to do as the others, and 132 have one block each at most. Where instructions or products take longer than the memory, the kernel takes as
  * long as these do; halves and quarters of blocks are shared out better. Where the memory does, one block alone has to have its multiprocessor's share
- * under way. The rules are those of the simulator's model (docs/sim.md, "The model"), with what it counted of a block put down here.
+ * under way. The rules are those of the simulator's model (docs/sim.md, "The model"), with what it counted of a block put down
+ * ({@link FewRowClocks}).
  */
 public final class ReckonedConfigurations {
     private static final int TURN = 128;
@@ -75,9 +76,10 @@ public final class ReckonedConfigurations {
         int splits = made.splits();
         int blocks = LinearKernels.tokenBlocks(launch) * splits;
         int tiles = Math.max(8, LinearKernels.tokenRows(rows) * LinearKernels.parts(launch)) / 8;
-        double clocksOfTurn = Math.max(issueClocks(type.element(), rows), tiles * PRODUCTS_OF_TURN / card.matrixMultiplyAdds());
+        FewRowClocks clocks = FewRowClocks.of(LinearKernels.parts(launch));
+        double clocksOfTurn = Math.max(clocks.ofTurn(type.element(), rows), tiles * PRODUCTS_OF_TURN / card.matrixMultiplyAdds());
         double blocksOfBusiest = Math.ceil((double) blocks / card.multiprocessors());
-        double clocksOfBlocks = Math.ceil(type.columns() / (double) TURN) * clocksOfTurn + clocksBesideTurns(rows, made) + (splits - 1) * clocksOfOneMore(rows);
+        double clocksOfBlocks = Math.ceil(type.columns() / (double) TURN) * clocksOfTurn + clocks.besideTurns(made, rows);
         double computing = blocksOfBusiest * clocksOfBlocks / splits / card.clock();
         return Math.max(computing, memorySeconds(launch, blocks, made, card)) + (splits == 1 ? 0 : card.joinSeconds());
     }
@@ -94,33 +96,5 @@ public final class ReckonedConfigurations {
         int rest = blocks % together;
         return blocks / together * Math.max(alone, together * ofBlock / card.readBytesPerSecond())
                 + (rest == 0 ? 0 : Math.max(alone, rest * ofBlock / card.readBytesPerSecond()));
-    }
-
-    /**
-     * A multiprocessor's clocks for the instructions of 128 columns of a block (with f16 its passes through shared memory), where 64 lanes do whole numbers
-     * and logic, by what the simulator counts of blocks with 4096 and, of 4 bits, 11008 columns.
-     */
-    private static double issueClocks(MatrixType.Element element, int rows) {
-        return switch (element) {
-            case U4 -> byRows(rows, 88, 107, 127, 208);
-            case U8 -> byRows(rows, 96, 115, 163, 208);
-            case U3 -> byRows(rows, 129, 147, 209, 266);
-            case U2 -> byRows(rows, 88, 107, 176, 217);
-            case F16, F32 -> byRows(rows, 128, 136, 191, 253);
-        };
-    }
-
-    /** Likewise for what comes before these and after them, in all blocks of the same outputs. */
-    private static double clocksBesideTurns(int rows, LinearConfiguration made) {
-        return made.splits() == 1 && made.warps() == 4 ? byRows(rows, 580, 710, 710, 660) : byRows(rows, 1090, 1220, 1000, 660);
-    }
-
-    /** What of that one more block adds: up to 8 rows splits have as many warps together as a block that has all columns. */
-    private static double clocksOfOneMore(int rows) {
-        return byRows(rows, 0, 0, 100, 390);
-    }
-
-    private static double byRows(int rows, double one, double four, double eight, double sixteen) {
-        return rows == 1 ? one : rows <= ONE_TILE_ROWS ? four : rows <= 8 ? eight : sixteen;
     }
 }

@@ -297,7 +297,7 @@ void linear_few_tokens(int rows, const float *x, const float *norm, float epsilo
   static_assert(WARPS * PANEL_BYTES >= (WARPS * ROWS + WARPS + ROWS) * 4, "numbers of rows have room");
 
   /* With more rows there is no register to keep it in. */
-  const int lane = ROWS == 4 || RING::DYNAMIC ? kept_lane_id() : lane_id(), g = lane / 4, t = lane % 4;
+  const int lane = B_COLUMNS == 8 || RING::DYNAMIC ? kept_lane_id() : lane_id(), g = lane / 4, t = lane % 4;
   const int first = SWIGLU ? blockIdx.x : 2 * blockIdx.x, second = SWIGLU ? blockIdx.x + BLOCKS / 2 : first + 1;
   const uint8 *first_block = weight + first * MATRIX::BLOCK_BYTES;
   const uint8 *second_block = second < BLOCKS ? weight + second * MATRIX::BLOCK_BYTES : first_block;

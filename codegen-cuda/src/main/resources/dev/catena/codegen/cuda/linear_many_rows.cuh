@@ -77,7 +77,8 @@ template <class MATRIX, int TILE_ROWS, int OUTPUT_WARPS, int ROW_WARPS, int PART
 void linear_many_rows(int rows, const uint16 *x_half, const float *row_scale, const uint8 *weight, const float *bias,
                       const float *residual, float *y) {
   constexpr int DEPTH = divide_up(MATRIX::INPUTS, 32), PADDED = divide_up(MATRIX::INPUTS, 64) * 64;
-  constexpr int AHEAD = MATRIX::QUANTIZED && MATRIX::COLUMNS == 8 ? 2 : 1;
+  /* Products of one half take a stage of 64 rows 410 to 512 clocks on an H100 and an A100, and memory takes 470 to answer. */
+  constexpr int AHEAD = PARTS == 1 || MATRIX::QUANTIZED && MATRIX::COLUMNS == 8 ? 2 : 1;
   constexpr int WARP_ROWS = TILE_ROWS / ROW_WARPS, TILES = WARP_ROWS / 8;
   constexpr int BLOCKS = divide_up(MATRIX::OUTPUTS, 16), THREADS = OUTPUT_WARPS * ROW_WARPS * 32;
   static_assert(MATRIX::GROUPS == 1 || MATRIX::GROUP_COLUMNS % 32 == 0, "a stage of 32 columns lies in one group");

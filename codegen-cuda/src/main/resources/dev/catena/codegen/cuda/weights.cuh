@@ -200,11 +200,12 @@ template <int N, int K> struct Halves {
 
   static FourOutputs load_four(const uint8 *block, int chunk, int quarter, int t) {
     FourOutputs loaded;
+    const int column = chunk * 32 + t * 8;
+    const uint8 *first = block + column * 32 + quarter * 8; /* one address, from which the others are constants away */
 #pragma unroll
     for (int i = 0; i < 8; i++) {
-      const int column = chunk * 32 + t * 8 + i;
       loaded.columns[i] = {0, 0};
-      if (column < K) loaded.columns[i] = *(const uint2 *)(block + (column * 16 + quarter * 4) * 2);
+      if (K % 32 == 0 ? chunk < K / 32 : column + i < K) loaded.columns[i] = *(const uint2 *)(first + i * 32);
     }
     return loaded;
   }

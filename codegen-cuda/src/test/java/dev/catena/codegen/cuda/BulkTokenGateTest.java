@@ -34,11 +34,11 @@ class BulkTokenGateTest {
     private static final int RESERVED = 1 << 10;
 
     @ParameterizedTest
-    @CsvSource({"sm_90, 4, 1, 128", "sm_90, 4, 8, 128", "sm_90, 4, 16, 0", "sm_90, 8, 4, 128", "sm_90, 3, 8, 128", "sm_90, 2, 16, 256", "sm_90, 16, 1, 0",
-        "sm_100, 4, 8, 128"})
-    void lessWorkForEachWeight(String name, int bits, int rows, int group) throws IOException {
+    @CsvSource({"sm_90, 4, 1, 128, BF16", "sm_90, 4, 8, 128, BF16", "sm_90, 4, 16, 0, BF16", "sm_90, 8, 4, 128, F32", "sm_90, 3, 8, 128, F32", "sm_90, 2, 16, 256, BF16",
+        "sm_90, 16, 1, 0, BF16", "sm_100, 4, 8, 128, BF16"})
+    void lessWorkForEachWeight(String name, int bits, int rows, int group, LinearLaunch.Activations activations) throws IOException {
         MatrixType type = bits == 16 ? MatrixType.f16(WIDTH, WIDTH) : MatrixType.quantized(WIDTH, WIDTH, bits, group == 0 ? WIDTH : group, false);
-        LinearCase layer = LinearCase.of(List.of(normAndLinear(type)), rows).get(0);
+        LinearCase layer = LinearCase.of(List.of(normAndLinear(type, activations)), rows).get(0);
         LinearConfiguration standard = LinearConfiguration.standard(Kind.BULK, layer.linear(), rows);
         CudaTarget target = CudaTarget.parse(name);
         assertTrue(layer.configurations(target).contains(standard), standard.text());
@@ -79,10 +79,10 @@ class BulkTokenGateTest {
         return least;
     }
 
-    private static List<Launch> normAndLinear(MatrixType type) {
+    private static List<Launch> normAndLinear(MatrixType type, LinearLaunch.Activations activations) {
         View normed = View.of(new Buffer.Arena(0, 16 * 4L * WIDTH), WIDTH);
         return List.of(new RmsNormLaunch(RowCount.STEP, View.of(new Buffer.StageInput(), WIDTH), normed, new Buffer.Weight(0), 1e-6f),
                 new LinearLaunch(RowCount.STEP, normed, View.of(new Buffer.StageOutput(), WIDTH), type, new Buffer.Weight(1), Optional.empty(),
-                        Optional.empty(), LinearLaunch.Activations.F32));
+                        Optional.empty(), activations));
     }
 }

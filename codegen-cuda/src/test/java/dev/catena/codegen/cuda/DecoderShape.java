@@ -20,7 +20,7 @@ import java.util.Optional;
 import java.util.function.BiFunction;
 
 /**
- * The launches of a Llama model's stages by its sizes.
+ * The launches of a Llama model's stages by its sizes, with one half of an element of x, as the default is.
  *
  * @param matrix how a matrix of [rows, columns] is stored
  */
@@ -50,18 +50,18 @@ record DecoderShape(int hidden, int ffn, int heads, KvFormat kv, int vocabulary,
         View gate = both.slice(0, ffn);
         return List.of(new RmsNormLaunch(RowCount.STEP, input, normed, new Buffer.Weight(0), 1e-6f),
                 new LinearLaunch(RowCount.STEP, normed, all, matrix.apply(attended + 2 * keys, hidden), new Buffer.Weight(1),
-                        Optional.of(new Buffer.Weight(8)), Optional.empty(), Activations.F32),
+                        Optional.of(new Buffer.Weight(8)), Optional.empty(), Activations.BF16),
                 new RopeAppendLaunch(q, all.slice(attended, keys), all.slice(attended + keys, keys), q, new Buffer.Weight(2),
                         new Buffer.Weight(3), false, 4096, kv.dim() / 2 * 2, heads, kv),
                 new AttentionLaunch(q, result, heads, (float) (1 / Math.sqrt(kv.dim())), kv),
                 new LinearLaunch(RowCount.STEP, result, output, matrix.apply(hidden, attended), new Buffer.Weight(4),
-                        Optional.empty(), Optional.of(input), Activations.F32),
+                        Optional.empty(), Optional.of(input), Activations.BF16),
                 new RmsNormLaunch(RowCount.STEP, output, normed, new Buffer.Weight(5), 1e-6f),
                 new LinearLaunch(RowCount.STEP, normed, both, matrix.apply(2 * ffn, hidden), new Buffer.Weight(6),
-                        Optional.empty(), Optional.empty(), Activations.F32),
+                        Optional.empty(), Optional.empty(), Activations.BF16),
                 new LoopNestLaunch(RowCount.STEP, LoopNest.swiglu(ffn), List.of(gate, both.slice(ffn, ffn)), gate),
                 new LinearLaunch(RowCount.STEP, gate, output, matrix.apply(hidden, ffn), new Buffer.Weight(7), Optional.empty(),
-                        Optional.of(output), Activations.F32));
+                        Optional.of(output), Activations.BF16));
     }
 
     List<Launch> head() {
@@ -69,7 +69,7 @@ record DecoderShape(int hidden, int ffn, int heads, KvFormat kv, int vocabulary,
         return List.of(new SelectRowsLaunch(View.of(new Buffer.StageInput(), hidden), selected),
                 new LinearLaunch(RowCount.SELECTED, selected, View.of(new Buffer.StageOutput(), vocabulary),
                         matrix.apply(vocabulary, hidden), new Buffer.Weight(0), Optional.empty(), Optional.empty(),
-                        Activations.F32));
+                        Activations.BF16));
     }
 
     CudaProgram program() {

@@ -33,7 +33,7 @@ class HotKernelGateTest {
     }
 
     /** Embedding, then in each storage a norm and a linear layer behind it. */
-    private static CudaProgram program(List<Integer> storages) {
+    private static CudaProgram program(List<Integer> storages, LinearLaunch.Activations activations) {
         List<List<Launch>> stages = new ArrayList<>();
         View rows = View.of(new Buffer.StageInput(), WIDTH);
         View result = View.of(new Buffer.StageOutput(), WIDTH);
@@ -42,20 +42,21 @@ class HotKernelGateTest {
             stages.add(List.of(new EmbeddingLaunch(result, type.withRows(32000), new Buffer.Weight(0))));
             stages.add(List.of(new RmsNormLaunch(RowCount.STEP, rows, arena(0), new Buffer.Weight(0), 1e-6f),
                     new LinearLaunch(RowCount.STEP, arena(0), result, type, new Buffer.Weight(1), Optional.empty(), Optional.empty(),
-                            LinearLaunch.Activations.F32)));
+                            activations)));
         }
         return CudaProgram.of(stages, ROWS, 64);
     }
 
     /** @param kibInFlight that a multiprocessor has to have asked for to keep the architecture's fastest card busy */
     @ParameterizedTest
-    @CsvSource({"sm_75, 4, 4 3", "sm_80, 12, 4 2 16", "sm_86, 8, 8 3", "sm_89, 8, 4 16", "sm_90, 40, 4 8 16 3 2", "sm_100, 40, 4 8", "sm_120, 8, 4 2 16"})
-    void hotKernels(String name, int kibInFlight, String bits) throws IOException {
+    @CsvSource({"sm_75, 4, 4 3, BF16", "sm_80, 12, 4 2 16, BF16", "sm_86, 8, 8 3, F32", "sm_89, 8, 4 16, BF16",
+        "sm_90, 40, 4 8 16 3 2, BF16", "sm_100, 40, 4 8, F32", "sm_120, 8, 4 2 16, BF16"})
+    void hotKernels(String name, int kibInFlight, String bits, LinearLaunch.Activations activations) throws IOException {
         CudaTarget target = CudaTarget.parse(name);
         List<Integer> storages = Arrays.stream(bits.split(" ")).map(Integer::valueOf).toList();
-        CudaLibrary library = CudaLibrary.compile(program(storages).code(), target, new NvrtcCompiler(CodeStore.none()));
+        CudaLibrary library = CudaLibrary.compile(program(storages, activations).code(), target, new NvrtcCompiler(CodeStore.none()));
         Cubin cubin = new Cubin(library.cubin(), target.capability());
-        TokenKernelGate gate = new TokenKernelGate(target, kibInFlight);
+        TokenKernelGate gate = new TokenKernelGate(target, kibInFlight, activations);
         int checked = 0;
         for (KernelFacts facts : library.kernels()) {
             SassKernel kernel = cubin.kernel(facts.name());

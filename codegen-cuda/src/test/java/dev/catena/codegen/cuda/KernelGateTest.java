@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.catena.codegen.CodeStore;
 import dev.catena.codegen.KvFormat;
 import dev.catena.codegen.KvFormat.Element;
+import dev.catena.codegen.LinearLaunch.Activations;
 import dev.catena.codegen.MatrixType;
 import dev.catena.codegen.cuda.SassInstruction.Opcode;
 import java.io.IOException;
@@ -32,7 +33,7 @@ class KernelGateTest {
         CudaTarget target = CudaTarget.parse(name);
         CudaLibrary library = CudaLibrary.compile(program, target, new NvrtcCompiler(CodeStore.none()));
         Cubin cubin = new Cubin(library.cubin(), target.capability());
-        TokenKernelGate gate = new TokenKernelGate(target, kibInFlight);
+        TokenKernelGate gate = new TokenKernelGate(target, kibInFlight, Activations.BF16);
         Map<String, Integer> threads = threads(program);
         int fewTokens = 0;
         int manyRows = 0;
@@ -72,7 +73,7 @@ class KernelGateTest {
         CudaTarget target = CudaTarget.parse(name);
         CudaLibrary library = CudaLibrary.compile(program.code(), target, new NvrtcCompiler(CodeStore.none()));
         Cubin cubin = new Cubin(library.cubin(), target.capability());
-        TokenKernelGate gate = new TokenKernelGate(target, kibInFlight);
+        TokenKernelGate gate = new TokenKernelGate(target, kibInFlight, Activations.BF16);
         Map<String, Integer> threads = threads(program);
         for (KernelFacts facts : library.kernels()) {
             SassKernel kernel = cubin.kernel(facts.name());

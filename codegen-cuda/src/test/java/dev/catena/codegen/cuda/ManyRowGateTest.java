@@ -28,7 +28,7 @@ class ManyRowGateTest {
     private static final int PER_GROUP_SUM = 2;
 
     @ParameterizedTest
-    @CsvSource({"sm_80, 4, F32", "sm_80, 8, INT8", "sm_86, 16, F32", "sm_89, 4, INT8", "sm_89, 8, F32", "sm_90, 4, INT8"})
+    @CsvSource({"sm_80, 4, BF16", "sm_80, 8, BF16", "sm_86, 16, BF16", "sm_89, 4, F32", "sm_89, 8, BF16", "sm_90, 4, BF16"})
     void productsDominate(String name, int bits, Activations activations) throws IOException {
         CudaTarget target = CudaTarget.parse(name);
         MatrixType type = bits == 16 ? MatrixType.f16(SIZE, SIZE) : MatrixType.quantized(SIZE, SIZE, bits, 128, false);
@@ -59,7 +59,8 @@ class ManyRowGateTest {
         assertEquals(halfRows * 4 / threads, SassKernel.count(loop, Opcode.LDGSTS), facts.name());
         long groupSums = bits == 16 ? 0 : 2 * 8 * 4;
         double each = (loop.size() - products - PER_GROUP_SUM * groupSums) / (double) products;
-        assertTrue(each < 5, facts.name() + ": " + each + " instructions beside each product");
+        double most = activations == Activations.F32 ? 2.6 : bits == 16 ? 3.4 : 4.9;     // two halves share what is made of the weights
+        assertTrue(each < most, facts.name() + ": " + each + " instructions beside each product");
         List<Integer> widths = loop.stream().filter(i -> i.is(Opcode.LDG)).map(SassInstruction::accessBits).sorted().toList();
         // Of a group four zeros and four scales; of a column 4 outputs in 16 bits.
         assertEquals(switch (bits) {

@@ -23,14 +23,15 @@ class ReckonedConfigurationGateTest {
     private static final int WIDTH = 4096;
 
     @ParameterizedTest
-    @CsvSource({"sm_80, 12, 4, 1, 4096", "sm_80, 12, 4, 16, 4096", "sm_86, 8, 8, 16, 4096", "sm_90, 40, 4, 4, 12288", "sm_90, 40, 16, 8, 4096", "sm_75, 4, 4, 8, 4096"})
-    void asFewInstructionsAndAsMuchUnderWay(String name, int kibInFlight, int bits, int rows, int outputs) throws IOException {
+    @CsvSource({"sm_80, 12, 4, 1, 4096, BF16", "sm_80, 12, 4, 16, 4096, BF16", "sm_86, 8, 8, 16, 4096, F32", "sm_90, 40, 4, 4, 12288, BF16", "sm_90, 40, 16, 8, 4096, BF16",
+        "sm_75, 4, 4, 8, 4096, BF16"})
+    void asFewInstructionsAndAsMuchUnderWay(String name, int kibInFlight, int bits, int rows, int outputs, LinearLaunch.Activations activations) throws IOException {
         MatrixType type = bits == 16 ? MatrixType.f16(outputs, WIDTH) : MatrixType.quantized(outputs, WIDTH, bits, 128, false);
         View x = View.of(new Buffer.StageInput(), WIDTH);
         View normed = View.of(new Buffer.Arena(0, 4L * 16 * WIDTH), WIDTH);
         LinearCase layer = LinearCase.of(List.of(List.of(new RmsNormLaunch(RowCount.STEP, x, normed, new Buffer.Weight(0), 1e-6f),
                 new LinearLaunch(RowCount.STEP, normed, View.of(new Buffer.StageOutput(), outputs), type, new Buffer.Weight(1), Optional.empty(), Optional.empty(),
-                        LinearLaunch.Activations.F32))), rows).get(0);
+                        activations))), rows).get(0);
         CudaTarget target = CudaTarget.parse(name);
         // On sm_90 a deep ring, which has under way by itself what a multiprocessor needs, or with more outputs slim blocks.
         List<LinearConfiguration> made = LinearConfiguration.unusual(LinearConfiguration.Kind.TOKENS, layer.linear(), rows).stream()
@@ -43,7 +44,7 @@ class ReckonedConfigurationGateTest {
             assertEquals(1, candidate.launches().size());
             KernelLaunch launch = candidate.launches().get(0);
             assertEquals(List.of(outputs / 32, candidate.configuration().splits(), 1), launch.grid());
-            new TokenKernelGate(target, kibInFlight).check(compiled.facts().get(launch.kernel()), cubin.kernel(launch.kernel()), launch.block().get(0), launch.sharedBytes() > 0);
+            new TokenKernelGate(target, kibInFlight, activations).check(compiled.facts().get(launch.kernel()), cubin.kernel(launch.kernel()), launch.block().get(0), launch.sharedBytes() > 0);
         }
     }
 }

@@ -38,11 +38,11 @@ class ReckonedInstructionsTest {
     private static final double TOLERANCE = 0.25;
 
     @ParameterizedTest
-    @CsvSource({"4, 1, sm_90", "16, 8, sm_86", "16, 64, sm_80"})
-    void mainLoop(int bits, int rows, String architecture) throws IOException {
+    @CsvSource({"4, 1, sm_90, BF16", "16, 8, sm_86, F32", "16, 64, sm_80, BF16"})
+    void mainLoop(int bits, int rows, String architecture, LinearLaunch.Activations activations) throws IOException {
         MatrixType type = bits == 16 ? MatrixType.f16(OUTPUTS, COLUMNS) : MatrixType.quantized(OUTPUTS, COLUMNS, bits, 128, false);
         LinearLaunch linear = new LinearLaunch(RowCount.STEP, View.of(new Buffer.StageInput(), COLUMNS), View.of(new Buffer.StageOutput(), OUTPUTS),
-                type, new Buffer.Weight(0), Optional.empty(), Optional.empty(), LinearLaunch.Activations.F32);
+                type, new Buffer.Weight(0), Optional.empty(), Optional.empty(), activations);
         LinearCase of = LinearCase.of(List.of(List.of(linear)), rows).get(0);
         CudaTarget target = CudaTarget.parse(architecture);
         LinearCandidates candidates = LinearCandidates.of(of, List.of(of.standard()));

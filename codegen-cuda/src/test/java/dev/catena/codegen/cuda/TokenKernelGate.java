@@ -3,6 +3,7 @@ package dev.catena.codegen.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.catena.codegen.LinearLaunch.Activations;
 import dev.catena.codegen.cuda.SassInstruction.Opcode;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -13,8 +14,9 @@ import java.util.regex.Pattern;
  * registers, products on tensor cores, few instructions for each weight in the main loop, bytes in flight before the first wait.
  *
  * @param kibInFlight that a multiprocessor has to have asked for to keep the architecture's fastest card busy
+ * @param activations F32 for two halves of an element of x, else one
  */
-record TokenKernelGate(CudaTarget target, int kibInFlight) {
+record TokenKernelGate(CudaTarget target, int kibInFlight, Activations activations) {
     private static final Pattern NAME = Pattern.compile(".*linear_w(\\d+)_.*_tokens(\\d+)(?:_tokens_w\\d_f\\d+_r\\d(?:_k\\d)?)?");
     /** Weights that a lane multiplies in a pass through the main loop: 128 columns of 4 outputs, a fourth of the columns. */
     private static final int WEIGHTS_OF_LOOP = 128;
@@ -38,8 +40,9 @@ record TokenKernelGate(CudaTarget target, int kibInFlight) {
         int bits = Integer.parseInt(name.group(1));
         int rows = Integer.parseInt(name.group(2));
         List<SassInstruction> loop = kernel.mainLoop(Opcode.HMMA);
-        // Two tiles and eight slices, for each eight columns of B; Turing's products are half as deep.
-        assertEquals(16 * (rows / 4) * (target.capability() < 80 ? 2 : 1), SassKernel.count(loop, Opcode.HMMA), facts.name());
+        // Two tiles and eight slices, for each eight columns of B, an element's halves beside each other; Turing's products are half as deep.
+        int columns = Math.max(8, rows * (activations == Activations.F32 ? 2 : 1));
+        assertEquals(2 * columns * (target.capability() < 80 ? 2 : 1), SassKernel.count(loop, Opcode.HMMA), facts.name());
         List<SassInstruction> copies = kernel.all(Opcode.LDGSTS);
         assertEquals(target.capability() >= 80, !copies.isEmpty(), facts.name());
         if (target.capability() < 100) {      // from there on the width stands elsewhere in this instruction
@@ -55,11 +58,12 @@ record TokenKernelGate(CudaTarget target, int kibInFlight) {
         assertTrue((facts.registers() + 7) / 8 * 8 * threads <= REGISTERS_OF_SM / 2, facts + ": more than half of a multiprocessor");
     }
 
-    /** Instructions for a weight. What x becomes is made for 4, 8 or 16 rows. */
+    /** Instructions for a weight. What x becomes is made for 4, 8 or 16 rows; of two halves of 16 rows the products alone are four tiles. */
     private double most(int bits, int rows) {
-        double ofX = rows == 4 ? 0 : rows == 8 ? bits == 16 ? 1.7 : 1 : bits == 16 ? 3.3 : 2.8;
-        double ofWeight = bits == 16 ? 2.5 : bits == 3 ? 4.4 : 3.6;
-        return ofWeight + ofX + (target.capability() < 80 ? rows == 16 ? 1.3 : 0.6 : 0);
+        boolean oneHalf = activations != Activations.F32;
+        double ofX = rows == 4 ? 0 : rows == 8 ? oneHalf ? 0.4 : bits == 16 ? 1.7 : 1 : oneHalf ? 1.6 : bits == 16 ? 3.3 : 2.8;
+        double ofWeight = oneHalf ? bits == 16 ? 2.1 : bits == 3 ? 3.3 : 2.9 : bits == 16 ? 2.5 : bits == 3 ? 4.4 : 3.6;
+        return ofWeight + ofX + (target.capability() < 80 ? rows == 16 ? 1.2 : 0.6 : 0);
     }
 
     private int residentBlocks(KernelFacts facts, int threads) {

@@ -31,7 +31,7 @@ class WarpgroupGateTest {
     private static final int SUMS = 64;
 
     @ParameterizedTest
-    @CsvSource({"4, 128, F32, 18", "8, 128, INT8, 32", "16, 0, F32, 16", "4, 32, F32, 64"})
+    @CsvSource({"4, 128, BF16, 31", "8, 128, BF16, 29", "16, 0, BF16, 25", "4, 32, F32, 40"})
     void productsDominate(int bits, int group, Activations activations, int most) throws IOException {
         CudaTarget target = CudaTarget.parse("sm_90a");
         MatrixType type = bits == 16 ? MatrixType.f16(SIZE, SIZE) : MatrixType.quantized(SIZE, SIZE, bits, group, false);
@@ -50,7 +50,8 @@ class WarpgroupGateTest {
             assertEquals(0, facts.get(launch.kernel()).spillBytes(), launch.kernel());
         }
         SassKernel kernel = cubin.kernel(launches.get(1).kernel());
-        List<SassInstruction> loop = kernel.mainLoop(Opcode.HGMMA);
+        // A wait that goes on jumps back into the code from behind it: only the smallest loop is one.
+        List<SassInstruction> loop = kernel.smallestLoop(Opcode.HGMMA);
         int parts = activations == Activations.F32 ? 2 : 1;
         long products = SassKernel.count(loop, Opcode.HGMMA);
         assertEquals(4 * parts, products, "64 columns of both halves, where there are two");

@@ -101,13 +101,13 @@ public record StepWork(StepShape shape, boolean overlaps, List<Counted> launches
         return layers * ((MANY_BLOCKS + layers - 1) / layers);
     }
 
-    /** Runs blocks that lie evenly in the grid, the first among them, and in no step with its rows; all, where there are no more. */
+    /** Runs blocks that lie evenly in the grid, the first among them, in step neither with its rows nor with eight of them; all, where there are no more. */
     static KernelCounters sample(SimMachine machine, SimModule module, KernelProgram.Launch launch, ToLongFunction<String> address, int count) {
         long blocks = KernelWork.product(launch.grid());
         int taken = (int) Math.min(count, blocks);
         long[] chosen = new long[taken];
         for (int i = 0; i < taken; i++) {
-            chosen[i] = i * blocks / taken + 7L * i % (blocks / taken);
+            chosen[i] = i * blocks / taken + 11L * i % (blocks / taken);
         }
         return count(machine, module, launch, address, chosen);
     }

@@ -53,7 +53,7 @@ class KernelCountersGateTest {
     return launches.stream().filter(c -> c.memory(memory).loads().requests() > 0).findFirst().orElseThrow();
   }
 
-  private static List<KernelCounters> linear(MatrixType type, int rows, boolean fused, String target) throws IOException {
+  private static List<KernelCounters> linear(MatrixType type, int rows, boolean fused, String target, Activations activations) throws IOException {
     int outputs = type.rows();
     View normed = View.of(new Buffer.Arena(0, 4L * MAX_ROWS * COLUMNS), COLUMNS);
     View both = View.of(new Buffer.Arena(4L * MAX_ROWS * COLUMNS, 4L * MAX_ROWS * outputs), outputs);
@@ -62,7 +62,7 @@ class KernelCountersGateTest {
       launches.add(new RmsNormLaunch(RowCount.STEP, input(COLUMNS), normed, new Buffer.Weight(1), 1e-5f));
     }
     launches.add(new LinearLaunch(RowCount.STEP, fused ? normed : input(COLUMNS), fused ? both : output(outputs), type,
-        new Buffer.Weight(0), Optional.empty(), Optional.empty(), Activations.F32));
+        new Buffer.Weight(0), Optional.empty(), Optional.empty(), activations));
     if (fused) {
       launches.add(new LoopNestLaunch(RowCount.STEP, LoopNest.swiglu(outputs / 2),
           List.of(both.slice(0, outputs / 2), both.slice(outputs / 2, outputs / 2)), output(outputs / 2)));
@@ -77,13 +77,13 @@ class KernelCountersGateTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"4, 1, false, sm_86", "4, 8, true, sm_86", "2, 8, false, sm_90", "3, 16, true, sm_80", "3, 64, false, sm_86", "8, 1, true, sm_86", "16, 1, false, sm_86", "16, 8, false, sm_86",
-      "4, 16, false, sm_86", "8, 16, false, sm_86", "16, 16, false, sm_86", "4, 64, false, sm_86", "4, 1, true, sm_75",
-      "8, 16, false, sm_75"})
-  void linear(int bits, int rows, boolean fused, String target) throws IOException {
+  @CsvSource({"4, 1, false, sm_86, BF16", "4, 8, true, sm_86, BF16", "2, 8, false, sm_90, BF16", "3, 16, true, sm_80, F32", "3, 64, false, sm_86, BF16",
+      "8, 1, true, sm_86, BF16", "16, 1, false, sm_86, F32", "16, 8, false, sm_86, BF16", "4, 16, false, sm_86, BF16", "8, 16, false, sm_86, F32",
+      "16, 16, false, sm_86, BF16", "4, 64, false, sm_86, BF16", "4, 1, true, sm_75, F32", "8, 16, false, sm_75, BF16"})
+  void linear(int bits, int rows, boolean fused, String target, Activations activations) throws IOException {
     int outputs = rows > 32 ? 128 : 64;     // so that every warp of a block has some
     MatrixType type = bits == 16 ? MatrixType.f16(outputs, COLUMNS) : MatrixType.quantized(outputs, COLUMNS, bits, 128, false);
-    KernelCounters counters = reader(linear(type, rows, fused, target), WEIGHT);
+    KernelCounters counters = reader(linear(type, rows, fused, target, activations), WEIGHT);
     KernelCounters.OfMemory weights = counters.memory(WEIGHT);
     // A block of outputs is read by one block of threads, and all of it.
     assertEquals(weights.bytes(), SECTOR * weights.touchedSectors(), weights.toString());
@@ -99,7 +99,7 @@ class KernelCountersGateTest {
     assertEquals(0, counters.localBytes());
     // 32 lanes of each warp have so many loads of 16 bytes on their way before they wait for one; where copies go past the registers.
     boolean copies = rows <= 16 && !target.equals("sm_75");
-    LinearConfiguration standard = LinearConfiguration.parse(rows <= 8 ? "tokens_w8_f8_r2" : "tokens_w4_f16_r3");
+    LinearConfiguration standard = LinearConfiguration.parse(rows <= 8 ? "tokens_w8_f8_r2" : "tokens_w4_f16_r4");
     long loads = bits == 3 ? standard.inFlight() / 3 * 3 : standard.inFlight();
     assertEquals(copies ? standard.warps() * 32L * loads * 16 : 0, weights.bytesAhead() / counters.blocks());
   }

@@ -40,13 +40,14 @@ class ReckonedConfigurationsTest {
   private static final double MISSED = 0.06;
 
   @ParameterizedTest
-  @CsvSource({"A100-80GB, 4, 4096, 16, split", "H100, 4, 6144, 16, split", "RTX 3090, 4, 4096, 16, split", "L4, 4, 4096, 1, usual", "H200, 4, 4096, 1, deep", "H200, 4, 12288, 1, slim"})
-  void isTheModelsChoice(String cardName, int bits, int outputs, int rows, String how) throws IOException {
+  @CsvSource({"A100-80GB, 4, 4096, 16, BF16, split", "H100, 4, 6144, 16, BF16, split", "RTX 3090, 4, 4096, 16, F32, split", "L4, 4, 4096, 1, BF16, usual",
+      "H200, 4, 4096, 1, BF16, deep", "H200, 4, 12288, 1, BF16, slim"})
+  void isTheModelsChoice(String cardName, int bits, int outputs, int rows, Activations activations, String how) throws IOException {
     Card card = Card.named(cardName).orElseThrow();
     CudaTarget target = CudaTarget.parse("sm_" + card.capability());
     LinearCase layer = LinearCase.of(List.of(List.of(new LinearLaunch(RowCount.STEP, View.of(new Buffer.StageInput(), COLUMNS),
         View.of(new Buffer.StageOutput(), outputs), MatrixType.quantized(outputs, COLUMNS, bits, 128, false), new Buffer.Weight(LinearCase.MATRIX), Optional.empty(),
-        Optional.empty(), Activations.F32))), rows).get(0);
+        Optional.empty(), activations))), rows).get(0);
     LinearConfiguration chosen = layer.untuned(List.of(new CardRates(card.multiprocessors(), card.clock(), card.memory().readBytesPerSecond(), card.rates().matrixMultiplyAdds(),
         card.memory().bytesUnderWay(), PredictedTime.JOIN * card.latencySeconds())));
     assertEquals(how, chosen.splits() > 1 ? "split" : chosen.equals(layer.standard()) ? "usual" : chosen.warps() == 8 ? "deep" : "slim", chosen.text());
