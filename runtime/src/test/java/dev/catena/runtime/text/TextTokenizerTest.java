@@ -170,9 +170,8 @@ class TextTokenizerTest {
     @ValueSource(strings = {GPT2, LLAMA3, QWEN, GPT4O, "\\s+(?!\\S)|\\s+|[^\\s]"})
     void longRunsAreEncodedWhereTheyAreMatchedAsAWhole(String pattern) {
         try (TextTokenizer tokenizer = Tokenizers.taleWithSplit(pattern)) {
-            for (String unit : new String[] {" ", "\n", " \n", "\t", "a", "7", "-", "字"}) {
-                String run = unit.repeat(50_000);
-                String text = "x" + run + "<|endoftext|>" + run + "y";
+            for (String unit : new String[] {" ", " \n", "A", "字"}) {
+                String text = "x<|endoftext|>" + unit.repeat(30_000) + "y";
                 assertEquals(text.replace("<|endoftext|>", ""), tokenizer.decode(tokenizer.encode(text)));
             }
         }
