@@ -9,8 +9,6 @@ import dev.catena.ir.text.CirException;
 import dev.catena.passes.PassException;
 import dev.catena.runtime.DeviceLostException;
 import dev.catena.runtime.sampling.BadLogitsException;
-import dev.catena.runtime.text.ModelConfigException;
-import dev.catena.runtime.text.TokenizerException;
 import dev.catena.sim.machine.SimFault;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -22,7 +20,7 @@ import java.util.List;
 final class Failures {
   private static final List<Class<? extends RuntimeException>> BAD_INPUT =
       List.of(UserError.class, OnnxException.class, PassException.class, IrException.class, CatenaException.class,
-          ModelConfigException.class, TokenizerException.class, IllegalArgumentException.class);
+          IllegalArgumentException.class);
 
   private Failures() {}
 

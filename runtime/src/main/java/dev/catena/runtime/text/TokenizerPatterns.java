@@ -88,7 +88,7 @@ final class TokenizerPatterns {
             for (Slow slow : part.slow()) {
                 double most = MOST_STEPS + MOST_STEPS_PER_CHARACTER * seen.length();
                 int at = slow.steps().exceeds(most, seen);
-                if (at >= 0 && !endsInTime(slow, most, seen)) {
+                if (at >= 0 && !endsInTime(slow, seen)) {
                     throw new UnencodableTextException("the text's characters up to the " + at + "th have too long a run of one kind, such as white"
                             + " space, which could keep the tokenizer's regular expression " + shown(slow.pattern()) + " busy for minutes; break it up");
                 }
@@ -98,8 +98,8 @@ final class TokenizerPatterns {
     }
 
     /** What the steps are an upper bound of may be far less: then the search is tried, with a matcher that can be stopped. */
-    private boolean endsInTime(Slow slow, double most, String text) {
-        return slow.trial().isPresent() && slow.trial().get().ends(most, added.between(text));
+    private boolean endsInTime(Slow slow, String text) {
+        return slow.trial().isPresent() && slow.trial().get().ends(MOST_STEPS_PER_CHARACTER * text.length(), added.between(text));
     }
 
     private static String rewritten(String text, String type) {
