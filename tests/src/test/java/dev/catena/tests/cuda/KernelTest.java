@@ -113,6 +113,16 @@ class KernelTest {
     linear.check(stage, coarse ? 1e-3 : 4e-6);
   }
 
+  /** More tiles of rows than go through the outputs side by side, of which the last is alone. */
+  @Example
+  void nineTilesOfRows() throws IOException {
+    int rows = 1050;
+    LinearByDefinition linear = new LinearByDefinition(MatrixType.quantized(270, 40, 4, 40, false), rows, true, true, Activations.BF16, new Random(9));
+    SimulatedStage stage = new SimulatedStage(List.of(linear.launch()), rows, 32, "sm_80", 9);
+    linear.run(stage);
+    linear.check(stage, 1e-3);
+  }
+
   /** The norm before a linear layer, and the SwiGLU behind it, become one kernel with it for a few rows. */
   @Property(tries = 10)
   void normLinearAndSwiglu(@ForAll @IntRange(min = 1, max = 17) int rows, @ForAll @IntRange(min = 1, max = 4) int blocks,
