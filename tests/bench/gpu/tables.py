@@ -124,7 +124,7 @@ def against_f16(found):
 
 def prompts(found):
     yield (f"Linear layers of a prompt's {PROMPT} rows, Llama-7B: the share of the tensor cores' peak (f16 with f32 sums) that their products take, each "
-           f"counted once. {NOTE} An exact x is two halves an element, so that with it the share is 50 % at most.\n")
+           f"counted once. {NOTE} x is one half an element, as by default. Making halves counts, with the norm or SwiGLU on its way.\n")
     yield from head(["card", "W4", "f16", "W4 by wgmma", "f16 by wgmma"])
     for card, target in CARDS.items():
         cells = []
@@ -138,7 +138,7 @@ def prompts(found):
             peak = constants["matrix_multiply_adds_per_clock"] * constants["multiprocessors"] * constants["clock_hz"] / (WGMMA_TO_MMA if target == "sm_90" else 1)
             products = [(l["times"] * l["predicted_s"], [int(n) for n in re.search(r"_(\d+)x(\d+)", l["kernel"]).groups()], l["times"])
                         for l in of["launches"] if re.search(r"linear_w\d+.*_\d+x\d+.*_(tile|warpgroup)", l["kernel"]) and l["times"] > 1]
-            conversions = sum(l["times"] * l["predicted_s"] for l in of["launches"] if l["kernel"].startswith("rows_to_") and l["times"] > 1)
+            conversions = sum(l["times"] * l["predicted_s"] for l in of["launches"] if re.search("_to_(half|tiles)_", l["kernel"]) and l["times"] > 1)
             useful = sum(times * n * k * PROMPT for _, (n, k), times in products)
             cells.append(percent(useful / (conversions + sum(s for s, _, _ in products)) / peak) if products else "")
         if any(cells):
