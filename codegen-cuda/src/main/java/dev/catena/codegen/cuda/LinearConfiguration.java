@@ -71,11 +71,10 @@ public record LinearConfiguration(Kind kind, int warps, int inFlight, int reside
     /** What is taken where nothing was measured. @param rows of the step */
     static LinearConfiguration standard(Kind kind, LinearLaunch launch, int rows) {
         return switch (kind) {
-            // Two halves of 16 rows take more registers than 16 warps of a multiprocessor leave them; 3 bits are loaded three times in a row. Blocks that
-            // are alone have to keep their multiprocessor's share of the memory busy by themselves.
+            // 16 rows take more registers than 16 warps of a multiprocessor leave them (with one half a few bytes, not on all architectures); 3 bits are loaded
+            // three times in a row. Blocks that are alone have to keep their multiprocessor's share of the memory busy by themselves.
             case TOKENS -> rows <= 8 ? new LinearConfiguration(kind, 8, 8, 2, 1)
-                    : new LinearConfiguration(kind, 4, launch.type().element() == MatrixType.Element.U3 || LinearKernels.tokenBlocks(launch) <= FEW_BLOCKS ? 16 : 8,
-                            LinearKernels.parts(launch) == 1 ? 4 : 3, 1);
+                    : new LinearConfiguration(kind, 4, launch.type().element() == MatrixType.Element.U3 || LinearKernels.tokenBlocks(launch) <= FEW_BLOCKS ? 16 : 8, 3, 1);
             // So many stages that a block alone keeps a multiprocessor's share of the memory busy; of f16 fewer warps have room for two. What each warp
             // does beside its columns is less of the work where fewer warps share them.
             case BULK -> {

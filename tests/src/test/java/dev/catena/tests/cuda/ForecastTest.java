@@ -66,8 +66,8 @@ class ForecastTest {
     }
   }
 
-  /** Multiplications of matrices are known from the shape; up to four rows take one tile of eight, whose
-   *  columns are both halves of x. Attention has products of its own. */
+  /** Multiplications of matrices are known from the shape; up to eight rows of one half of x take one tile of eight
+   *  columns. Attention has products of its own. */
   @Test
   void productsAreThoseOfTheLayers() {
     try (ArtifactReader reader = ArtifactReader.open(artifact)) {

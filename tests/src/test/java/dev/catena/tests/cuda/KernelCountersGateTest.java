@@ -99,7 +99,7 @@ class KernelCountersGateTest {
     assertEquals(0, counters.localBytes());
     // 32 lanes of each warp have so many loads of 16 bytes on their way before they wait for one; where copies go past the registers.
     boolean copies = rows <= 16 && !target.equals("sm_75");
-    LinearConfiguration standard = LinearConfiguration.parse(rows <= 8 ? "tokens_w8_f8_r2" : "tokens_w4_f16_r4");
+    LinearConfiguration standard = LinearConfiguration.parse(rows <= 8 ? "tokens_w8_f8_r2" : "tokens_w4_f16_r3");
     long loads = bits == 3 ? standard.inFlight() / 3 * 3 : standard.inFlight();
     assertEquals(copies ? standard.warps() * 32L * loads * 16 : 0, weights.bytesAhead() / counters.blocks());
   }
