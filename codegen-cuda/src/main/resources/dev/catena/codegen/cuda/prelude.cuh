@@ -94,9 +94,16 @@ inline float warp_min(float x) {
   return x;
 }
 
+/* A number of each warp. One variable for all that a kernel joins by it: a linker of PTX puts a second one behind the largest variable of all
+   kernels, tiles of 48 KiB among them, and that is more than a block may declare. */
+template <int WARPS> float *numbers_of_warps() {
+  __shared__ float of_warp[WARPS];
+  return of_warp;
+}
+
 /* Over all threads of a block of WARPS full warps, for all of them; ends with a barrier, so that it may be called again. */
 template <int WARPS> float block_sum(float x) {
-  __shared__ float of_warp[WARPS];
+  float *const of_warp = numbers_of_warps<WARPS>();
   x = warp_sum(x);
   if (lane_id() == 0) of_warp[warp_id()] = x;
   __syncthreads();
@@ -107,7 +114,7 @@ template <int WARPS> float block_sum(float x) {
 }
 
 template <int WARPS> float block_max(float x) {
-  __shared__ float of_warp[WARPS];
+  float *const of_warp = numbers_of_warps<WARPS>();
   x = warp_max(x);
   if (lane_id() == 0) of_warp[warp_id()] = x;
   __syncthreads();
