@@ -15,9 +15,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /** NVRTC in a Java process of its own: the program comes by standard input, the outcome goes to standard output. */
 final class NvrtcProcess {
+    private static final int SECONDS_TO_END = 10;
+
     private NvrtcProcess() {}
 
     /**
@@ -37,18 +40,20 @@ final class NvrtcProcess {
         try (OutputStream to = process.getOutputStream(); InputStream from = process.getInputStream()) {
             write(program, new DataOutputStream(to));
             return readOutcome(new DataInputStream(new BufferedInputStream(from)));
-        } catch (EOFException | java.nio.channels.ClosedChannelException e) {
-            throw ended(process, e);
         } catch (IOException e) {
-            throw process.isAlive() ? e : ended(process, e);
+            throw ended(process, e);
         } finally {
             process.destroyForcibly();
         }
     }
 
+    /** Why the process can't be talked to: it has ended, or is about to, since its pipes break before its status is there. */
     private static IOException ended(Process process, IOException cause) throws ToolInterruptedException {
         try {
-            int status = process.waitFor();
+            if (!process.waitFor(SECONDS_TO_END, TimeUnit.SECONDS)) {
+                return cause;
+            }
+            int status = process.exitValue();
             ToolInterruptedException.check("NVRTC's process", status);
             return new IOException("NVRTC's process ended with status " + status + " before its code was there", cause);
         } catch (InterruptedException e) {
