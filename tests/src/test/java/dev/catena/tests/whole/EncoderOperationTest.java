@@ -73,8 +73,8 @@ class EncoderOperationTest extends JudgedOperation {
   void quantizedAttention(int past, int columns, OnnxElement codes) {
     reals("x", 1, 3, HIDDEN);
     graph.node("DynamicQuantizeLinear", "codes", List.of("x"), List.of("codes", "scale", "zero"));
-    graph.initializer("w", OnnxContent.codes(codes, random.ints(3 * HIDDEN * HIDDEN, codes == OnnxElement.I8 ? -64 : 0, codes == OnnxElement.I8 ? 65 : 128).toArray(), HIDDEN,
-        3 * HIDDEN));
+    int[] weights = random.ints(3 * HIDDEN * HIDDEN, codes == OnnxElement.I8 ? -64 : 0, codes == OnnxElement.I8 ? 65 : 128).toArray();
+    graph.initializer("w", OnnxContent.codes(codes, weights, HIDDEN, 3 * HIDDEN));
     int scales = columns == 1 ? 3 * HIDDEN : 1;
     float[] numbers = new float[scales];
     for (int i = 0; i < scales; i++) {
