@@ -107,16 +107,20 @@ final class LinearKernel {
         values.put("digit_bytes", digitBytes);
         values.put("segment", segment);
         boolean wide = target.lanes() == 16;
-        values.put("blocks_by_1", wide ? 4 : 2);
-        values.put("blocks_by_2", wide ? 2 : 0);
+        boolean nibbles = !vnni && !shorts;
+        // As many streams as fill the memory's bandwidth.
+        values.put("blocks_by_1", 4);
+        values.put("blocks_by_2", wide ? 2 : 4);
         // As many chains of sums as hide a product's latency: of one digit a row has only one for each block.
-        values.put("blocks_by_4", wide ? int8 ? 2 : 1 : 0);
+        values.put("blocks_by_4", int8 ? 2 : wide ? 1 : 0);
         // Six rows' sums fit the registers where a group has one segment.
         boolean sixRows = vnni && int8 && segment == type.group();
         values.put("blocks_by_6", sixRows ? 2 : 0);
         // Eight products of a line of 8-bit codes take as long as memory does.
         values.put("least_rows_ahead", wide ? type.element() == MatrixType.Element.U8 ? (8 + digits - 1) / digits : 2 : "(1 << 30)");
-        values.put("many_rows", sixRows ? 6 : wide || digits == 1 ? 4 : 2);
+        // On AVX2 twelve sums of 16 bits, or eight of 32, leave registers for codes, digits and a product.
+        values.put("many_rows", wide ? sixRows ? 6 : 4 : nibbles ? 6 / digits : 4 / digits);
+        values.put("bytes_ahead", wide ? 0 : 2048);
         values.put("largest", int8 ? 127 : bf16 && !shorts ? 127 * 256 : 127 * 65536);
         values.put("digits_note", int8 ? "" : ".\n   Together they are " + (bf16 ? "finer than bf16" : "as fine as f32")
                 + " beside the segment's largest value");
@@ -130,6 +134,7 @@ final class LinearKernel {
         if (!wide && !tiles) {
             values.put("tile_groups", tileGroups);
             values.put("panel", panel);
+            values.put("rows_without_tile", nibbles ? 8 / digits : 4 / digits);
         }
         if (tiles) {
             AmxLinear.addCodes(values, type, digits, panel);

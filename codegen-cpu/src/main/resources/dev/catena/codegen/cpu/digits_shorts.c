@@ -12,12 +12,16 @@ INLINE f32x16 ${name}_join_digits(const s32x16 *sums) {
   return fma16(to_f32(sums[0]), splat(4096), to_f32(sums[DIGITS - 1]));
 }
 
-/* Adds the products of columns begin ... end - 1 with B blocks. */
+/* Adds the products of columns begin ... end - 1 with B blocks, one after the other, so that only one's sums take registers. */
 INLINE void ${name}_segment(const int M, const int B, const int TILED, const char *codes, const char *prepared,
                             int32_t begin, int32_t end, s32x16 sums[MANY_ROWS][4][DIGITS]) {
-  for (int32_t k = begin; k < end; k += CODES_TOGETHER)
-    UNROLL for (int b = 0; b < B; b++) {
-      const u32x16 word = ${name}_bytes(TILED, codes + b * BLOCK_BYTES, k, 0);
+  UNROLL for (int b = 0; b < B; b++) {
+    const char *block = codes + b * BLOCK_BYTES;
+    if (BYTES_AHEAD > 0)
+      for (int32_t k = begin; k < end; k += CODES_TOGETHER) __builtin_prefetch(block + k / CODES_TOGETHER * 64ll + BYTES_AHEAD);
+    _Pragma("clang loop unroll(disable)")
+    for (int32_t k = begin; k < end; k += CODES_TOGETHER) {
+      const u32x16 word = ${name}_bytes(TILED, block, k, 0);
       const s16x32 even = (s16x32)(word & 0x00FF00FFu), odd = (s16x32)((word >> 8) & 0x00FF00FFu);
       UNROLL for (int m = 0; m < M; m++)
         UNROLL for (int d = 0; d < DIGITS; d++) {
@@ -26,4 +30,5 @@ INLINE void ${name}_segment(const int M, const int B, const int TILED, const cha
                          + multiply_shorts(odd, (s16x32)(s32x16)(digits[1]));
         }
     }
+  }
 }

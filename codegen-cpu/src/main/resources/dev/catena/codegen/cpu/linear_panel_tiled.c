@@ -1,5 +1,6 @@
 #define TILE_GROUPS ${tile_groups} /* groups of a tile of weights, whose codes become bytes once for all rows of a panel */
 #define TILE_COLUMNS ((TILE_GROUPS * GROUP + CODES_TOGETHER - 1) / CODES_TOGETHER * CODES_TOGETHER)
+#define ROWS_WITHOUT_TILE ${rows_without_tile} /* so few take the codes as they are stored */
 #define PANEL ${panel} /* rows whose digits are made at once */
 
 /* M rows from `r` on against a tile of a block: groups first ... end - 1 are added to what y_tile [rows][16] holds. */
@@ -35,6 +36,10 @@ INLINE void ${name}_tiles(int32_t rows, float *y, int32_t y_stride, const char *
         __builtin_prefetch(next + at);
       ${name}_tile_rows(MANY_ROWS, block, codes, prepared, y_tile, r, first, end);
     }
+    if (MANY_ROWS > 4)
+      for (; r + 4 <= rows; r += 4) ${name}_tile_rows(4, block, codes, prepared, y_tile, r, first, end);
+    if (MANY_ROWS > 2)
+      for (; r + 2 <= rows; r += 2) ${name}_tile_rows(2, block, codes, prepared, y_tile, r, first, end);
     for (; r < rows; r++) ${name}_tile_rows(1, block, codes, prepared, y_tile, r, first, end);
   }
   for (int32_t r = 0; r < rows; r++)
@@ -51,7 +56,7 @@ static void ${name}_panel(int32_t rows, const float *x, int32_t x_stride, float 
   char *tile = (char *)(y_tile + PANEL * 16);
   chunks work = share_work(thread, BLOCKS, BLOCKS_BY_1);
   for (chunk c; next_chunk(&work, thread, &c);) {
-    if (rows < MANY_ROWS)
+    if (rows <= ROWS_WITHOUT_TILE)
       ${name}_streamed(rows, y, y_stride, weight, bias, residual, residual_stride, scratch, c.first, c.end, c.end);
     else for (int32_t block = c.first; block < c.end; block++)
       ${name}_tiles(rows, y, y_stride, weight, bias, residual, residual_stride, scratch, y_tile, tile, block);

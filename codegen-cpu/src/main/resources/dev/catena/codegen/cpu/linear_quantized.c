@@ -14,6 +14,7 @@
 #define BLOCKS_BY_6 ${blocks_by_6} /* for six */
 #define MANY_ROWS ${many_rows} /* the most rows side by side */
 #define LEAST_ROWS_AHEAD ${least_rows_ahead} /* fewer take a block's time no longer than memory does: its own prefetcher serves them best */
+#define BYTES_AHEAD ${bytes_ahead} /* by which the words of a block that is read are asked for; 0: not at all */
 #define BLOCKS ((N + 15) / 16)
 #define BLOCK_BYTES ${block_bytes}ll
 #define SCALE_BYTES (16ll * sizeof(${scale_type})) /* of a group in a block */
