@@ -32,16 +32,8 @@ record HalfRows(LinearLaunch linear, Optional<Launch> before) {
         if (launches.get(index) instanceof LinearLaunch linear) {
             return LinearKernels.takesManyRows(linear, rows) ? Optional.of(of(linear)) : Optional.empty();
         }
-        return index + 1 < launches.size() && launches.get(index + 1) instanceof LinearLaunch linear && LinearKernels.takesManyRows(linear, rows)
-                && makesRowsOf(linear, launches.get(index)) && linear.residual().stream().noneMatch(view -> Liveness.overlap(view, linear.x()))
-                && Liveness.isDeadBehind(launches, index + 1, linear.x()) ? Optional.of(new HalfRows(linear, Optional.of(launches.get(index)))) : Optional.empty();
-    }
-
-    private static boolean makesRowsOf(LinearLaunch linear, Launch before) {
-        if (before instanceof RmsNormLaunch norm) {
-            return norm.width() == norm.x().columns() && norm.y().equals(linear.x()) && norm.rows() == linear.rows();
-        }
-        return before instanceof LoopNestLaunch nest && nest.y().equals(linear.x()) && nest.rows() == linear.rows();
+        return Liveness.makesOnlyRowsOfNext(launches, index) && launches.get(index + 1) instanceof LinearLaunch linear
+                && LinearKernels.takesManyRows(linear, rows) ? Optional.of(new HalfRows(linear, Optional.of(launches.get(index)))) : Optional.empty();
     }
 
     /**

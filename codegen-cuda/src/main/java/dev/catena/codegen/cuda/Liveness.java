@@ -2,6 +2,9 @@ package dev.catena.codegen.cuda;
 
 import dev.catena.codegen.Buffer;
 import dev.catena.codegen.Launch;
+import dev.catena.codegen.LinearLaunch;
+import dev.catena.codegen.LoopNestLaunch;
+import dev.catena.codegen.RmsNormLaunch;
 import dev.catena.codegen.View;
 import java.util.List;
 
@@ -28,6 +31,21 @@ final class Liveness {
             }
         }
         return true;
+    }
+
+    /**
+     * Whether the launch at {@code index} only makes the rows of x of the linear layer behind it: exactly those, whole, and nothing else reads
+     * them, so that the layer's own kernel may compute them.
+     */
+    static boolean makesOnlyRowsOfNext(List<Launch> launches, int index) {
+        if (index + 1 >= launches.size() || !(launches.get(index + 1) instanceof LinearLaunch linear)) {
+            return false;
+        }
+        Launch before = launches.get(index);
+        boolean rows = before instanceof RmsNormLaunch norm
+                ? norm.width() == norm.x().columns() && norm.y().equals(linear.x()) && norm.rows() == linear.rows()
+                : before instanceof LoopNestLaunch nest && nest.y().equals(linear.x()) && nest.rows() == linear.rows();
+        return rows && linear.residual().stream().noneMatch(view -> overlap(view, linear.x())) && isDeadBehind(launches, index + 1, linear.x());
     }
 
     /** Whether the two may share a byte. */

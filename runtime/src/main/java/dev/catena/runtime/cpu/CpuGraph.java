@@ -4,6 +4,7 @@ import dev.catena.artifact.ArtifactException;
 import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.GraphDescription;
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.Holders;
 import dev.catena.runtime.LoadedGraph;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,7 +19,7 @@ public final class CpuGraph implements LoadedGraph {
     private final long function;
     private final List<AutoCloseable> memory;
     private final List<Long> weights;
-    private int holders = 1;
+    private final Holders holders = new Holders();
 
     private CpuGraph(GraphDescription description, CodeLibrary code, long function, List<AutoCloseable> memory, List<Long> weights) {
         this.description = description;
@@ -91,20 +92,15 @@ public final class CpuGraph implements LoadedGraph {
     }
 
     @Override
-    public synchronized CpuGraph retain() {
-        if (holders == 0) {
-            throw new IllegalStateException("the model was closed");
-        }
-        holders++;
+    public CpuGraph retain() {
+        holders.add();
         return this;
     }
 
     @Override
     public void close() {
-        synchronized (this) {
-            if (holders == 0 || --holders > 0) {
-                return;
-            }
+        if (!holders.remove()) {
+            return;
         }
         if (code != null) {
             code.close();

@@ -5,6 +5,7 @@ import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.Device;
 import dev.catena.runtime.DeviceModel;
+import dev.catena.runtime.Holders;
 import dev.catena.runtime.UnsupportedPlatformException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -21,7 +22,7 @@ public final class CpuModel implements DeviceModel {
     private final MappedFile file;
     private final CodeLibrary code;
     private final Map<String, Long> functions = new HashMap<>();
-    private int holders = 1;
+    private final Holders holders = new Holders();
 
     /**
      * Loads the artifact's best target that this machine can run: of those whose features it has, the one with the most.
@@ -96,20 +97,15 @@ public final class CpuModel implements DeviceModel {
     }
 
     @Override
-    public synchronized CpuModel retain() {
-        if (holders == 0) {
-            throw new IllegalStateException("the model was closed");
-        }
-        holders++;
+    public CpuModel retain() {
+        holders.add();
         return this;
     }
 
     @Override
     public void close() {
-        synchronized (this) {
-            if (holders == 0 || --holders > 0) {
-                return;
-            }
+        if (!holders.remove()) {
+            return;
         }
         code.close();
         file.close();

@@ -4,6 +4,7 @@ import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.GraphDescription;
 import dev.catena.artifact.GraphProgram;
 import dev.catena.artifact.Manifest;
+import dev.catena.runtime.Holders;
 import dev.catena.runtime.LoadedGraph;
 import dev.catena.runtime.TensorRunner;
 import java.util.List;
@@ -16,7 +17,7 @@ public final class GpuGraph implements LoadedGraph {
     private final IntFunction<GraphOnGpu> opening;
     private final Runnable unopened;
     private GraphOnGpu opened;
-    private int holders = 1;
+    private final Holders holders = new Holders();
 
     private GpuGraph(GraphDescription description, GraphProgram program, IntFunction<GraphOnGpu> opening, Runnable unopened) {
         this.description = description;
@@ -62,17 +63,14 @@ public final class GpuGraph implements LoadedGraph {
     }
 
     @Override
-    public synchronized GpuGraph retain() {
-        if (holders == 0) {
-            throw new IllegalStateException("the model was closed");
-        }
-        holders++;
+    public GpuGraph retain() {
+        holders.add();
         return this;
     }
 
     @Override
     public synchronized void close() {
-        if (holders == 0 || --holders > 0) {
+        if (!holders.remove()) {
             return;
         }
         if (opened != null) {

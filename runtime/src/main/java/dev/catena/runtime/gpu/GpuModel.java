@@ -4,6 +4,7 @@ import dev.catena.artifact.ArtifactReader;
 import dev.catena.artifact.Manifest;
 import dev.catena.runtime.Device;
 import dev.catena.runtime.DeviceModel;
+import dev.catena.runtime.Holders;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -13,7 +14,7 @@ public final class GpuModel implements DeviceModel {
     private final GpuDriver driver;
     private final WeightFile file;
     private final Map<Integer, ModelOnGpu> opened = new HashMap<>();
-    private int holders = 1;
+    private final Holders holders = new Holders();
 
     public GpuModel(ArtifactReader reader, GpuDriver driver) {
         this.reader = reader;
@@ -37,11 +38,8 @@ public final class GpuModel implements DeviceModel {
     }
 
     @Override
-    public synchronized GpuModel retain() {
-        if (holders == 0) {
-            throw new IllegalStateException("the model was closed");
-        }
-        holders++;
+    public GpuModel retain() {
+        holders.add();
         return this;
     }
 
@@ -60,7 +58,7 @@ public final class GpuModel implements DeviceModel {
 
     @Override
     public synchronized void close() {
-        if (holders > 0 && --holders == 0) {
+        if (holders.remove()) {
             opened.values().forEach(ModelOnGpu::close);
             file.close();
         }

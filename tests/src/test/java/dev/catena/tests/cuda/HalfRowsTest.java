@@ -30,11 +30,12 @@ class HalfRowsTest {
   @ParameterizedTest
   @CsvSource({
       "norm, 33, 300, 40, sm_86, F32, false", "norm, 18, 130, 20, sm_75, BF16, true", "swiglu, 20, 200, 24, sm_75, F32, false",
-      "swiglu, 17, 70, 16, sm_86, BF16, true", "norm, 66, 150, 33, sm_90a, F32, false", "swiglu, 70, 90, 20, sm_90a, F32, false"})
+      "swiglu, 17, 70, 16, sm_86, BF16, true", "gelu_tanh, 19, 100, 24, sm_86, F32, false", "norm, 66, 150, 33, sm_90a, F32, false", "swiglu, 70, 90, 20, sm_90a, F32, false"})
   void theDefinition(String before, int rows, int columns, int outputs, String target, Activations activations, boolean readAgain) throws IOException {
     Random random = new Random(rows);
     boolean normed = before.equals("norm");
-    int width = normed ? columns : 2 * columns;
+    boolean gated = before.equals("swiglu");
+    int width = gated ? 2 * columns : columns;
     MatrixType type = MatrixType.quantized(outputs, columns, 4, 32, false);
     PackedMatrix matrix = PackedMatrix.random(type, random);
     View input = View.of(new Buffer.StageInput(), width);
@@ -42,7 +43,8 @@ class HalfRowsTest {
     View product = arena(((Buffer.Arena) made.buffer()).bytes(), rows, outputs);
     View output = View.of(new Buffer.StageOutput(), outputs);
     Launch first = normed ? new RmsNormLaunch(RowCount.STEP, input, made, new Buffer.Weight(1), EPSILON)
-        : new LoopNestLaunch(RowCount.STEP, LoopNest.swiglu(columns), List.of(input.slice(0, columns), input.slice(columns, columns)), made);
+        : gated ? new LoopNestLaunch(RowCount.STEP, LoopNest.swiglu(columns), List.of(input.slice(0, columns), input.slice(columns, columns)), made)
+        : new LoopNestLaunch(RowCount.STEP, new LoopNest(columns, LoopNest.geluTanh(new LoopNest.Load(0))), List.of(input), made);
     Launch linear = new LinearLaunch(RowCount.STEP, made, readAgain ? product : output, type, new Buffer.Weight(0), Optional.empty(), Optional.empty(), activations);
     // What was made is read once more: its first columns are added to the product.
     List<Launch> all = readAgain ? List.of(first, linear,
@@ -62,7 +64,7 @@ class HalfRowsTest {
     float[] actual = stage.floats("output", rows * outputs);
     for (int r = 0; r < rows; r++) {
       int at = r * width;
-      double[] row = normed ? normed(x, at, weight) : gated(x, at, columns);
+      double[] row = normed ? normed(x, at, weight) : gated ? gated(x, at, columns) : geluTanh(x, at, columns);
       double[] expected = IntStream.range(0, outputs).mapToDouble(n -> (readAgain ? row[n] : 0)
           + IntStream.range(0, columns).mapToDouble(c -> row[c] * matrix.elements()[n][c]).sum()).toArray();
       double largest = IntStream.range(0, outputs).mapToDouble(n -> Math.abs(expected[n])).max().orElseThrow();
@@ -83,6 +85,11 @@ class HalfRowsTest {
 
   private static double[] gated(float[] x, int at, int columns) {
     return IntStream.range(0, columns).mapToDouble(c -> x[at + c] / (1 + Math.exp(-x[at + c])) * x[at + columns + c]).toArray();
+  }
+
+  private static double[] geluTanh(float[] x, int at, int columns) {
+    return IntStream.range(0, columns).mapToDouble(c -> x[at + c])
+        .map(v -> 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v)))).toArray();
   }
 
   private static float[] gaussian(int count, Random random) {
