@@ -93,7 +93,8 @@ final class LinearKernel {
         boolean vnni = target.has("avx512vnni");
         boolean shorts = !vnni && type.element() == MatrixType.Element.U8;
         boolean bf16 = launch.activations() == Activations.BF16;
-        int digits = int8 ? 1 : shorts || bf16 ? 2 : 3;
+        // 15 bits and a sign are one digit of 16: with codes of 8 bits, 128 columns add up to less than 2^30.
+        int digits = int8 || bf16 && shorts ? 1 : shorts || bf16 ? 2 : 3;
         int digitBytes = shorts ? 2 : 1;
         // The longer a segment the less goes to scaling its sum.
         int segment = Math.min(128, type.group());
@@ -112,7 +113,7 @@ final class LinearKernel {
         values.put("blocks_by_1", 4);
         values.put("blocks_by_2", wide ? 2 : 4);
         // As many chains of sums as hide a product's latency: of one digit a row has only one for each block.
-        values.put("blocks_by_4", int8 ? 2 : wide ? 1 : 0);
+        values.put("blocks_by_4", digits == 1 ? 2 : wide ? 1 : 0);
         // Six rows' sums fit the registers where a group has one segment.
         boolean sixRows = vnni && int8 && segment == type.group();
         values.put("blocks_by_6", sixRows ? 2 : 0);
@@ -121,7 +122,7 @@ final class LinearKernel {
         // On AVX2 twelve sums of 16 bits, or eight of 32, leave registers for codes, digits and a product.
         values.put("many_rows", wide ? sixRows ? 6 : 4 : nibbles ? 6 / digits : 4 / digits);
         values.put("bytes_ahead", wide ? 0 : 2048);
-        values.put("largest", int8 ? 127 : bf16 && !shorts ? 127 * 256 : 127 * 65536);
+        values.put("largest", int8 ? 127 : bf16 ? 127 * 256 : 127 * 65536);
         values.put("digits_note", int8 ? "" : ".\n   Together they are " + (bf16 ? "finer than bf16" : "as fine as f32")
                 + " beside the segment's largest value");
         values.put("choose", panels(name, tiles ? AmxLinear.EVEN_PANEL : Integer.toString(panel)));
