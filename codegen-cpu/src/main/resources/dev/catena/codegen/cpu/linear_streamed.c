@@ -32,7 +32,8 @@ static void ${name}_streamed(int32_t rows, float *y, int32_t y_stride, const cha
   const ${name}_ahead none = {0, 0, 0};
   /* Eight are two sets of four: six and two take longer. */
   const int32_t sixes = BLOCKS_BY_6 > 0 ? (rows % 6 == 2 && rows > 2 ? rows - 8 : rows) / 6 : 0, after = rows - 6 * sixes;
-  const int32_t sets = sixes + (BLOCKS_BY_4 > 0 ? after / 4 + after % 4 / 2 + after % 2 : after);
+  const int32_t fours = BLOCKS_BY_4 > 0 ? after / 4 : 0, left = after - 4 * fours;
+  const int32_t sets = sixes + fours + (BLOCKS_BY_2 > 0 ? left / 2 + left % 2 : left);
   int32_t block = first;
   for (; block + BLOCKS_BY_1 <= end; block += BLOCKS_BY_1) {
     const int asks = rows >= LEAST_ROWS_AHEAD && block + 2 * BLOCKS_BY_1 <= share_end;
