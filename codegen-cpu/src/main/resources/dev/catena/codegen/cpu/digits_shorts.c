@@ -1,5 +1,5 @@
-/* Digits of 12 bits, one alone of up to 16, kept in 16: without VNNI, products of bytes don't fit 16 bits, so codes are widened and multiply these.
-   Four neighbours lie in the order 0, 2, 1, 3, as a word's even and odd codes are widened. */
+/* Digits of 12 bits, one alone of up to 16, kept in 16: without VNNI, products of bytes don't fit 16 bits, so codes are widened
+   and multiply these. Four neighbours lie in the order 0, 2, 1, 3, as a word's even and odd codes are widened. */
 INLINE void ${name}_store_digits(char *prepared, int32_t k, s32x16 whole) {
   whole = __builtin_shufflevector(whole, whole, 0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15);
   const s32x16 low = DIGITS == 1 ? whole : (whole << 20) >> 20;

@@ -48,8 +48,7 @@ record TokenLinear(LinearLaunch linear, Optional<RmsNormLaunch> norm, Optional<L
 
     /** The norm at {@code index}, if the launch behind it is a linear layer and nothing else reads what it writes. */
     private static Optional<RmsNormLaunch> norm(List<Launch> launches, int index) {
-        return launches.get(index) instanceof RmsNormLaunch norm && Liveness.makesOnlyRowsOfNext(launches, index)
-                && launches.get(index + 1) instanceof LinearLaunch linear && LinearKernels.takesTokens(linear.type()) ? Optional.of(norm) : Optional.empty();
+        return launches.get(index) instanceof RmsNormLaunch norm && Liveness.makesOnlyRowsOfNext(launches, index) ? Optional.of(norm) : Optional.empty();
     }
 
     /** The SwiGLU behind the linear layer at {@code index}, if nothing else reads what that writes. */
